@@ -1,0 +1,70 @@
+// Every bound of the store in one place: unit in the name, reason beside it, relations asserted at the
+// end. A component takes its bound from here; none is written down twice.
+
+import { assert } from "./assert.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Keys are bytes; longer ones would not fit a URL that proxies accept (percent-encoding triples). */
+export const KEY_SIZE_BYTES_MAX = 4096;
+/** Default bound of one value; a node may be started with another, up to the hard bound below. */
+export const VALUE_SIZE_BYTES_MAX_DEFAULT = 1 * MiB;
+/** No configuration goes beyond this: a value must fit one log batch and one peer frame. */
+export const VALUE_SIZE_BYTES_MAX_HARD = 8 * MiB;
+/** Content types are stored with each value. */
+export const CONTENT_TYPE_SIZE_BYTES_MAX = 255;
+/** An idempotency key is kept in replicated state. */
+export const IDEMPOTENCY_KEY_SIZE_BYTES_MAX = 255;
+/** Operations in one transaction, and in each of its branches. */
+export const TXN_OPERATIONS_MAX = 128;
+/** Plain bytes of one transaction's request; also the decompression budget of its apply. */
+export const TXN_SIZE_BYTES_MAX = 8 * MiB;
+/** Keys one transaction's range operations may touch; beyond it the transaction fails as a whole. */
+export const TXN_RANGE_KEYS_MAX = 10_000;
+
+/** Largest encoded Raft entry: one value or transaction and its envelope. */
+export const ENTRY_SIZE_BYTES_MAX = 9 * MiB;
+/** Entry bytes one AppendEntries carries, unless a single entry is larger. */
+export const APPEND_SIZE_BYTES_MAX = 1 * MiB;
+/** AppendEntries in flight to one follower. */
+export const APPEND_INFLIGHT_MAX = 64;
+/** Entry bytes in flight to one follower. */
+export const APPEND_INFLIGHT_BYTES_MAX = 16 * MiB;
+/** Entry bytes a leader holds that are not committed; beyond it proposals are refused (503). */
+export const UNCOMMITTED_SIZE_BYTES_MAX = 64 * MiB;
+/** Entry bytes handed to apply at once, so that a long catch-up does not stall the event loop. */
+export const COMMITTED_SIZE_PER_READY_BYTES_MAX = 4 * MiB;
+
+/** Largest frame on a peer link. Must hold an AppendEntries of one largest entry. */
+export const PEER_FRAME_SIZE_BYTES_MAX = 16 * MiB;
+/** Bytes waiting to be written to one peer; beyond it Raft messages are dropped, others refused. */
+export const PEER_QUEUE_BYTES_MAX = 32 * MiB;
+/** Snapshot bytes carried by one peer frame. */
+export const SNAPSHOT_CHUNK_BYTES = 256 * KiB;
+
+/** Size of a preallocated log segment. */
+export const WAL_SEGMENT_SIZE_BYTES = 64 * MiB;
+/** Bytes one sync batch may gather. */
+export const WAL_BATCH_SIZE_BYTES_MAX = 32 * MiB;
+
+/** Requests waiting for an outcome on one node; beyond it 503 `overloaded`, before acceptance. */
+export const REQUESTS_IN_FLIGHT_MAX = 20_000;
+/** Free disk space below which writes are refused. */
+export const DISK_FREE_BYTES_MIN = 256 * MiB;
+
+assert(TXN_SIZE_BYTES_MAX >= VALUE_SIZE_BYTES_MAX_HARD, "a transaction must carry one value");
+assert(
+  ENTRY_SIZE_BYTES_MAX >= TXN_SIZE_BYTES_MAX + 64 * KiB,
+  "an entry must carry one transaction and its envelope",
+);
+assert(
+  PEER_FRAME_SIZE_BYTES_MAX >= ENTRY_SIZE_BYTES_MAX + 64 * KiB,
+  "a peer frame must carry one entry",
+);
+assert(PEER_QUEUE_BYTES_MAX >= 2 * PEER_FRAME_SIZE_BYTES_MAX, "a queue must take two frames");
+assert(WAL_BATCH_SIZE_BYTES_MAX >= ENTRY_SIZE_BYTES_MAX + 64 * KiB, "a batch must take one entry");
+assert(
+  WAL_SEGMENT_SIZE_BYTES >= WAL_BATCH_SIZE_BYTES_MAX + 64 * KiB,
+  "a segment must take one batch",
+);

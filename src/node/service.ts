@@ -1,0 +1,132 @@
+// What the HTTP layer asks of a node, and every way an answer can turn out. Types only: http/ renders
+// them, node/ provides them, neither imports the other's code.
+
+import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
+import type { Applied, Command, Idempotency, Key, RecordView } from "../store/types.ts";
+
+/** Every problem code of the API. HTTP status and words hang on it (http/problem.ts). */
+export type ProblemCode =
+  // Decided by this node before anything was accepted: outcome none.
+  | "not-leader" // 421 or 307, only when the client asked not to be forwarded
+  | "no-leader" // 503: no leader known within the deadline, nothing was sent
+  | "overloaded" // 503: a bounded queue is full
+  | "disk-full" // 503
+  | "stopping" // 503
+  | "unavailable" // 503: withdrawn or overwritten; definitely not applied
+  | "idempotency-table-full" // 429
+  // Unknown outcome (writes only).
+  | "timeout" // 504
+  | "internal"; // 500
+
+/** Why a request has no decided answer. */
+export interface Failure {
+  readonly ok: false;
+  readonly code: ProblemCode;
+  /** `none`: the attempt had no effect and never will. `unknown`: it may have, or may yet. */
+  readonly outcome: "none" | "unknown";
+  readonly detail: string;
+  /** For `not-leader`: where to go, as advertised HTTP address, if known. */
+  readonly leaderHttp?: string;
+  readonly epoch?: number;
+}
+
+/** A decided write. */
+export interface WriteAnswer {
+  readonly ok: true;
+  readonly partition: PartitionId;
+  readonly applied: Applied;
+}
+
+/** A decided read: `record` absent means 404. */
+export interface ReadAnswer {
+  readonly ok: true;
+  readonly partition: PartitionId;
+  /** lastApplied, taken in the same synchronous step as the record (RULES 20). */
+  readonly appliedIndex: LogIndex;
+  /** Partition time then; expiry is relative to it. */
+  readonly timeMs: number;
+  readonly record: RecordView | undefined;
+}
+
+/** How the client wants to be routed when this node does not lead the key's partition. */
+export type ForwardMode = "forward" | "never" | "redirect";
+
+export interface RequestOptions {
+  readonly forward: ForwardMode;
+  /** Milliseconds from now after which the answer is no longer awaited. */
+  readonly timeoutMs: number;
+}
+
+/** One member as `GET /cluster` shows it. */
+export interface MemberView {
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly http: string;
+  readonly peer: string;
+  /** False when this node's links to it are down. */
+  readonly reachable: boolean;
+}
+
+export interface ReplicaView {
+  readonly replicaId: ReplicaId;
+  readonly nodeId: NodeId;
+  readonly role: "voter" | "learner";
+  /** Known on the leader only. */
+  readonly matchIndex?: LogIndex;
+  readonly lag?: number;
+}
+
+/** One partition as this node sees it. */
+export interface PartitionView {
+  readonly partition: PartitionId;
+  readonly term: Term;
+  readonly leader: ReplicaId;
+  readonly leaderNodeId: NodeId | undefined;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly replicas: readonly ReplicaView[];
+  /** `corrupt`, `awaiting-snapshot` … (RULES 4), or `ok`. */
+  readonly health: string;
+}
+
+export interface ClusterView {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  readonly name: string;
+  readonly version: string;
+  readonly epoch: number;
+  readonly members: readonly MemberView[];
+  readonly partitions: readonly PartitionView[];
+}
+
+/** `POST /cluster/members` and its kin. */
+export type MemberChange =
+  | { readonly kind: "add"; readonly nodeId: NodeId; readonly name: string; readonly peer: string }
+  | { readonly kind: "remove"; readonly nodeId: NodeId };
+
+/** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
+export interface NodeService {
+  readonly valueSizeBytesMax: number;
+  write(
+    command: Command,
+    idempotency: Idempotency | undefined,
+    options: RequestOptions,
+  ): Promise<WriteAnswer | Failure>;
+  /** Linearizable by ReadIndex. */
+  read(key: Key, options: RequestOptions): Promise<ReadAnswer | Failure>;
+  /** From this node's own replica, whatever its lag. */
+  readStale(key: Key): ReadAnswer | Failure;
+  cluster(): ClusterView;
+  /** Resolves when the change is committed everywhere it has to be. */
+  changeMembers(
+    change: MemberChange,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure>;
+  transferLeadership(
+    partition: PartitionId,
+    to: NodeId,
+    options: RequestOptions,
+  ): Promise<{ ok: true } | Failure>;
+  /** Ready to take traffic: every replica caught up to a known leader, not stopping. */
+  ready(): { readonly ready: boolean; readonly reason: string };
+}

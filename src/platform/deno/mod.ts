@@ -1,0 +1,39 @@
+// The Deno implementation of every port, as one Platform. Permissions it needs: --allow-read and
+// --allow-write for the data directory, --allow-net for the two addresses and the peers.
+
+import type { LogLevel, Platform } from "../ports.ts";
+import { DenoClock } from "./clock.ts";
+import { DenoDisk } from "./disk.ts";
+import { DenoHttpServer } from "./http_server.ts";
+import { DenoLog } from "./log.ts";
+import { DenoNetwork } from "./network.ts";
+import { DenoRandom, NodeDigest } from "./random.ts";
+
+export { parseAddress } from "./network.ts";
+export { DenoClock, DenoDisk, DenoHttpServer, DenoLog, DenoNetwork, DenoRandom, NodeDigest };
+
+/** Exit code of a node that ended itself because going on would have been unsafe. */
+export const EXIT_FATAL = 70;
+
+/** The machine as a {@linkcode Platform}; throws DiskError if `dataDir` can't be created. */
+export function createDenoPlatform(
+  options: { readonly dataDir: string; readonly logLevel: LogLevel; readonly name: string },
+): Platform {
+  const log = new DenoLog(options.logLevel, { node: options.name });
+  return {
+    clock: new DenoClock(),
+    random: new DenoRandom(),
+    disk: new DenoDisk(options.dataDir),
+    network: new DenoNetwork(),
+    http: new DenoHttpServer(),
+    log,
+    digest: new NodeDigest(),
+    process: {
+      fatal: (reason, cause) => {
+        const error = cause instanceof Error ? cause.stack ?? cause.message : cause;
+        log.log("error", `fatal: ${reason}`, error === undefined ? undefined : { error });
+        Deno.exit(EXIT_FATAL);
+      },
+    },
+  };
+}

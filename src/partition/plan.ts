@@ -162,6 +162,8 @@ class Planner {
   readonly #numbers = new Map<NodeId, number>();
   /** The nodes each partition has, or will have when its present move is done. */
   readonly #base = new Map<PartitionId, readonly number[]>();
+  /** The same, by partition and node: balancing asks often. */
+  readonly #isBase: Uint8Array;
   /** Suspect replicas to be replaced where they are. */
   readonly #replace = new Map<PartitionId, ReplicaId[]>();
   /** The first, most urgent reason to touch each partition. */
@@ -187,10 +189,14 @@ class Planner {
       weight: member.weight,
       eligible: member.state === "active" && !status.down.has(member.nodeId),
     })));
+    this.#isBase = new Uint8Array(map.partitions.length * map.members.length);
     for (const entry of entries) {
       const nodes = intendedVoters(entry).map((ref) => this.#numbers.get(ref.nodeId)!);
       this.#base.set(entry.partition, nodes);
-      for (const node of nodes) this.#layout.add(entry.partition, node);
+      for (const node of nodes) {
+        this.#layout.add(entry.partition, node);
+        this.#isBase[entry.partition * map.members.length + node] = 1;
+      }
       if (entry.move !== undefined) this.#busy.add(entry.partition);
     }
   }
@@ -294,7 +300,7 @@ class Planner {
 
   #costOf(partition: PartitionId, from: number): StepCost {
     if (this.#busy.has(partition)) return "busy";
-    return this.#base.get(partition)!.includes(from) ? "free" : "planned";
+    return this.#isBase[partition * this.#map.members.length + from] === 1 ? "free" : "planned";
   }
 
   #change(entry: PartitionEntry): BeginMove | undefined {

@@ -383,3 +383,16 @@ Deno.test("admitSteps() bounds moves in all and per receiving node, but never ca
     [],
   );
 });
+
+Deno.test("bounds hold for the largest cluster: 1024 partitions on 100 nodes", () => {
+  let map = clusterOf(100, 1024);
+  map = mustApply(map, { kind: "addMember", nodeId: nodeId(101), details: memberDetails(101) });
+  const joined = planMoves(map, ALL_WELL).steps;
+  assertLessOrEqual(joined.length, Math.ceil(1024 * 3 / 101) + 1);
+  const dead = new Set([nodeId(7)]);
+  const repaired = planMoves(map, status({ dead })).steps.filter((step) =>
+    step.reason === "repair"
+  );
+  const lost = map.partitions.filter((entry) => entry.replicas.some((ref) => dead.has(ref.nodeId)));
+  assertEquals(repaired.length, lost.length);
+});

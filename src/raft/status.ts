@@ -1,7 +1,7 @@
 // A replica's state for operators and tests. A copy: reading or keeping it changes nothing.
 
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
-import type { ProgressState } from "./progress.ts";
+import type { Progress, ProgressState } from "./progress.ts";
 import type { Raft } from "./raft.ts";
 import type { Config } from "./tracker.ts";
 import { Role } from "./types.ts";
@@ -55,17 +55,21 @@ export function statusOf(raft: Raft): Status {
     firstIndex: raft.log.firstIndex(),
     lastIndex: raft.log.lastIndex(),
     config: raft.tracker.config,
-    progress: raft.role !== Role.Leader ? [] : raft.tracker.members.map((progress) => ({
-      id: progress.id,
-      match: progress.match,
-      next: progress.next,
-      state: progress.state,
-      isLearner: progress.isLearner,
-      recentActive: progress.recentActive,
-      paused: progress.paused(),
-      pendingSnapshot: progress.pendingSnapshot,
-      inflightMessages: progress.inflights.count,
-      inflightFull: progress.inflights.full(),
-    })),
+    progress: raft.role === Role.Leader ? raft.tracker.members.map(progressStatus) : [],
+  };
+}
+
+export function progressStatus(progress: Progress): ProgressStatus {
+  return {
+    id: progress.id,
+    match: progress.match,
+    next: progress.next,
+    state: progress.state,
+    isLearner: progress.isLearner,
+    recentActive: progress.recentActive,
+    paused: progress.paused(),
+    pendingSnapshot: progress.pendingSnapshot,
+    inflightMessages: progress.inflights.count,
+    inflightFull: progress.inflights.full(),
   };
 }

@@ -6,22 +6,15 @@ import {
   ConfChangeTransition,
   type ConfChangeV2,
   type ConfState,
-  decodeConfChange,
-  decodeConfChangeV2,
-  type Entry,
-  EntryType,
-  type HardState,
   isLocalTarget,
   LOCAL_APPEND_THREAD,
-  MemoryStorage,
   type Message,
+  MessageType,
+  newMessage,
   NO_DATA,
   type ProposeResult,
-  type RaftConfig,
-  RawNode,
   type Snapshot,
   type StepError,
-  type Storage,
 } from "../../src/raft/mod.ts";
 import {
   describeEntry,
@@ -32,28 +25,15 @@ import {
   MESSAGE_NAMES,
   parseConfChanges,
 } from "./describe.ts";
+import { LEVEL_NAMES, Output } from "./output.ts";
+import { ELECTION_TICKS, HEARTBEAT_TICKS, type NodeOptions, TestNode } from "./test_node.ts";
 import { type Argument, type Block, type Command, parseCommand } from "./script.ts";
-
-const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"];
 
 const STEP_ERRORS: Record<StepError, string> = {
   "proposal-dropped": "raft proposal dropped",
   "peer-not-found": "raft: cannot step as peer not found",
   "local-message": "raft: cannot step raft local message",
 };
-
-/** One node with its storage and the state machine's snapshots after every applied entry. */
-interface TestNode {
-  readonly raw: RawNode;
-  readonly storage: MemoryStorage;
-  readonly async: boolean;
-  readonly heartbeatTicks: number;
-  readonly electionTicks: number;
-  /** The newest is what a snapshot is made of. Appending is all the state machine does. */
-  readonly history: Snapshot[];
-  readonly appendWork: Message[];
-  readonly applyWork: Message[];
-}
 
 interface Recipient {
   readonly id: number;
@@ -72,12 +52,11 @@ function value(args: readonly Argument[], key: string): string | undefined {
 export class InteractionEnv {
   readonly #nodes: TestNode[] = [];
   #messages: Message[] = [];
-  #output = "";
-  #level = 0;
+  readonly #output = new Output();
 
   /** Runs one block and returns what it prints. */
   run(block: Block): string {
-    this.#output = "";
+    this.#output.reset();
     try {
       if (block.name === "propose-conf-change") {
         this.#proposeConfChange(block.args, block.input.join("\n"));
@@ -86,32 +65,10 @@ export class InteractionEnv {
         for (const line of block.input) this.#command(parseCommand(line));
       }
     } catch (error) {
-      // Errors are shown at any log level.
       if (!(error instanceof ScriptError)) throw error;
-      this.#output += error.message;
+      this.#output.printError(error.message);
     }
-    return this.#output === "" ? "ok" : this.#output;
-  }
-
-  get #quiet(): boolean {
-    return LEVELS[this.#level] === "NONE";
-  }
-
-  #print(text: string): void {
-    if (!this.#quiet) this.#output += text;
-  }
-
-  #printLine(text: string): void {
-    this.#print(text + "\n");
-  }
-
-  #indented(work: () => void): void {
-    const outer = this.#output;
-    this.#output = "";
-    work();
-    const lines = this.#output.split("\n");
-    if (lines.at(-1) === "") lines.pop();
-    this.#output = outer + lines.map((line) => `  ${line}\n`).join("");
+    return this.#output.text === "" ? "ok" : this.#output.text;
   }
 
   #node(id: number): TestNode {
@@ -152,13 +109,13 @@ export class InteractionEnv {
         return this.#stabilizeAtLevel(args);
       case "status":
         for (const progress of this.#node(first).raw.status().progress) {
-          this.#printLine(describeProgress(progress));
+          this.#output.printLine(describeProgress(progress));
         }
         return;
       case "tick-election":
-        return this.#tick(first, this.#node(first).electionTicks);
+        return this.#tick(first, ELECTION_TICKS);
       case "tick-heartbeat":
-        return this.#tick(first, this.#node(first).heartbeatTicks);
+        return this.#tick(first, HEARTBEAT_TICKS);
       case "transfer-leadership":
         return this.#node(Number(value(args, "from"))).raw.transferLeader(
           Number(value(args, "to")),
@@ -182,16 +139,16 @@ export class InteractionEnv {
       if (targets.length === 1) {
         work(id);
       } else {
-        this.#printLine(`> ${id} ${title}`);
-        this.#indented(() => work(id));
+        this.#output.printLine(`> ${id} ${title}`);
+        this.#output.indented(() => work(id));
       }
     }
   }
 
   #setLevel(name: string): void {
-    const level = LEVELS.indexOf(name.toUpperCase());
-    if (level < 0) throw new ScriptError(`log levels must be either of [${LEVELS.join(" ")}]`);
-    this.#level = level;
+    if (!this.#output.setLevel(name)) {
+      throw new ScriptError(`log levels must be either of [${LEVEL_NAMES.join(" ")}]`);
+    }
   }
 
   #tick(id: number, ticks: number): void {
@@ -227,10 +184,7 @@ export class InteractionEnv {
       metadata: { index, term: bootstrap ? 1 : 0, confState },
     };
     const committedSize = value(args, "max-committed-size-per-ready");
-    const options: Omit<RaftConfig, "id" | "storage"> = {
-      random: () => 0,
-      electionTicks: 3,
-      heartbeatTicks: 1,
+    const options: NodeOptions = {
       applied: index,
       maxInflightMessages: number("inflight", 2 ** 31 - 1),
       maxApplyingBytes: committedSize === undefined ? undefined : Number(committedSize),
@@ -242,27 +196,7 @@ export class InteractionEnv {
       readOnly,
     };
     for (let i = 0; i < count; i++) {
-      const storage = new MemoryStorage();
-      if (bootstrap) storage.applySnapshot(snapshot);
-      const history = [snapshot];
-      const view: Storage = {
-        initialState: () => storage.initialState(),
-        entries: (lo, hi, maxBytes) => storage.entries(lo, hi, maxBytes),
-        term: (at) => storage.term(at),
-        lastIndex: () => storage.lastIndex(),
-        firstIndex: () => storage.firstIndex(),
-        snapshot: () => history[history.length - 1],
-      };
-      this.#nodes.push({
-        raw: new RawNode({ ...options, id: this.#nodes.length + 1, storage: view }),
-        storage,
-        async: options.asyncStorageWrites === true,
-        heartbeatTicks: options.heartbeatTicks,
-        electionTicks: options.electionTicks,
-        history,
-        appendWork: [],
-        applyWork: [],
-      });
+      this.#nodes.push(new TestNode(this.#nodes.length + 1, bootstrap, snapshot, options));
     }
   }
 
@@ -301,10 +235,10 @@ export class InteractionEnv {
   #processReady(id: number): void {
     const node = this.#node(id);
     const ready = node.raw.ready();
-    this.#print(describeReady(ready));
+    this.#output.print(describeReady(ready));
     if (!node.async) {
-      this.#write(node, ready.hardState, ready.entries, ready.snapshot);
-      this.#apply(node, ready.committedEntries);
+      node.write(ready.hardState, ready.entries, ready.snapshot);
+      node.apply(ready.committedEntries);
     }
     for (const message of ready.messages) {
       if (!isLocalTarget(message.to)) this.#messages.push(message);
@@ -317,68 +251,32 @@ export class InteractionEnv {
   #processAppend(id: number): void {
     const node = this.#node(id);
     const order = node.appendWork.shift();
-    if (order === undefined) return this.#print("no append work to perform");
+    if (order === undefined) return this.#output.print("no append work to perform");
     this.#printOrder(order);
     const { term, vote, commit } = order;
     const hardState = term === 0 && vote === 0 && commit === 0 ? null : { term, vote, commit };
-    this.#write(node, hardState, order.entries, order.snapshot);
+    node.write(hardState, order.entries, order.snapshot);
     this.#respond(order);
   }
 
   #processApply(id: number): void {
     const node = this.#node(id);
     const order = node.applyWork.shift();
-    if (order === undefined) return this.#print("no apply work to perform");
+    if (order === undefined) return this.#output.print("no apply work to perform");
     this.#printOrder(order);
-    this.#apply(node, order.entries);
+    node.apply(order.entries);
     this.#respond(order);
   }
 
   #printOrder(order: Message): void {
-    this.#printLine("Processing:");
-    this.#printLine(describeMessage({ ...order, responses: [] }));
+    this.#output.printLine("Processing:");
+    this.#output.printLine(describeMessage({ ...order, responses: [] }));
   }
 
   #respond(order: Message): void {
-    this.#printLine("Responses:");
-    for (const response of order.responses) this.#printLine(describeMessage(response));
+    this.#output.printLine("Responses:");
+    for (const response of order.responses) this.#output.printLine(describeMessage(response));
     this.#messages.push(...order.responses);
-  }
-
-  #write(
-    node: TestNode,
-    hardState: HardState | null,
-    entries: readonly Entry[],
-    snapshot: Snapshot | null,
-  ): void {
-    if (hardState !== null) node.storage.setHardState(hardState);
-    if (snapshot !== null) {
-      if (entries.length > 0) {
-        throw new ScriptError("can't apply snapshot and entries at the same time");
-      }
-      node.storage.applySnapshot(snapshot);
-    } else {
-      node.storage.append(entries);
-    }
-  }
-
-  #apply(node: TestNode, entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const last = node.history[node.history.length - 1];
-      let update = entry.data;
-      let { confState } = last.metadata;
-      if (entry.type !== EntryType.Normal) {
-        const change = entry.type === EntryType.ConfChange
-          ? decodeConfChange(entry.data)
-          : decodeConfChangeV2(entry.data);
-        update = change.context;
-        confState = node.raw.applyConfChange(change);
-      }
-      const data = new Uint8Array(last.data.length + update.length);
-      data.set(last.data);
-      data.set(update, last.data.length);
-      node.history.push({ data, metadata: { index: entry.index, term: entry.term, confState } });
-    }
   }
 
   #deliverMessages(args: readonly Argument[]): void {
@@ -393,7 +291,7 @@ export class InteractionEnv {
         for (const id of arg.values) recipients.push({ id: Number(id), drop: true });
       }
     }
-    if (this.#deliver(recipients, type) === 0) this.#printLine("no messages");
+    if (this.#deliver(recipients, type) === 0) this.#output.printLine("no messages");
   }
 
   #deliver(recipients: readonly Recipient[], type?: string): number {
@@ -402,10 +300,10 @@ export class InteractionEnv {
       const messages = this.#takeMessages(id, type, drop);
       count += messages.length;
       for (const message of messages) {
-        this.#printLine(`${drop ? "dropped: " : ""}${describeMessage(message)}`);
+        this.#output.printLine(`${drop ? "dropped: " : ""}${describeMessage(message)}`);
         if (drop) continue;
         const error = this.#node(id).raw.step(message);
-        if (error !== null) this.#printLine(STEP_ERRORS[error]);
+        if (error !== null) this.#output.printLine(STEP_ERRORS[error]);
       }
     }
     return count;
@@ -426,15 +324,12 @@ export class InteractionEnv {
   }
 
   #stabilizeAtLevel(args: readonly Argument[]): void {
-    const before = this.#level;
-    const level = value(args, "log-level");
-    if (level !== undefined) this.#setLevel(level);
-    try {
+    this.#output.keepingLevel(() => {
+      const level = value(args, "log-level");
+      if (level !== undefined) this.#setLevel(level);
       const given = ids(args);
       this.#stabilize(given.length > 0 ? given : this.#nodes.map((_, i) => i + 1));
-    } finally {
-      this.#level = before;
-    }
+    });
   }
 
   #stabilize(targets: readonly number[]): void {
@@ -442,8 +337,8 @@ export class InteractionEnv {
       done = true;
       const work = (id: number, title: string, action: () => void) => {
         done = false;
-        this.#printLine(`> ${id} ${title}`);
-        this.#indented(action);
+        this.#output.printLine(`> ${id} ${title}`);
+        this.#output.indented(action);
       };
       for (const id of targets) {
         if (!this.#node(id).raw.hasReady()) continue;
@@ -475,10 +370,10 @@ export class InteractionEnv {
     const first = storage.firstIndex();
     const last = storage.lastIndex();
     if (last < first) {
-      return this.#print(`log is empty: first index=${first}, last index=${last}`);
+      return this.#output.print(`log is empty: first index=${first}, last index=${last}`);
     }
     for (const entry of storage.entries(first, last + 1, Infinity)!) {
-      this.#printLine(describeEntry(entry));
+      this.#output.printLine(describeEntry(entry));
     }
   }
 
@@ -486,7 +381,7 @@ export class InteractionEnv {
     for (const { raw } of this.#nodes) {
       const { id, role, term, leader, config } = raw.status();
       const voter = config.incoming.includes(id) || config.outgoing.includes(id);
-      this.#printLine(
+      this.#output.printLine(
         `${id}: ${describeRole(role)} (${
           voter ? "Voter" : "Non-Voter"
         }) Term:${term} Lead:${leader}`,
@@ -495,25 +390,12 @@ export class InteractionEnv {
   }
 
   #sendSnapshot(from: number, to: number): void {
-    const { raw, history } = this.#node(from);
-    const message: Message = {
-      type: MESSAGE_NAMES.indexOf("MsgSnap"),
-      to,
-      from,
-      term: raw.term,
-      logTerm: 0,
-      index: 0,
-      entries: [],
-      commit: 0,
-      vote: 0,
-      snapshot: history[history.length - 1],
-      reject: false,
-      rejectHint: 0,
-      context: 0,
-      responses: [],
-    };
+    const { raw, newestSnapshot } = this.#node(from);
+    const message = newMessage(MessageType.Snapshot, to, from);
+    message.term = raw.term;
+    message.snapshot = newestSnapshot;
     this.#messages.push(message);
-    this.#print(describeMessage(message));
+    this.#output.print(describeMessage(message));
   }
 }
 

@@ -19,6 +19,7 @@ import {
   type AnyConfChange,
   type ConfState,
   decodeConfChange,
+  decodeConfChangeV2,
   EntryType,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
@@ -120,15 +121,15 @@ export class Replica<Result = unknown> {
     });
     this.#core = new RawNode({
       id: options.id,
-      electionTick: ELECTION_TICKS,
-      heartbeatTick: HEARTBEAT_TICKS,
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: HEARTBEAT_TICKS,
       storage: this.#storage,
       applied: recovered.snapshot.index,
       asyncStorageWrites: true,
-      maxSizePerMsg: APPEND_SIZE_BYTES_MAX,
-      maxCommittedSizePerReady: COMMITTED_SIZE_PER_READY_BYTES_MAX,
-      maxUncommittedEntriesSize: UNCOMMITTED_SIZE_BYTES_MAX,
-      maxInflightMsgs: APPEND_INFLIGHT_MAX,
+      maxMessageBytes: APPEND_SIZE_BYTES_MAX,
+      maxApplyingBytes: COMMITTED_SIZE_PER_READY_BYTES_MAX,
+      maxUncommittedBytes: UNCOMMITTED_SIZE_BYTES_MAX,
+      maxInflightMessages: APPEND_INFLIGHT_MAX,
       maxInflightBytes: APPEND_INFLIGHT_BYTES_MAX,
       checkQuorum: true,
       preVote: true,
@@ -232,9 +233,9 @@ export class Replica<Result = unknown> {
   /** Proposes a membership change; false if it can't be proposed now. */
   proposeConfChange(change: AnyConfChange): boolean {
     if (this.#stopped || !this.isLeader) return false;
-    const error = this.#core.proposeConfChange(change);
+    const result = this.#core.proposeConfChange(change);
     this.#options.wake();
-    return error === null;
+    return result.kind === "appended";
   }
 
   transferLeadership(to: ReplicaId): void {
@@ -291,20 +292,21 @@ export class Replica<Result = unknown> {
     if (this.#proposals.queued === 0) return;
     const batch = this.#proposals.take();
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
-    const error = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
-    if (error === null) {
-      const lastIndex = this.#core.lastIndex;
-      this.#proposals.appended(batch, this.#core.term, lastIndex - batch.length + 1);
+    const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
+    if (result.kind === "appended") {
+      this.#proposals.appended(batch, result.term, result.index);
     } else {
-      this.#proposals.refuse(batch, this.#core.isTransferring ? "not-leader" : "overloaded");
+      assert(result.kind === "dropped", "the node never forwards proposals through the core");
+      const transferring = this.#core.leadTransferee !== NONE;
+      this.#proposals.refuse(batch, transferring ? "not-leader" : "overloaded");
     }
   }
 
   #startReads(nowMs: number): void {
     const context = this.#reads.nextRound(nowMs);
     if (context === 0) return;
-    if (this.#core.role === Role.Leader) this.#core.readIndex(context);
-    else this.#reads.lostLeadership();
+    const asked = this.#core.role === Role.Leader && this.#core.readIndex(context);
+    if (!asked) this.#reads.lostLeadership();
   }
 
   #handle(ready: Ready): void {
@@ -371,7 +373,10 @@ export class Replica<Result = unknown> {
     for (const entry of message.entries) {
       // The core must see every configuration change, also one that a loaded state was ahead of.
       if (entry.type !== EntryType.Normal) {
-        this.#applyConfChange(entry.index, decodeConfChange(entry));
+        const change = entry.type === EntryType.ConfChange
+          ? decodeConfChange(entry.data)
+          : decodeConfChangeV2(entry.data);
+        this.#applyConfChange(entry.index, change);
       }
       if (entry.index <= this.#appliedIndex) continue;
       assert(entry.index === this.#appliedIndex + 1, "entries are applied without a gap");

@@ -15,7 +15,7 @@ import {
   Role,
 } from "../../src/raft/mod.ts";
 import { toConfState } from "../../src/raft/tracker.ts";
-import { Cluster, confState, ELECTION_TICKS, message } from "./harness.ts";
+import { Cluster, ELECTION_TICKS, message } from "./harness.ts";
 
 const { AddVoter, AddLearner, Remove } = ConfChangeType;
 

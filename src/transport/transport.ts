@@ -36,6 +36,8 @@ export interface TransportEnvironment {
   readonly secret: Uint8Array;
   /** Our cluster, "" before there is one. */
   readonly clusterId: () => string;
+  /** Asks for `Transport.flush()` at the end of this turn. */
+  readonly scheduleFlush: () => void;
   /** Where to dial for a peer instead of its address; for proxies and address translation. */
   readonly dialOverride: (nodeId: NodeId, address: Address) => Address;
 }
@@ -144,7 +146,8 @@ export class Transport {
   /** Queues bytes that may get lost. */
   sendDatagram(to: NodeId, body: Uint8Array): void {
     const link = this.#links.get(to);
-    if (link?.send(FrameType.Datagram, (writer) => writer.raw(body)) !== undefined) link.flush();
+    const position = link?.send(FrameType.Datagram, (writer) => writer.raw(body));
+    if (position !== undefined) this.#environment.scheduleFlush();
   }
 
   /** End of a turn: sends what was queued. */
@@ -166,6 +169,7 @@ export class Transport {
       const reason = link === undefined ? "no such peer" : "the link to the peer is down or full";
       return Promise.resolve({ kind: "not-sent", reason });
     }
+    this.#environment.scheduleFlush();
     const deadlineMs = this.#environment.clock.monotonicMs() + budgetMs;
     return new Promise((settle) => {
       this.#calls.add(sequence, { nodeId: to, position, deadlineMs, settle });
@@ -236,7 +240,7 @@ export class Transport {
     this.#handlers.onRequest(nodeId, body, budgetMs).then((answer) => {
       const link = this.#links.get(nodeId);
       link?.send(FrameType.Response, (writer) => writer.f64(sequence).raw(answer));
-      link?.flush();
+      this.#environment.scheduleFlush();
     });
   }
 }

@@ -17,7 +17,6 @@ import {
 import type { Clock, Log, Random } from "../platform/ports.ts";
 import {
   type AnyConfChange,
-  type ConfState,
   decodeConfChange,
   decodeConfChangeV2,
   EntryType,
@@ -29,13 +28,13 @@ import {
   RawNode,
   type Ready,
   Role,
-  type SnapshotMetadata,
 } from "../raft/mod.ts";
+import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
 import type { MachineLoader, StateMachine } from "./machine.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
-import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
+import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
 export const ELECTION_TICKS = 10;
@@ -50,8 +49,8 @@ const TURN_MS_MAX = 8;
 export interface ReplicaObserver {
   /** Leader, term or role changed. */
   onLeadership(replica: Replica): void;
-  /** A configuration took effect at `index`. */
-  onConfiguration(replica: Replica, index: LogIndex, confState: ConfState): void;
+  /** Another configuration took effect. */
+  onConfiguration(replica: Replica): void;
 }
 
 export interface ReplicaOptions<Result> {
@@ -68,6 +67,8 @@ export interface ReplicaOptions<Result> {
   readonly observer: ReplicaObserver;
   /** Asks the owner to call `turn()` soon; calls may repeat. */
   readonly wake: () => void;
+  /** The map epoch that a membership change carries, if it carries one. */
+  readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
   /** Ends the process: the state can't be had. */
   readonly onFatal: (reason: string, cause: unknown) => never;
   /**
@@ -89,7 +90,7 @@ export class Replica<Result = unknown> {
   /** Wall clocks of the voters that granted their vote in `#grantTerm`. */
   readonly #grants = new Map<ReplicaId, number>();
   #grantTerm: Term = 0;
-  #confState: ConfState;
+  #configuration: AppliedConfiguration;
   #appliedIndex: LogIndex;
   #appliedTerm: Term;
   #role: Role = Role.Follower;
@@ -110,7 +111,7 @@ export class Replica<Result = unknown> {
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
     const { recovered } = options;
-    this.#confState = recovered.snapshot.confState;
+    this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
     this.#term = recovered.hardState.term;
@@ -144,8 +145,8 @@ export class Replica<Result = unknown> {
     return this.#appliedIndex;
   }
 
-  get confState(): ConfState {
-    return this.#confState;
+  get configuration(): AppliedConfiguration {
+    return this.#configuration;
   }
 
   get term(): Term {
@@ -349,9 +350,17 @@ export class Replica<Result = unknown> {
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
     const deliver = () => this.#deliver(message.responses);
+    if (snapshot === null) {
+      return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
+    }
+    const file = this.#options.snapshots.latest;
+    assert(
+      file !== undefined && file.point.index === snapshot.metadata.index,
+      "a snapshot's file is there before the core hears of it",
+    );
     this.#options.log.append(
-      { hardState, entries, snapshot: snapshot?.metadata ?? null },
-      snapshot === null ? deliver : () => this.#restoreFromSnapshot(snapshot.metadata, deliver),
+      { hardState, entries, snapshot: file.point },
+      () => this.#restoreFromSnapshot(file, deliver),
     );
   }
 
@@ -394,9 +403,12 @@ export class Replica<Result = unknown> {
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {
-    this.#confState = this.#core.applyConfChange(change);
-    this.#options.log.recordConfiguration(index, this.#confState);
-    this.#options.observer.onConfiguration(this as Replica, index, this.#confState);
+    const confState = this.#core.applyConfChange(change);
+    // Raft's own leaving of a joint configuration carries no epoch: it keeps the one it ends.
+    const confEpoch = this.#options.epochOf(change.context) ?? this.#configuration.confEpoch;
+    this.#configuration = { confState, confIndex: index, confEpoch };
+    this.#options.log.recordConfiguration(index, this.#configuration);
+    this.#options.observer.onConfiguration(this as Replica);
   }
 
   // ------------------------------------------------------------------------------------- snapshots
@@ -407,7 +419,7 @@ export class Replica<Result = unknown> {
     if (!due && !this.#snapshotWanted) return;
     this.#snapshotWanted = false;
     const latest = this.#options.snapshots.latest;
-    if (latest !== undefined && latest.metadata.index >= this.#appliedIndex) return;
+    if (latest !== undefined && latest.point.index >= this.#appliedIndex) return;
     this.#snapshotting = true;
     this.#takeSnapshot().catch((cause) => {
       this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
@@ -418,20 +430,21 @@ export class Replica<Result = unknown> {
   }
 
   async #takeSnapshot(): Promise<void> {
-    const metadata = {
+    const point = {
       index: this.#appliedIndex,
       term: this.#appliedTerm,
-      confState: this.#confState,
+      configuration: this.#configuration,
     };
     const image = this.machine.image();
-    await this.#options.snapshots.write(metadata, image.chunks());
-    if (!this.#stopped) this.#options.log.snapshotTaken(metadata);
+    await this.#options.snapshots.write(point, image.chunks());
+    if (!this.#stopped) this.#options.log.snapshotTaken(point);
   }
 
   #sendSnapshot(message: Message): void {
     const file = this.#options.snapshots.latest;
     assert(file !== undefined && message.snapshot !== null, "a snapshot was promised to the core");
-    const sent = { ...message, snapshot: { ...message.snapshot, metadata: file.metadata } };
+    const snapshot = { ...message.snapshot, metadata: metadataOf(file.point) };
+    const sent = { ...message, snapshot };
     this.#options.links.sendSnapshot(message.to, file, sent).then((delivered) => {
       if (this.#stopped) return;
       this.#core.reportSnapshot(message.to, delivered);
@@ -449,26 +462,26 @@ export class Replica<Result = unknown> {
     const { index, term } = message.snapshot.metadata;
     const inLog = this.#storage.term(index) === term;
     if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
-      this.#loadState(() => this.#options.log.snapshotTaken(message.snapshot!.metadata));
+      const file = this.#options.snapshots.latest;
+      assert(file !== undefined && file.point.index === index, "the snapshot's file is there");
+      this.#loadState(file, () => this.#options.log.snapshotTaken(file.point));
     }
     this.step(message, wallMs);
   }
 
   /** The log begins after a snapshot now: load its state, then tell the core. */
-  #restoreFromSnapshot(metadata: SnapshotMetadata, done: () => void): void {
-    this.#loadState(() => {
-      this.#confState = metadata.confState;
-      this.#options.observer.onConfiguration(this as Replica, metadata.index, this.#confState);
+  #restoreFromSnapshot(file: SnapshotFile, done: () => void): void {
+    this.#loadState(file, () => {
+      this.#configuration = file.point.configuration;
+      this.#options.observer.onConfiguration(this as Replica);
       done();
     });
   }
 
-  /** Replaces the machine's state by the newest file. Applies wait until it is loaded. */
-  #loadState(done: () => void): void {
+  /** Replaces the machine's state by a file's. Applies wait until it is loaded. */
+  #loadState(file: SnapshotFile, done: () => void): void {
     this.#heldApplies ??= [];
-    const file = this.#options.snapshots.latest;
-    assert(file !== undefined, "the snapshot file is there");
-    const { index, term } = file.metadata;
+    const { index, term } = file.point;
     assert(index >= this.#appliedIndex, "the applied index never runs back");
     this.#readState(file, this.machine.beginLoad()).then(() => {
       if (this.#stopped) return;

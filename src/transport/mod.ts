@@ -1,7 +1,6 @@
 // Peer links over TCP.
 
 export type { CallResult } from "./calls.ts";
-export { readConfState, writeConfState } from "./raft_codec.ts";
 export {
   type Peer,
   Transport,

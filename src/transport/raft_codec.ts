@@ -6,14 +6,14 @@
 //     (to, from, term, logTerm, index, commit, vote, rejectHint, context: bit 0 up; absent means 0)
 //     | entry count u32 | if > 0: first index f64, and per entry: type u8, term f64, length u32, data
 //     | with flag 2: index f64, term f64, configuration
-//   configuration: voters, learners, votersOutgoing, learnersNext: each count u16 and f64s | autoLeave u8
+//   configuration: raft/conf_state_codec.ts
 
 import { assert } from "../base/assert.ts";
 import { NO_BYTES } from "../base/bytes.ts";
 import { BytesReader, type BytesWriter, CodecError } from "../base/codec.ts";
-import type { PartitionId, ReplicaId } from "../base/ids.ts";
+import type { PartitionId } from "../base/ids.ts";
+import { readConfState, writeConfState } from "../raft/conf_state_codec.ts";
 import {
-  type ConfState,
   type Entry,
   EntryType,
   type Message,
@@ -69,20 +69,6 @@ export function writeSnapshotMetadata(writer: BytesWriter, metadata: SnapshotMet
   writeConfState(writer, metadata.confState);
 }
 
-/** Appends a configuration; the same form is used in the log and in snapshots. */
-export function writeConfState(writer: BytesWriter, confState: ConfState): void {
-  writeIds(writer, confState.voters);
-  writeIds(writer, confState.learners);
-  writeIds(writer, confState.votersOutgoing);
-  writeIds(writer, confState.learnersNext);
-  writer.u8(confState.autoLeave ? 1 : 0);
-}
-
-function writeIds(writer: BytesWriter, ids: readonly ReplicaId[]): void {
-  writer.u16(ids.length);
-  for (const id of ids) writer.f64(id);
-}
-
 /** One received message and the group it is for. */
 export interface GroupMessage {
   readonly group: PartitionId;
@@ -133,21 +119,4 @@ export function readSnapshotMetadata(reader: BytesReader): SnapshotMetadata {
   const index = reader.integer();
   const term = reader.integer();
   return { index, term, confState: readConfState(reader) };
-}
-
-export function readConfState(reader: BytesReader): ConfState {
-  return {
-    voters: readIds(reader),
-    learners: readIds(reader),
-    votersOutgoing: readIds(reader),
-    learnersNext: readIds(reader),
-    autoLeave: reader.u8() === 1,
-  };
-}
-
-function readIds(reader: BytesReader): ReplicaId[] {
-  const count = reader.u16();
-  const ids = new Array<ReplicaId>(count);
-  for (let i = 0; i < count; i++) ids[i] = reader.integer();
-  return ids;
 }

@@ -1,0 +1,492 @@
+// Drives one Raft group's replica: turns the core's effects into log appends, messages and applies, and
+// carries proposals and reads through it. Owns the order of effects; it must never let a message that
+// rests on a disk write leave before that write is durable, nor apply an entry twice.
+
+import { assert } from "../base/assert.ts";
+import type { LogIndex, PartitionId, ReplicaId, Term } from "../base/ids.ts";
+import {
+  APPEND_INFLIGHT_BYTES_MAX,
+  APPEND_INFLIGHT_MAX,
+  APPEND_SIZE_BYTES_MAX,
+  COMMITTED_SIZE_PER_READY_BYTES_MAX,
+  PROPOSAL_QUEUE_BYTES_MAX,
+  REQUESTS_IN_FLIGHT_MAX,
+  SNAPSHOT_LOG_BYTES,
+  UNCOMMITTED_SIZE_BYTES_MAX,
+} from "../base/limits.ts";
+import type { Clock, Log, Random } from "../platform/ports.ts";
+import {
+  type AnyConfChange,
+  type ConfState,
+  decodeConfChange,
+  EntryType,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  MessageType,
+  NONE,
+  RawNode,
+  type Ready,
+  Role,
+  type SnapshotMetadata,
+} from "../raft/mod.ts";
+import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
+import type { MachineLoader, StateMachine } from "./machine.ts";
+import { type ProposalOutcome, Proposals } from "./proposals.ts";
+import { type ReadOutcome, Reads } from "./reads.ts";
+import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
+
+/** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
+export const ELECTION_TICKS = 10;
+/** Ticks between a leader's heartbeats. */
+export const HEARTBEAT_TICKS = 2;
+/** After a link to the leader broke: longest random wait before campaigning. */
+const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
+/** Longest stretch of work before other groups and requests get their turn. */
+const TURN_MS_MAX = 8;
+
+/** What a replica tells its owner. All calls are synchronous. */
+export interface ReplicaObserver {
+  /** Leader, term or role changed. */
+  onLeadership(replica: Replica): void;
+  /** A configuration took effect at `index`. */
+  onConfiguration(replica: Replica, index: LogIndex, confState: ConfState): void;
+}
+
+export interface ReplicaOptions<Result> {
+  readonly group: PartitionId;
+  readonly id: ReplicaId;
+  readonly machine: StateMachine<Result>;
+  readonly recovered: RecoveredLog;
+  readonly log: GroupLog;
+  readonly snapshots: GroupSnapshots;
+  readonly links: ReplicaLinks;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Log;
+  readonly observer: ReplicaObserver;
+  /** Asks the owner to call `turn()` soon; calls may repeat. */
+  readonly wake: () => void;
+  /** Ends the process: the state can't be had. */
+  readonly onFatal: (reason: string, cause: unknown) => never;
+  /**
+   * The newest snapshot file is damaged though log and hard state are whole: the machine is empty,
+   * the replica votes and acknowledges, but neither campaigns nor serves (RULES 4).
+   */
+  readonly awaitingSnapshot: boolean;
+}
+
+export class Replica<Result = unknown> {
+  readonly group: PartitionId;
+  readonly id: ReplicaId;
+  readonly machine: StateMachine<Result>;
+  readonly #core: RawNode;
+  readonly #storage: WindowStorage;
+  readonly #options: ReplicaOptions<Result>;
+  readonly #proposals: Proposals<Result | undefined>;
+  readonly #reads: Reads;
+  /** Wall clocks of the voters that granted their vote in `#grantTerm`. */
+  readonly #grants = new Map<ReplicaId, number>();
+  #grantTerm: Term = 0;
+  #confState: ConfState;
+  #appliedIndex: LogIndex;
+  #appliedTerm: Term;
+  #role: Role = Role.Follower;
+  #leader: ReplicaId = NONE;
+  #term: Term;
+  /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
+  #heldApplies: Message[] | undefined;
+  #awaitingSnapshot: boolean;
+  #snapshotting = false;
+  #snapshotWanted = false;
+  #stopped = false;
+
+  constructor(options: ReplicaOptions<Result>) {
+    this.#options = options;
+    this.group = options.group;
+    this.id = options.id;
+    this.machine = options.machine;
+    this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
+    this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
+    const { recovered } = options;
+    this.#confState = recovered.snapshot.confState;
+    this.#appliedIndex = recovered.snapshot.index;
+    this.#appliedTerm = recovered.snapshot.term;
+    this.#term = recovered.hardState.term;
+    this.#awaitingSnapshot = options.awaitingSnapshot;
+    if (this.#awaitingSnapshot) this.#heldApplies = [];
+    this.#storage = new WindowStorage(recovered, options.snapshots, () => {
+      this.#snapshotWanted = true;
+    });
+    this.#core = new RawNode({
+      id: options.id,
+      electionTick: ELECTION_TICKS,
+      heartbeatTick: HEARTBEAT_TICKS,
+      storage: this.#storage,
+      applied: recovered.snapshot.index,
+      asyncStorageWrites: true,
+      maxSizePerMsg: APPEND_SIZE_BYTES_MAX,
+      maxCommittedSizePerReady: COMMITTED_SIZE_PER_READY_BYTES_MAX,
+      maxUncommittedEntriesSize: UNCOMMITTED_SIZE_BYTES_MAX,
+      maxInflightMsgs: APPEND_INFLIGHT_MAX,
+      maxInflightBytes: APPEND_INFLIGHT_BYTES_MAX,
+      checkQuorum: true,
+      preVote: true,
+      // Never forwarded, never leased: the node routes by itself, and no safety rests on a clock.
+      disableProposalForwarding: true,
+      stepDownOnRemoval: true,
+      random: (bound: number) => options.random.int(bound),
+    });
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  get confState(): ConfState {
+    return this.#confState;
+  }
+
+  get term(): Term {
+    return this.#term;
+  }
+
+  /** Who leads, as far as this replica knows; NONE if nobody. */
+  get leader(): ReplicaId {
+    return this.#leader;
+  }
+
+  get isLeader(): boolean {
+    return this.#role === Role.Leader;
+  }
+
+  /** Whether the machine's state is whole (not being loaded, not damaged). */
+  get serving(): boolean {
+    return this.#heldApplies === undefined && !this.#stopped;
+  }
+
+  get awaitingSnapshot(): boolean {
+    return this.#awaitingSnapshot;
+  }
+
+  /** The core, for status only. */
+  get core(): RawNode {
+    return this.#core;
+  }
+
+  /** Wall clocks of the quorum that elected this leader, own one included (RULES 18). */
+  electorWallMs(ownWallMs: number): number[] {
+    return [ownWallMs, ...this.#grants.values()];
+  }
+
+  /** Takes a message from a peer. `wallMs` is the sender's wall clock. */
+  step(message: Message, wallMs: number): void {
+    if (this.#stopped) return;
+    assert(message.to === this.id, `message for ${message.to} came to ${this.id}`);
+    if (message.type === MessageType.TimeoutNow && !this.serving) return;
+    if (message.type === MessageType.VoteResponse && !message.reject) {
+      if (message.term !== this.#grantTerm) this.#grants.clear();
+      this.#grantTerm = message.term;
+      // Votes that come after the quorum did not elect, so their clocks do not count.
+      if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
+    }
+    this.#core.step(message);
+    this.#options.wake();
+  }
+
+  /** One tick of the node's shared clock. */
+  tick(): void {
+    if (this.#stopped) return;
+    if (!this.serving && !this.isLeader) return; // neither campaigns until its state is whole
+    this.#core.tick();
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#proposals.expire(nowMs);
+    this.#reads.expire(nowMs);
+    this.#options.wake();
+  }
+
+  /** Proposes a command; `settle` runs exactly once. */
+  propose(
+    data: Uint8Array,
+    deadlineMs: number,
+    settle: (outcome: ProposalOutcome<Result | undefined>) => void,
+  ): void {
+    if (this.#stopped) settle({ kind: "none", reason: "stopping" });
+    else if (!this.isLeader) settle({ kind: "none", reason: "not-leader" });
+    else {
+      this.#proposals.enqueue(data, deadlineMs, settle);
+      this.#options.wake();
+    }
+  }
+
+  /** Waits until this leader's state may serve a linearizable read that begins now. */
+  read(deadlineMs: number, settle: (outcome: ReadOutcome) => void): void {
+    if (this.#stopped) settle("stopping");
+    else if (!this.isLeader) settle("not-leader");
+    else {
+      this.#reads.enqueue(deadlineMs, settle);
+      this.#options.wake();
+    }
+  }
+
+  /** Proposes a membership change; false if it can't be proposed now. */
+  proposeConfChange(change: AnyConfChange): boolean {
+    if (this.#stopped || !this.isLeader) return false;
+    const error = this.#core.proposeConfChange(change);
+    this.#options.wake();
+    return error === null;
+  }
+
+  transferLeadership(to: ReplicaId): void {
+    if (this.#stopped || !this.isLeader) return;
+    this.#core.transferLeader(to);
+    this.#options.wake();
+  }
+
+  campaign(): void {
+    if (this.#stopped || !this.serving) return;
+    this.#core.campaign();
+    this.#options.wake();
+  }
+
+  /** The link to the node of replica `id` broke. */
+  peerLost(id: ReplicaId): void {
+    if (this.#stopped) return;
+    this.#core.reportUnreachable(id);
+    if (this.isLeader || id !== this.#leader) return;
+    this.#core.forgetLeader();
+    this.#options.wake();
+    const delayMs = this.#options.random.float() * LINK_LOSS_CAMPAIGN_MS_MAX;
+    this.#options.clock.setTimer(delayMs, () => {
+      if (this.#leader === NONE) this.campaign();
+    });
+  }
+
+  /** Refuses what is queued and ends every wait; the replica takes no further input. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#proposals.stop();
+    this.#reads.stop();
+  }
+
+  /** Does everything that is due. Called by the owner at the end of an event-loop turn. */
+  turn(): void {
+    if (this.#stopped) return;
+    const startedMs = this.#options.clock.monotonicMs();
+    this.#proposeQueued();
+    this.#startReads(startedMs);
+    while (this.#core.hasReady()) {
+      this.#handle(this.#core.ready());
+      if (this.#stopped) return;
+      if (this.#options.clock.monotonicMs() - startedMs > TURN_MS_MAX) {
+        this.#options.wake();
+        break;
+      }
+    }
+    this.#maybeSnapshot();
+  }
+
+  #proposeQueued(): void {
+    if (this.#proposals.queued === 0) return;
+    const batch = this.#proposals.take();
+    if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
+    const error = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
+    if (error === null) {
+      const lastIndex = this.#core.lastIndex;
+      this.#proposals.appended(batch, this.#core.term, lastIndex - batch.length + 1);
+    } else {
+      this.#proposals.refuse(batch, this.#core.isTransferring ? "not-leader" : "overloaded");
+    }
+  }
+
+  #startReads(nowMs: number): void {
+    const context = this.#reads.nextRound(nowMs);
+    if (context === 0) return;
+    if (this.#core.role === Role.Leader) this.#core.readIndex(context);
+    else this.#reads.lostLeadership();
+  }
+
+  #handle(ready: Ready): void {
+    if (ready.softState !== null || ready.hardState !== null) this.#noteLeadership(ready);
+    for (const { context, index } of ready.readStates) {
+      this.#reads.confirmed(context, index, this.#appliedIndex);
+    }
+    for (const message of ready.messages) {
+      if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
+      else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
+      else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
+      else this.#options.links.send(message.to, message);
+    }
+  }
+
+  #noteLeadership(ready: Ready): void {
+    const { softState, hardState } = ready;
+    let changed = false;
+    if (hardState !== null && hardState.term !== this.#term) {
+      assert(hardState.term > this.#term, "the durable term never runs back");
+      this.#term = hardState.term;
+      changed = true;
+    }
+    if (softState !== null) {
+      changed = true;
+      if (this.#role === Role.Leader && softState.role !== Role.Leader) {
+        this.#reads.lostLeadership();
+      }
+      this.#role = softState.role;
+      this.#leader = softState.leader;
+    }
+    if (changed) this.#options.observer.onLeadership(this as Replica);
+  }
+
+  #append(message: Message): void {
+    const { entries, snapshot } = message;
+    const hardState = message.term === 0
+      ? null
+      : { term: message.term, vote: message.vote, commit: message.commit };
+    if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
+    if (entries.length > 0) this.#storage.append(entries);
+    const deliver = () => this.#deliver(message.responses);
+    this.#options.log.append(
+      { hardState, entries, snapshot: snapshot?.metadata ?? null },
+      snapshot === null ? deliver : () => this.#restoreFromSnapshot(snapshot.metadata, deliver),
+    );
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    if (this.#stopped) return;
+    for (const response of responses) {
+      if (response.to === this.id) this.#core.step(response);
+      else this.#options.links.send(response.to, response);
+    }
+    this.#options.wake();
+  }
+
+  #applyOrHold(message: Message): void {
+    if (this.#heldApplies !== undefined) this.#heldApplies.push(message);
+    else this.#apply(message);
+  }
+
+  #apply(message: Message): void {
+    for (const entry of message.entries) {
+      // The core must see every configuration change, also one that a loaded state was ahead of.
+      if (entry.type !== EntryType.Normal) {
+        this.#applyConfChange(entry.index, decodeConfChange(entry));
+      }
+      if (entry.index <= this.#appliedIndex) continue;
+      assert(entry.index === this.#appliedIndex + 1, "entries are applied without a gap");
+      let result: Result | undefined;
+      if (entry.type === EntryType.Normal && entry.data.length > 0) {
+        result = this.machine.apply(entry.index, entry.term, entry.data);
+      }
+      this.#appliedIndex = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#proposals.applied(entry.index, entry.term, result);
+    }
+    this.#deliver(message.responses);
+    this.#reads.applied(this.#appliedIndex);
+    this.#storage.trim(this.#appliedIndex);
+  }
+
+  #applyConfChange(index: LogIndex, change: AnyConfChange): void {
+    this.#confState = this.#core.applyConfChange(change);
+    this.#options.log.recordConfiguration(index, this.#confState);
+    this.#options.observer.onConfiguration(this as Replica, index, this.#confState);
+  }
+
+  // ------------------------------------------------------------------------------------- snapshots
+
+  #maybeSnapshot(): void {
+    if (this.#snapshotting || !this.serving) return;
+    const due = this.#options.log.bytesSinceSnapshot >= SNAPSHOT_LOG_BYTES;
+    if (!due && !this.#snapshotWanted) return;
+    this.#snapshotWanted = false;
+    const latest = this.#options.snapshots.latest;
+    if (latest !== undefined && latest.metadata.index >= this.#appliedIndex) return;
+    this.#snapshotting = true;
+    this.#takeSnapshot().catch((cause) => {
+      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
+    }).finally(() => {
+      this.#snapshotting = false;
+      this.#options.wake();
+    });
+  }
+
+  async #takeSnapshot(): Promise<void> {
+    const metadata = {
+      index: this.#appliedIndex,
+      term: this.#appliedTerm,
+      confState: this.#confState,
+    };
+    const image = this.machine.image();
+    await this.#options.snapshots.write(metadata, image.chunks());
+    if (!this.#stopped) this.#options.log.snapshotTaken(metadata);
+  }
+
+  #sendSnapshot(message: Message): void {
+    const file = this.#options.snapshots.latest;
+    assert(file !== undefined && message.snapshot !== null, "a snapshot was promised to the core");
+    const sent = { ...message, snapshot: { ...message.snapshot, metadata: file.metadata } };
+    this.#options.links.sendSnapshot(message.to, file, sent).then((delivered) => {
+      if (this.#stopped) return;
+      this.#core.reportSnapshot(message.to, delivered);
+      this.#options.wake();
+    });
+  }
+
+  /**
+   * A snapshot from the leader has become the newest durable file. The core decides what it means for
+   * the log; a replica that lost only its state takes it even where its log is ahead.
+   */
+  receiveSnapshot(message: Message, wallMs: number): void {
+    if (this.#stopped) return;
+    assert(message.snapshot !== null, "a snapshot message carries a snapshot");
+    const { index, term } = message.snapshot.metadata;
+    const inLog = this.#storage.term(index) === term;
+    if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
+      this.#loadState(() => this.#options.log.snapshotTaken(message.snapshot!.metadata));
+    }
+    this.step(message, wallMs);
+  }
+
+  /** The log begins after a snapshot now: load its state, then tell the core. */
+  #restoreFromSnapshot(metadata: SnapshotMetadata, done: () => void): void {
+    this.#loadState(() => {
+      this.#confState = metadata.confState;
+      this.#options.observer.onConfiguration(this as Replica, metadata.index, this.#confState);
+      done();
+    });
+  }
+
+  /** Replaces the machine's state by the newest file. Applies wait until it is loaded. */
+  #loadState(done: () => void): void {
+    this.#heldApplies ??= [];
+    const file = this.#options.snapshots.latest;
+    assert(file !== undefined, "the snapshot file is there");
+    const { index, term } = file.metadata;
+    assert(index >= this.#appliedIndex, "the applied index never runs back");
+    this.#readState(file, this.machine.beginLoad()).then(() => {
+      if (this.#stopped) return;
+      this.#proposals.coveredBySnapshot(index);
+      this.#appliedIndex = index;
+      this.#appliedTerm = term;
+      this.#awaitingSnapshot = false;
+      const held = this.#heldApplies ?? [];
+      this.#heldApplies = undefined;
+      done();
+      for (const message of held) this.#apply(message);
+      this.#reads.applied(this.#appliedIndex);
+      this.#options.wake();
+    }).catch((cause) => {
+      this.#options.onFatal(`Cannot load snapshot ${index} of group ${this.group}`, cause);
+    });
+  }
+
+  async #readState(file: SnapshotFile, loader: MachineLoader): Promise<void> {
+    for await (const chunk of this.#options.snapshots.read(file)) {
+      if (this.#stopped) return;
+      loader.push(chunk);
+    }
+    loader.finish();
+  }
+}

@@ -24,6 +24,8 @@ import {
   LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
+  newMessage,
+  NO_DATA,
   NONE,
   RawNode,
   type Ready,
@@ -31,7 +33,7 @@ import {
 } from "../raft/mod.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
-import type { MachineLoader, StateMachine } from "./machine.ts";
+import type { StateMachine } from "./machine.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
 import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
@@ -98,6 +100,8 @@ export class Replica<Result = unknown> {
   #term: Term;
   /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
   #heldApplies: Message[] | undefined;
+  #loadsPending = 0;
+  #loads: Promise<void> = Promise.resolve();
   #awaitingSnapshot: boolean;
   #snapshotting = false;
   #snapshotWanted = false;
@@ -243,6 +247,32 @@ export class Replica<Result = unknown> {
     if (this.#stopped || !this.isLeader) return;
     this.#core.transferLeader(to);
     this.#options.wake();
+  }
+
+  /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
+  bestHeir(): ReplicaId | undefined {
+    const { progress, config } = this.#core.status();
+    let best: (typeof progress)[number] | undefined;
+    for (const one of progress) {
+      if (one.id === this.id || one.isLearner || !one.recentActive) continue;
+      if (!config.voters.incoming.has(one.id)) continue;
+      if (best === undefined || one.match > best.match) best = one;
+    }
+    return best?.id;
+  }
+
+  /** A follower has lost its state, though not its log: send it what there is, or soon will be. */
+  sendLatestSnapshot(to: ReplicaId): void {
+    if (this.#stopped || !this.isLeader) return;
+    const file = this.#options.snapshots.latest;
+    if (file === undefined || file.point.index < this.#storage.firstIndex()) {
+      this.#snapshotWanted = true;
+      return this.#options.wake();
+    }
+    const message = newMessage(MessageType.Snapshot, to, this.id);
+    message.term = this.#term;
+    message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };
+    this.#options.links.sendSnapshot(to, file, message);
   }
 
   campaign(): void {
@@ -478,29 +508,43 @@ export class Replica<Result = unknown> {
     });
   }
 
-  /** Replaces the machine's state by a file's. Applies wait until it is loaded. */
+  /** Replaces the machine's state by a file's, one file after the other. Applies wait meanwhile. */
   #loadState(file: SnapshotFile, done: () => void): void {
     this.#heldApplies ??= [];
-    const { index, term } = file.point;
-    assert(index >= this.#appliedIndex, "the applied index never runs back");
-    this.#readState(file, this.machine.beginLoad()).then(() => {
+    this.#loadsPending++;
+    const load = async () => {
+      // A newer file that came while this one waited its turn will be loaded next.
+      if (file === this.#options.snapshots.latest && !this.#stopped) await this.#readState(file);
+      this.#loadsPending--;
       if (this.#stopped) return;
-      this.#proposals.coveredBySnapshot(index);
-      this.#appliedIndex = index;
-      this.#appliedTerm = term;
-      this.#awaitingSnapshot = false;
-      const held = this.#heldApplies ?? [];
-      this.#heldApplies = undefined;
-      done();
-      for (const message of held) this.#apply(message);
-      this.#reads.applied(this.#appliedIndex);
-      this.#options.wake();
-    }).catch((cause) => {
-      this.#options.onFatal(`Cannot load snapshot ${index} of group ${this.group}`, cause);
+      this.#stateLoaded(file, done);
+    };
+    this.#loads = this.#loads.then(load).catch((cause) => {
+      this.#options.onFatal(
+        `Cannot load snapshot ${file.point.index} of group ${this.group}`,
+        cause,
+      );
     });
   }
 
-  async #readState(file: SnapshotFile, loader: MachineLoader): Promise<void> {
+  #stateLoaded(file: SnapshotFile, done: () => void): void {
+    const { index, term } = file.point;
+    assert(index >= this.#appliedIndex, "the applied index never runs back");
+    this.#proposals.coveredBySnapshot(index);
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    done();
+    if (this.#loadsPending > 0) return;
+    this.#awaitingSnapshot = false;
+    const held = this.#heldApplies ?? [];
+    this.#heldApplies = undefined;
+    for (const message of held) this.#apply(message);
+    this.#reads.applied(this.#appliedIndex);
+    this.#options.wake();
+  }
+
+  async #readState(file: SnapshotFile): Promise<void> {
+    const loader = this.machine.beginLoad();
     for await (const chunk of this.#options.snapshots.read(file)) {
       if (this.#stopped) return;
       loader.push(chunk);

@@ -1,0 +1,101 @@
+// The node's log and snapshot folder as each group's replica sees them. Translates between a replica's
+// terms and the files'; keeps nothing itself.
+
+import type { LogIndex, PartitionId, ReplicaId } from "../base/ids.ts";
+import type { Entry, HardState } from "../raft/mod.ts";
+import {
+  type AppliedConfiguration,
+  decodeConfiguration,
+  encodeConfiguration,
+} from "../replica/configuration.ts";
+import type {
+  GroupLog,
+  GroupSnapshots,
+  LogAppend,
+  SnapshotFile,
+  SnapshotPoint,
+} from "../replica/log_port.ts";
+import type { RecoveredGroup, SnapshotMarker, Wal } from "../wal/mod.ts";
+
+/** What the log knew of a group when the node started. */
+export interface RecoveredReplica {
+  readonly group: PartitionId;
+  readonly replicaId: ReplicaId;
+  readonly hardState: HardState;
+  /** The entries follow it; index 0 on a replica that never had a state. */
+  readonly snapshot: SnapshotPoint;
+  readonly entries: Entry[];
+  /** Why it may never again vote or acknowledge; null when it is whole. */
+  readonly suspect: string | null;
+}
+
+/** Where a replica starts that is to get everything from its leader. */
+export const NO_SNAPSHOT: SnapshotPoint = {
+  index: 0,
+  term: 0,
+  configuration: {
+    confState: { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },
+    confIndex: 0,
+    confEpoch: 0,
+  },
+};
+
+function markerOf(point: SnapshotPoint): SnapshotMarker {
+  return {
+    index: point.index,
+    term: point.term,
+    confState: encodeConfiguration(point.configuration),
+  };
+}
+
+export function pointOf(marker: SnapshotMarker | null): SnapshotPoint {
+  if (marker === null) return NO_SNAPSHOT;
+  const configuration = decodeConfiguration(marker.confState);
+  return { index: marker.index, term: marker.term, configuration };
+}
+
+/** A recovered group in its replica's terms, entries yet to be replayed into it. */
+export function recoveredReplica(group: RecoveredGroup): RecoveredReplica {
+  return {
+    group: group.group,
+    replicaId: group.replicaId,
+    hardState: group.hardState,
+    snapshot: pointOf(group.snapshot),
+    entries: [],
+    suspect: group.suspect,
+  };
+}
+
+/** One group's part of the shared log. */
+export class SharedGroupLog implements GroupLog {
+  readonly #wal: Wal;
+  readonly #group: PartitionId;
+
+  constructor(wal: Wal, group: PartitionId) {
+    this.#wal = wal;
+    this.#group = group;
+  }
+
+  append({ hardState, entries, snapshot }: LogAppend, onDurable: () => void): void {
+    this.#wal.append({
+      group: this.#group,
+      hardState,
+      entries,
+      snapshot: snapshot === null ? null : markerOf(snapshot),
+    }, onDurable);
+  }
+
+  recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void {
+    this.#wal.recordConfiguration(this.#group, index, encodeConfiguration(configuration));
+  }
+
+  snapshotTaken(point: SnapshotPoint): void {
+    this.#wal.snapshotTaken(this.#group, markerOf(point));
+  }
+
+  get bytesSinceSnapshot(): number {
+    return this.#wal.bytesSinceSnapshot(this.#group);
+  }
+}
+
+export { type GroupSnapshots, markerOf, type SnapshotFile };

@@ -127,10 +127,13 @@ function countVote(raft: Raft, message: Message): void {
   if (result === VoteResult.Won) {
     if (raft.role === Role.PreCandidate) {
       campaign(raft, "election");
-    } else {
+    } else if (raft.tracker.hasVoted(raft.id)) {
       raft.becomeLeader();
       bcastAppend(raft);
     }
+    // Else others elect us before our own term and vote are durable. Leading now, we might send
+    // entries of this term, crash, forget the term, be elected by the same votes again and send
+    // other entries of the same term and index. So wait for our own vote, which says we can't.
   } else if (result === VoteResult.Lost) {
     // A rejected pre-vote of a higher term never gets here: it has made us a follower already.
     raft.becomeFollower(raft.term, NONE);

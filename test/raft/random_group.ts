@@ -92,13 +92,15 @@ export interface GroupOptions {
   readonly membership: boolean;
 }
 
-const ALL_IDS = [1, 2, 3, 4, 5, 6];
-const FIRST_VOTERS = [1, 2, 3];
+/** A fixed membership, and one that starts with three of six. */
+const FIXED_IDS = [1, 2, 3, 4, 5];
+const CHANGING_IDS = [1, 2, 3, 4, 5, 6];
 
 export class RandomGroup {
   readonly #random: (bound: number) => number;
   readonly #options: Partial<RaftConfig>;
   readonly #membership: boolean;
+  readonly #ids: readonly number[];
   readonly #replicas = new Map<number, Replica>();
   #network: Message[] = [];
   /** Replicas on one side of a partition; empty when there is none. */
@@ -124,16 +126,18 @@ export class RandomGroup {
     this.#random = generator(seed);
     this.#options = options;
     this.#membership = membership;
-    for (const id of ALL_IDS) {
+    this.#ids = membership ? CHANGING_IDS : FIXED_IDS;
+    const firstVoters = membership ? this.#ids.slice(0, 3) : this.#ids;
+    for (const id of this.#ids) {
       const disk = new Disk();
       const confState: ConfState = {
-        voters: FIRST_VOTERS,
+        voters: firstVoters,
         learners: [],
         votersOutgoing: [],
         learnersNext: [],
         autoLeave: false,
       };
-      if (FIRST_VOTERS.includes(id)) {
+      if (firstVoters.includes(id)) {
         disk.applySnapshot({
           data: encodeHash(0),
           metadata: { index: 1, term: 1, confState },
@@ -222,13 +226,14 @@ export class RandomGroup {
     else if (dice < 900) this.#propose(replica);
     else if (dice < 930) this.#read(replica);
     else if (dice < 945) this.#compact(replica);
-    else if (dice < 955 && this.#membership) this.#changeMembership(replica);
-    else if (dice < 965) this.#partition();
-    else if (dice < 970) this.#crash(replica);
-    else if (dice < 975) replica.raw.campaign();
-    else if (dice < 980) replica.raw.transferLeader(this.#pick(ALL_IDS));
-    else if (dice < 983) replica.raw.forgetLeader();
-    else if (dice < 986) replica.raw.reportUnreachable(this.#pick(ALL_IDS));
+    else if (dice < 955) {
+      if (this.#membership) this.#changeMembership(replica);
+    } else if (dice < 957) this.#partition();
+    else if (dice < 962) this.#crash(replica);
+    else if (dice < 966) replica.raw.campaign();
+    else if (dice < 970) replica.raw.transferLeader(this.#pick(this.#ids));
+    else if (dice < 973) replica.raw.forgetLeader();
+    else if (dice < 976) replica.raw.reportUnreachable(this.#pick(this.#ids));
     this.#observe(replica);
   }
 
@@ -284,7 +289,7 @@ export class RandomGroup {
   }
 
   #partition(): void {
-    this.#cut = new Set(this.#random(2) === 0 ? [] : ALL_IDS.filter(() => this.#random(2) === 0));
+    this.#cut = new Set(this.#random(2) === 0 ? [] : this.#ids.filter(() => this.#random(2) === 0));
   }
 
   #ready(replica: Replica): void {
@@ -442,7 +447,7 @@ export class RandomGroup {
   #changeMembership(replica: Replica): void {
     const raw = replica.raw!;
     if (raw.role !== Role.Leader) return;
-    const { outgoing } = raw.status().config;
+    const { incoming, outgoing } = raw.status().config;
     let changes: ConfChangeSingle[] = [];
     if (outgoing.length === 0) {
       changes = Array.from({ length: 1 + this.#random(3) }, () => ({
@@ -452,8 +457,16 @@ export class RandomGroup {
           ConfChangeType.AddLearner,
           ConfChangeType.Remove,
         ]),
-        replicaId: this.#pick(ALL_IDS),
+        replicaId: this.#pick(this.#ids),
       }));
+      const voters = new Set(incoming);
+      for (const { type, replicaId } of changes) {
+        if (type === ConfChangeType.AddVoter) voters.add(replicaId);
+        else voters.delete(replicaId);
+      }
+      // From two voters to one, or the like, the old majority needs the one that goes; if that led and
+      // has entries that nobody else has, the one that stays is never elected.
+      if (voters.size < 3) return;
     }
     const change: AnyConfChange = {
       kind: "v2",

@@ -3,10 +3,9 @@
 // Source: Raft §5.2, §5.4.1; dissertation §9.6 (pre-vote) and §3.10 (transfer).
 
 import { handleAppendEntries, handleHeartbeat, handleSnapshot } from "./follower.ts";
-import { VoteResult } from "./quorum.ts";
 import type { Raft } from "./raft.ts";
 import { bcastAppend } from "./replication.ts";
-import { jointIds } from "./quorum.ts";
+import { jointIds, VoteResult } from "./quorum.ts";
 import {
   CONTEXT_TRANSFER,
   EntryType,

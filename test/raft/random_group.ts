@@ -12,74 +12,27 @@ import {
   type ConfState,
   decodeConfChange,
   decodeConfChangeV2,
-  type Entry,
   EntryType,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
-  MemoryStorage,
   type Message,
   MessageType,
   NO_DATA,
   type RaftConfig,
   RawNode,
   Role,
-  type Snapshot,
 } from "../../src/raft/mod.ts";
-
-/** Mulberry32: uniform integers from a 32-bit seed. */
-export function generator(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % bound;
-  };
-}
-
-/** A state machine that is the hash of all it has applied, with its configuration. */
-interface Machine {
-  index: number;
-  term: number;
-  hash: number;
-  confState: ConfState;
-}
-
-function mix(hash: number, entry: Entry): number {
-  let h = Math.imul(hash ^ entry.index, 0x9e3779b1) ^ Math.imul(entry.term, 0x85ebca6b);
-  for (const byte of entry.data) h = Math.imul(h ^ byte, 0x01000193);
-  return (h ^ (h >>> 15)) >>> 0;
-}
-
-function encodeHash(hash: number): Uint8Array {
-  return new Uint8Array(new Uint32Array([hash]).buffer);
-}
-
-function decodeHash(data: Uint8Array): number {
-  return new Uint32Array(data.slice().buffer)[0];
-}
-
-/** Stable storage that hands out a snapshot only to members of its configuration. */
-class Disk extends MemoryStorage {
-  /** Someone needs a newer snapshot than there is. */
-  wanted = false;
-
-  override snapshot(to?: number): Snapshot | null {
-    const snapshot = super.snapshot();
-    if (snapshot === null || snapshot.metadata.index === 0) return null;
-    const { voters, learners, votersOutgoing } = snapshot.metadata.confState;
-    const member = to === undefined ||
-      [voters, learners, votersOutgoing].some((ids) => ids.includes(to));
-    this.wanted ||= !member;
-    return member ? snapshot : null;
-  }
-}
+import { decodeHash, Disk, encodeHash, generator, type Machine, mix } from "./random_parts.ts";
+import { SafetyChecks } from "./safety_checks.ts";
 
 interface Replica {
   readonly id: number;
   readonly disk: Disk;
   /** null while crashed. */
   raw: RawNode | null;
+  /** How often it has started. */
+  life: number;
+  durableTerm: number;
   machine: Machine;
   appendWork: Message[];
   applyWork: Message[];
@@ -108,19 +61,17 @@ export class RandomGroup {
   #next = 0;
   #faults = true;
 
-  /** Who led each term. */
-  readonly #leaders = new Map<number, number>();
-  /** What was committed at each index, in whose term's leadership at the latest. */
-  readonly #committed = new Map<number, { term: number; inTerm: number }>();
-  /** State after each applied index. */
-  readonly #hashes = new Map<number, number>();
-  readonly #durableTerms = new Map<number, number>();
-  #highestCommit = 1;
-  /** For each read under way: the lowest index it may return. */
-  readonly #reads = new Map<number, { replica: number; atLeast: number }>();
-  reads = 0;
-  elections = 0;
+  readonly #checks = new SafetyChecks();
+  /** Membership changes applied, on all replicas together. */
   changes = 0;
+
+  get elections(): number {
+    return this.#checks.elections;
+  }
+
+  get reads(): number {
+    return this.#checks.readsDone;
+  }
 
   constructor({ seed, options, membership }: GroupOptions) {
     this.#random = generator(seed);
@@ -148,6 +99,8 @@ export class RandomGroup {
         id,
         disk,
         raw: null,
+        life: 0,
+        durableTerm: disk.initialState().hardState.term,
         machine: { index: 0, term: 0, hash: 0, confState },
         appendWork: [],
         applyWork: [],
@@ -172,7 +125,7 @@ export class RandomGroup {
     for (const replica of this.#replicas.values()) {
       if (replica.raw === null) this.#start(replica);
     }
-    const before = this.#highestCommit;
+    const before = this.#checks.highestCommit;
     let proposed = false;
     for (let round = 0; round < 2000; round++) {
       for (const replica of this.#replicas.values()) replica.raw!.tick();
@@ -184,7 +137,7 @@ export class RandomGroup {
         }
       }
       if (proposed && leaders.length === 1 && this.#agreed(leaders[0])) {
-        assert(this.#highestCommit > before, "a healed group commits");
+        assert(this.#checks.highestCommit > before, "a healed group commits");
         this.#checkLogMatching();
         return;
       }
@@ -215,25 +168,25 @@ export class RandomGroup {
     const replica = this.#pick([...this.#replicas.values()]);
     const dice = this.#random(1000);
     if (replica.raw === null) {
-      if (dice < 200) this.#start(replica);
+      if (dice < 50) this.#start(replica);
       return;
     }
-    if (dice < 180) replica.raw.tick();
-    else if (dice < 420) this.#deliver();
+    if (dice < 70) replica.raw.tick();
+    else if (dice < 400) this.#deliver();
     else if (dice < 640) this.#ready(replica);
     else if (dice < 760) this.#append(replica);
-    else if (dice < 840) this.#apply(replica);
-    else if (dice < 900) this.#propose(replica);
-    else if (dice < 930) this.#read(replica);
-    else if (dice < 945) this.#compact(replica);
-    else if (dice < 955) {
+    else if (dice < 860) this.#apply(replica);
+    else if (dice < 920) this.#propose(replica);
+    else if (dice < 950) this.#read(replica);
+    else if (dice < 965) this.#compact(replica);
+    else if (dice < 980) {
       if (this.#membership) this.#changeMembership(replica);
-    } else if (dice < 957) this.#partition();
-    else if (dice < 962) this.#crash(replica);
-    else if (dice < 966) replica.raw.campaign();
-    else if (dice < 970) replica.raw.transferLeader(this.#pick(this.#ids));
-    else if (dice < 973) replica.raw.forgetLeader();
-    else if (dice < 976) replica.raw.reportUnreachable(this.#pick(this.#ids));
+    } else if (dice < 981) this.#partition();
+    else if (dice < 985) this.#crash(replica);
+    else if (dice < 988) replica.raw.campaign();
+    else if (dice < 991) replica.raw.transferLeader(this.#pick(this.#ids));
+    else if (dice < 993) replica.raw.forgetLeader();
+    else if (dice < 995) replica.raw.reportUnreachable(this.#pick(this.#ids));
     this.#observe(replica);
   }
 
@@ -272,20 +225,14 @@ export class RandomGroup {
       asyncStorageWrites: true,
       applied: replica.machine.index,
     });
-    assertEquals(
-      replica.raw.term >= (this.#durableTerms.get(replica.id) ?? 0),
-      true,
-      "the durable term never runs back",
-    );
+    assertEquals(replica.raw.term, replica.durableTerm, "a replica starts with its durable term");
+    replica.life++;
   }
 
   #crash(replica: Replica): void {
     replica.raw = null;
     replica.appendWork = [];
     replica.applyWork = [];
-    for (const [context, read] of this.#reads) {
-      if (read.replica === replica.id) this.#reads.delete(context);
-    }
   }
 
   #partition(): void {
@@ -296,7 +243,9 @@ export class RandomGroup {
     const raw = replica.raw!;
     if (!raw.hasReady()) return;
     const ready = raw.ready();
-    for (const state of ready.readStates) this.#readDone(replica, state.context, state.index);
+    for (const { context, index } of ready.readStates) {
+      this.#checks.readDone(replica.id, context, index);
+    }
     for (const m of ready.messages) {
       if (m.to === LOCAL_APPEND_THREAD) replica.appendWork.push(m);
       else if (m.to === LOCAL_APPLY_THREAD) replica.applyWork.push(m);
@@ -311,12 +260,13 @@ export class RandomGroup {
     const { term, vote, commit, snapshot } = order;
     if (term !== 0) {
       disk.setHardState({ term, vote, commit });
-      this.#durableTerms.set(replica.id, term);
+      assert(term >= replica.durableTerm, "the durable term never runs back");
+      replica.durableTerm = term;
     }
     if (snapshot !== null && disk.applySnapshot(snapshot)) {
       const { metadata } = snapshot;
       const hash = decodeHash(snapshot.data);
-      assertEquals(this.#hashes.get(metadata.index) ?? hash, hash, "a snapshot of another state");
+      this.#checks.checkState(metadata.index, hash);
       replica.machine = {
         index: metadata.index,
         term: metadata.term,
@@ -339,11 +289,7 @@ export class RandomGroup {
       machine.index = entry.index;
       machine.term = entry.term;
       machine.hash = mix(machine.hash, entry);
-      const known = this.#hashes.get(entry.index);
-      if (known !== undefined) {
-        assertEquals(machine.hash, known, `state machines differ at index ${entry.index}`);
-      }
-      this.#hashes.set(entry.index, machine.hash);
+      this.#checks.checkState(entry.index, machine.hash);
       if (entry.type === EntryType.ConfChange) {
         machine.confState = replica.raw!.applyConfChange(decodeConfChange(entry.data), entry.index);
       } else if (entry.type === EntryType.ConfChangeV2) {
@@ -360,26 +306,9 @@ export class RandomGroup {
 
   #respond(replica: Replica, order: Message, durable: boolean): void {
     for (const m of order.responses) {
-      if (durable && !m.reject) this.#checkDurable(replica, m);
+      if (durable) this.#checks.checkDurable(replica.id, replica.disk, m);
       if (m.to === replica.id) replica.raw!.step(m);
       else this.#send(m);
-    }
-  }
-
-  /** What leaves a replica rests on what its disk has. */
-  #checkDurable(replica: Replica, m: Message): void {
-    const { disk } = replica;
-    const { hardState } = disk.initialState();
-    if (m.type === MessageType.VoteResponse) {
-      assert(
-        hardState.term > m.term || (hardState.term === m.term && hardState.vote === m.to),
-        `${replica.id} sends a vote that is not durable`,
-      );
-    } else if (m.type === MessageType.AppendResponse) {
-      assert(hardState.term >= m.term, `${replica.id} acknowledges in a term that is not durable`);
-      if (m.term === hardState.term) {
-        assert(disk.lastIndex() >= m.index, `${replica.id} acknowledges what is not durable`);
-      }
     }
   }
 
@@ -419,19 +348,7 @@ export class RandomGroup {
 
   #read(replica: Replica): void {
     const context = ++this.#next;
-    const atLeast = this.#highestCommit;
-    if (replica.raw!.readIndex(context)) {
-      this.#reads.set(context, { replica: replica.id, atLeast });
-    }
-  }
-
-  #readDone(replica: Replica, context: number, index: number): void {
-    const read = this.#reads.get(context);
-    if (read === undefined) return;
-    assertEquals(read.replica, replica.id, "a read returns where it was asked");
-    assert(index >= read.atLeast, `a read at ${index} misses what ${read.atLeast} committed`);
-    this.#reads.delete(context);
-    this.reads++;
+    if (replica.raw!.readIndex(context)) this.#checks.readAsked(replica.id, context);
   }
 
   #compact(replica: Replica): void {
@@ -479,59 +396,11 @@ export class RandomGroup {
     raw.proposeConfChange(change);
   }
 
-  /** Checks what must hold of one replica at any time. */
-  #observe(replica: Replica): void {
-    const { raw, disk } = replica;
-    if (raw === null) return;
-    if (raw.role === Role.Leader && this.#leaders.get(raw.term) !== replica.id) {
-      assertEquals(this.#leaders.get(raw.term), undefined, `two leaders in term ${raw.term}`);
-      this.#leaders.set(raw.term, replica.id);
-      this.elections++;
-      this.#checkLeaderCompleteness(replica);
-    }
-    for (
-      let index = disk.firstIndex();
-      index <= Math.min(raw.committed, disk.lastIndex());
-      index++
-    ) {
-      const term = disk.term(index);
-      const known = this.#committed.get(index);
-      // What is committed but not yet durable here may still differ on this disk.
-      if (raw.committed <= raw.applied || index <= raw.applied) {
-        if (known !== undefined) {
-          assertEquals(term, known.term, `two entries were committed at ${index}`);
-        } else {
-          this.#committed.set(index, { term, inTerm: raw.term });
-        }
-      }
-    }
-    this.#highestCommit = Math.max(this.#highestCommit, raw.committed);
+  #observe({ id, life, raw, disk }: Replica): void {
+    if (raw !== null) this.#checks.observe({ id, life, raw, disk });
   }
 
-  /** A leader has all that was committed in earlier terms. */
-  #checkLeaderCompleteness(leader: Replica): void {
-    const raw = leader.raw!;
-    const { firstIndex, lastIndex, term } = raw.status();
-    for (const [index, committed] of this.#committed) {
-      if (committed.inTerm >= term || index < firstIndex) continue;
-      assert(index <= lastIndex, `the leader of term ${term} lacks committed entry ${index}`);
-    }
-  }
-
-  /** If two logs have an entry of the same index and term, they are the same up to there. */
   #checkLogMatching(): void {
-    const disks = [...this.#replicas.values()].map((replica) => replica.disk);
-    for (const a of disks) {
-      for (const b of disks) {
-        if (a === b) break;
-        const low = Math.max(a.firstIndex(), b.firstIndex());
-        let matched = false;
-        for (let index = Math.min(a.lastIndex(), b.lastIndex()); index >= low; index--) {
-          const same = a.term(index) === b.term(index);
-          assert(same || !matched, `two logs agree above ${index} and differ there`);
-          matched ||= same;
-        }
-      }
-    }
+    this.#checks.checkLogMatching([...this.#replicas.values()].map((replica) => replica.disk));
   }
 }

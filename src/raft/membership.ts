@@ -94,7 +94,9 @@ export function installMembership(raft: Raft, membership: Membership): ConfState
 
   const self = raft.tracker.progress(raft.id);
   if (self === undefined || self.isLearner) {
-    // Removed or demoted. Until it steps down it goes on to replicate, without counting itself.
+    // Removed or demoted. Until it steps down it goes on to replicate, without counting itself. Better
+    // to hand leadership over before: where the old majority needed us, nobody may be electable while
+    // we hold entries that others lack (say, when one of two voters goes).
     if (raft.config.stepDownOnRemoval) raft.becomeFollower(raft.term, NONE);
     return confState;
   }

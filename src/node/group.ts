@@ -2,14 +2,14 @@
 
 import type { PartitionId, ReplicaId } from "../base/ids.ts";
 import type { MetaMachine, MetaResult } from "../partition/mod.ts";
-import type { TransferableSnapshots } from "./snapshot_folder.ts";
+import type { SharedGroupSnapshots } from "./group_files.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { DataPartition, StoreMachine } from "./data_partition.ts";
 
 interface HostedBase {
   readonly partition: PartitionId;
   readonly replicaId: ReplicaId;
-  readonly snapshots: TransferableSnapshots;
+  readonly snapshots: SharedGroupSnapshots;
 }
 
 /** A data partition's replica. */

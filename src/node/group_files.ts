@@ -15,6 +15,7 @@ import type {
   SnapshotFile,
   SnapshotPoint,
 } from "../replica/log_port.ts";
+import type { SnapshotFile as StoredSnapshotFile, SnapshotStore } from "../snapshot/mod.ts";
 import type { RecoveredGroup, SnapshotMarker, Wal } from "../wal/mod.ts";
 
 /** What the log knew of a group when the node started. */
@@ -69,10 +70,12 @@ export function recoveredReplica(group: RecoveredGroup): RecoveredReplica {
 /** One group's part of the shared log. */
 export class SharedGroupLog implements GroupLog {
   readonly #wal: Wal;
+  readonly #snapshots: SnapshotStore;
   readonly #group: PartitionId;
 
-  constructor(wal: Wal, group: PartitionId) {
+  constructor(wal: Wal, snapshots: SnapshotStore, group: PartitionId) {
     this.#wal = wal;
+    this.#snapshots = snapshots;
     this.#group = group;
   }
 
@@ -82,7 +85,10 @@ export class SharedGroupLog implements GroupLog {
       hardState,
       entries,
       snapshot: snapshot === null ? null : markerOf(snapshot),
-    }, onDurable);
+    }, () => {
+      if (snapshot !== null) this.#snapshots.removeOlder(this.#group, snapshot.index);
+      onDurable();
+    });
   }
 
   recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void {
@@ -90,7 +96,9 @@ export class SharedGroupLog implements GroupLog {
   }
 
   snapshotTaken(point: SnapshotPoint): void {
-    this.#wal.snapshotTaken(this.#group, markerOf(point));
+    this.#wal.snapshotTaken(this.#group, markerOf(point), () => {
+      this.#snapshots.removeOlder(this.#group, point.index);
+    });
   }
 
   get bytesSinceSnapshot(): number {
@@ -98,4 +106,51 @@ export class SharedGroupLog implements GroupLog {
   }
 }
 
-export { type GroupSnapshots, markerOf, type SnapshotFile };
+/** One group's part of the node's snapshot files. */
+export class SharedGroupSnapshots implements GroupSnapshots {
+  readonly #store: SnapshotStore;
+  readonly #group: PartitionId;
+
+  constructor(store: SnapshotStore, group: PartitionId) {
+    this.#store = store;
+    this.#group = group;
+  }
+
+  get latest(): SnapshotFile | undefined {
+    return described(this.#store.latest(this.#group));
+  }
+
+  find(index: LogIndex): SnapshotFile | undefined {
+    return described(this.#store.find(this.#group, index));
+  }
+
+  async write(point: SnapshotPoint, chunks: Iterator<Uint8Array>): Promise<SnapshotFile> {
+    const metadata = { group: this.#group, ...markerOf(point) };
+    const file = await this.#store.write({ metadata, chunks: () => chunks });
+    return described(file)!;
+  }
+
+  read(file: SnapshotFile): AsyncIterable<Uint8Array> {
+    return this.#store.read(this.storedFile(file));
+  }
+
+  markDamaged(file: SnapshotFile): void {
+    this.#store.markDamaged(this.storedFile(file));
+  }
+
+  /** The file as the snapshot layer knows it. */
+  storedFile(file: SnapshotFile): StoredSnapshotFile {
+    const stored = this.#store.find(this.#group, file.point.index);
+    if (stored === undefined) {
+      throw new Error(
+        `Cannot read snapshot ${file.point.index} of group ${this.#group}: it is gone`,
+      );
+    }
+    return stored;
+  }
+}
+
+function described(file: StoredSnapshotFile | undefined): SnapshotFile | undefined {
+  if (file === undefined) return undefined;
+  return { point: pointOf(file.metadata), sizeBytes: file.sizeBytes };
+}

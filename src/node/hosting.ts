@@ -19,20 +19,25 @@ import { EMPTY_HARD_STATE, type Message } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
 import { Replica, type ReplicaObserver } from "../replica/replica.ts";
+import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { DataPartition, StoreMachine } from "./data_partition.ts";
 import type { Hosted, HostedData, HostedMeta } from "./group.ts";
-import { NO_SNAPSHOT, type RecoveredReplica, SharedGroupLog } from "./group_files.ts";
+import {
+  NO_SNAPSHOT,
+  type RecoveredReplica,
+  SharedGroupLog,
+  SharedGroupSnapshots,
+} from "./group_files.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { SnapshotFolder, TransferableSnapshots } from "./snapshot_folder.ts";
 import type { Topology } from "./topology.ts";
 
 /** What hosting needs of the node. */
 export interface HostingHost {
   readonly platform: Platform;
   readonly wal: Wal;
-  readonly folder: SnapshotFolder;
+  readonly store: SnapshotStore;
   readonly scheduler: Scheduler;
   readonly topology: Topology;
   readonly nodeId: NodeId;
@@ -106,12 +111,12 @@ export class Hosting {
     group: PartitionId,
     replicaId: ReplicaId,
   ): Promise<RecoveredReplica> {
-    const { wal } = this.#host;
+    const { wal, store } = this.#host;
     const snapshot = this.#genesisPoint(genesis, group);
     const hardState = { term: 1, vote: 0, commit: GENESIS_INDEX };
     await new Promise<void>((resolve) => {
       wal.createGroup(group, replicaId);
-      new SharedGroupLog(wal, group).append({ hardState, entries: [], snapshot }, resolve);
+      new SharedGroupLog(wal, store, group).append({ hardState, entries: [], snapshot }, resolve);
       wal.flush();
     });
     return { group, replicaId, hardState, snapshot, entries: [], suspect: null };
@@ -120,8 +125,8 @@ export class Hosting {
   /** Starts one replica: its state from the newest snapshot, the rest from the log's entries. */
   async #open(recovered: RecoveredReplica): Promise<void> {
     const { group, replicaId, suspect } = recovered;
-    const { platform, folder } = this.#host;
-    const snapshots = await folder.open(group, recovered.snapshot);
+    const { platform, store } = this.#host;
+    const snapshots = new SharedGroupSnapshots(store, group);
     if (suspect !== null) {
       platform.log.log("error", "replica lost acknowledged data: it waits to be replaced", {
         partition: group,
@@ -147,12 +152,12 @@ export class Hosting {
   async #loadState(
     machine: StateMachine,
     { snapshot, group }: RecoveredReplica,
-    snapshots: TransferableSnapshots,
+    snapshots: SharedGroupSnapshots,
   ): Promise<boolean> {
     if (snapshot.index <= GENESIS_INDEX && this.#host.genesis !== undefined) return true;
     if (snapshot.index === 0) return true;
-    const file = snapshots.latest;
-    if (file === undefined || file.point.index !== snapshot.index) return false;
+    const file = snapshots.find(snapshot.index);
+    if (file === undefined) return false;
     try {
       const loader = machine.beginLoad();
       for await (const chunk of snapshots.read(file)) loader.push(chunk);
@@ -163,6 +168,7 @@ export class Hosting {
         partition: group,
         error: String(cause),
       });
+      snapshots.markDamaged(file);
       return false;
     }
   }
@@ -170,16 +176,16 @@ export class Hosting {
   #run(
     recovered: RecoveredReplica,
     machine: MetaMachine | StoreMachine,
-    snapshots: TransferableSnapshots,
+    snapshots: SharedGroupSnapshots,
     awaitingSnapshot: boolean,
   ): void {
-    const { platform, wal, scheduler, observer } = this.#host;
+    const { platform, wal, store, scheduler, observer } = this.#host;
     const { group, replicaId } = recovered;
     const options = {
       group,
       id: replicaId,
       recovered,
-      log: new SharedGroupLog(wal, group),
+      log: new SharedGroupLog(wal, store, group),
       snapshots,
       links: this.#host.linksOf(group),
       clock: platform.clock,
@@ -291,7 +297,7 @@ export class Hosting {
   }
 
   #delete(hosted: Hosted): void {
-    const { wal, folder, platform, scheduler } = this.#host;
+    const { wal, store, platform, scheduler } = this.#host;
     const { partition, replicaId } = hosted;
     platform.log.log("info", "replica deleted", { partition, replicaId });
     if (hosted.kind !== "suspect") hosted.replica.stop();
@@ -300,10 +306,9 @@ export class Hosting {
     this.#deleting.add(partition);
     // The tombstone first: a crash in between leaves files that nobody will ever read.
     wal.removeGroup(partition, replicaId, () => {
-      folder.remove(partition).then(() => {
-        this.#deleting.delete(partition);
-        this.reconcile(this.#host.topology.map);
-      });
+      store.removeGroup(partition);
+      this.#deleting.delete(partition);
+      this.reconcile(this.#host.topology.map);
     });
     scheduler.schedule();
   }

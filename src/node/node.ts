@@ -10,9 +10,9 @@ import {
   type MetaCommand,
   type MetaResult,
 } from "../partition/mod.ts";
-import type { Message } from "../raft/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
+import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
@@ -42,8 +42,7 @@ import type {
   RequestOptions,
   WriteAnswer,
 } from "./service.ts";
-import type { SnapshotFolder } from "./snapshot_folder.ts";
-import { sendSnapshot, SnapshotInbox } from "./snapshot_transfer.ts";
+import { SnapshotCourier } from "./snapshot_courier.ts";
 import { Steward } from "./steward.ts";
 import { Topology } from "./topology.ts";
 
@@ -62,7 +61,7 @@ export interface NodeParts {
   readonly config: NodeConfig;
   readonly platform: Platform;
   readonly wal: Wal;
-  readonly folder: SnapshotFolder;
+  readonly store: SnapshotStore;
   readonly keeper: NodeRecordKeeper;
   readonly details: MemberDetails;
 }
@@ -75,9 +74,9 @@ export class Node implements NodeService {
   readonly #scheduler: Scheduler;
   readonly #router: Router;
   readonly #leaders: LeaderTable;
+  readonly #courier: SnapshotCourier;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
-  #inbox: SnapshotInbox | undefined;
   #ticks = 0;
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
@@ -110,11 +109,20 @@ export class Node implements NodeService {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
-      onDatagram: () => {},
+      onDatagram: (from, body) => this.#courier.onDatagram(from, body),
       onLinkUp: () => this.#leaders.changed(),
       onLinkDown: (nodeId) => {
-        if (!this.#isConnected(nodeId)) this.#hosting?.peerLost(nodeId);
+        if (this.#isConnected(nodeId)) return;
+        this.#courier.linkLost(nodeId);
+        this.#hosting?.peerLost(nodeId);
       },
+    });
+    this.#courier = new SnapshotCourier({
+      clock: platform.clock,
+      log: platform.log,
+      store: parts.store,
+      hosting: () => this.#hosting,
+      send: (to, body) => this.#transport.sendDatagram(to, body),
     });
     this.#leaders = new LeaderTable(platform.clock, this.topology, {
       nodeId: keeper.record.nodeId,
@@ -155,6 +163,11 @@ export class Node implements NodeService {
     });
   }
 
+  /** What this node says about itself. */
+  get details(): MemberDetails {
+    return this.#parts.details;
+  }
+
   get nodeId(): NodeId {
     return this.#parts.keeper.record.nodeId;
   }
@@ -192,11 +205,11 @@ export class Node implements NodeService {
     genesis: Genesis | undefined,
     recovered: readonly RecoveredReplica[],
   ): Promise<void> {
-    const { platform, wal, folder, keeper, config } = this.#parts;
+    const { platform, wal, store, keeper, config } = this.#parts;
     const hosting = new Hosting({
       platform,
       wal,
-      folder,
+      store,
       scheduler: this.#scheduler,
       topology: this.topology,
       nodeId: keeper.record.nodeId,
@@ -210,16 +223,10 @@ export class Node implements NodeService {
         onConfiguration: () => {},
       },
     });
-    const shared = {
+    this.#steward = new Steward({
       clock: platform.clock,
       log: platform.log,
       hosting,
-      request: (to: NodeId, body: Uint8Array, budgetMs: number) =>
-        this.#transport.request(to, body, budgetMs),
-    };
-    this.#inbox = new SnapshotInbox(shared);
-    this.#steward = new Steward({
-      ...shared,
       nodeId: keeper.record.nodeId,
       topology: this.topology,
       deadAfterMs: config.deadAfterMs,
@@ -243,14 +250,11 @@ export class Node implements NodeService {
         const nodeId = this.topology.nodeOf(partition, to);
         return nodeId !== undefined && this.#transport.sendRaft(nodeId, partition, message);
       },
-      sendSnapshot: (to, file, message: Message) => {
+      sendSnapshot: (to, file, message) => {
         const nodeId = this.topology.nodeOf(partition, to);
-        if (nodeId === undefined || this.#hosting === undefined) return Promise.resolve(false);
-        const { clock, log } = this.#parts.platform;
-        const request = (peer: NodeId, body: Uint8Array, budgetMs: number) =>
-          this.#transport.request(peer, body, budgetMs);
-        const host = { clock, log, hosting: this.#hosting, request };
-        return sendSnapshot(host, nodeId, partition, to, file, message);
+        const hosted = this.#hosting?.get(partition);
+        if (nodeId === undefined || hosted === undefined) return Promise.resolve(false);
+        return this.#courier.ship(nodeId, partition, hosted.snapshots.storedFile(file), message);
       },
     };
   }
@@ -268,10 +272,7 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
-    if (this.#ticks % HELP_INTERVAL_TICKS === 0) {
-      this.#askForHelp();
-      this.#inbox!.expire();
-    }
+    if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
   }
 
@@ -320,7 +321,6 @@ export class Node implements NodeService {
       {
         hosting: this.#hosting,
         steward: this.#steward,
-        inbox: this.#inbox,
         clock: this.#parts.platform.clock,
         log: this.#parts.platform.log,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
@@ -505,6 +505,7 @@ export class Node implements NodeService {
     this.#stopped = true;
     this.#leaving = true;
     this.#tickTimer?.cancel();
+    this.#courier.stop();
     this.#hosting?.stop();
     this.#leaders.changed();
     this.#scheduler.stop();

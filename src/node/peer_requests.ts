@@ -13,14 +13,12 @@ import {
 } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
 import type { Failure } from "./service.ts";
-import type { SnapshotInbox } from "./snapshot_transfer.ts";
 import type { Steward } from "./steward.ts";
 
 /** What answering needs of the node. */
 export interface PeerRequestHost {
   readonly hosting: Hosting | undefined;
   readonly steward: Steward | undefined;
-  readonly inbox: SnapshotInbox | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly diskLow: boolean;
@@ -36,7 +34,7 @@ export async function answerRequest(
   budgetMs: number,
 ): Promise<Uint8Array> {
   try {
-    return await answer(host, from, body, budgetMs);
+    return await answer(host, body, budgetMs);
   } catch (cause) {
     host.log.log("error", "peer request failed", { from, error: String(cause) });
     return encodePlainAnswer(failure("internal", "unknown", "the peer failed to handle it"));
@@ -45,7 +43,6 @@ export async function answerRequest(
 
 async function answer(
   host: PeerRequestHost,
-  from: NodeId,
   body: Uint8Array,
   budgetMs: number,
 ): Promise<Uint8Array> {
@@ -79,8 +76,6 @@ async function answer(
       return encodePlainAnswer(
         await host.proposeMetaHere(reader.raw(reader.remaining), budgetMs),
       );
-    case RequestKind.Snapshot:
-      return await host.inbox!.onStep(from, reader);
     case RequestKind.SnapshotWanted: {
       const hosted = hosting.get(reader.u32());
       if (hosted !== undefined && hosted.kind !== "suspect") {

@@ -4,13 +4,13 @@
 import { createApp } from "../http/app.ts";
 import type { Platform } from "../platform/ports.ts";
 import type { MemberDetails } from "../partition/mod.ts";
+import { SnapshotStore } from "../snapshot/mod.ts";
 import { Wal } from "../wal/mod.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
 import { type RecoveredReplica, recoveredReplica } from "./group_files.ts";
 import { Node, STOP_GRACE_MS } from "./node.ts";
 import { NodeRecordKeeper } from "./node_record.ts";
-import { SnapshotFiles } from "./snapshot_files.ts";
 
 const BODY_IDLE_MS = 10_000;
 
@@ -41,8 +41,8 @@ export async function runNode(config: NodeConfig, platform: Platform): Promise<R
     ...(config.zone === undefined ? {} : { zone: config.zone }),
     weight: config.weight,
   };
-  const folder = new SnapshotFiles(platform);
-  const node = new Node({ config, platform, wal, folder, keeper, details });
+  const store = SnapshotStore.open({ disk, clock, log, process });
+  const node = new Node({ config, platform, wal, store, keeper, details });
   const app = createApp(node, {
     clock,
     digest: platform.digest,
@@ -93,14 +93,7 @@ async function enterCluster(
       clock,
       random,
       log,
-      details: {
-        name: config.name,
-        peer: config.advertisePeer ?? config.peer,
-        http: config.advertiseHttp ?? config.http,
-        ...(config.host === undefined ? {} : { host: config.host }),
-        ...(config.zone === undefined ? {} : { zone: config.zone }),
-        weight: config.weight,
-      },
+      details: node.details,
       record: () => keeper.record,
       save: (record: typeof keeper.record) => keeper.save(record),
       call: (address: string, body: Uint8Array) => node.call(address, body),

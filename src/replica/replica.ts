@@ -100,6 +100,8 @@ export class Replica<Result = unknown> {
   #term: Term;
   /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
   #heldApplies: Message[] | undefined;
+  /** The newest snapshot that replaced the log in this life. */
+  #restoredIndex: LogIndex = 0;
   #loadsPending = 0;
   #loads: Promise<void> = Promise.resolve();
   #awaitingSnapshot: boolean;
@@ -255,7 +257,7 @@ export class Replica<Result = unknown> {
     let best: (typeof progress)[number] | undefined;
     for (const one of progress) {
       if (one.id === this.id || one.isLearner || !one.recentActive) continue;
-      if (!config.voters.incoming.has(one.id)) continue;
+      if (!config.incoming.includes(one.id)) continue;
       if (best === undefined || one.match > best.match) best = one;
     }
     return best?.id;
@@ -383,11 +385,8 @@ export class Replica<Result = unknown> {
     if (snapshot === null) {
       return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
     }
-    const file = this.#options.snapshots.latest;
-    assert(
-      file !== undefined && file.point.index === snapshot.metadata.index,
-      "a snapshot's file is there before the core hears of it",
-    );
+    const file = this.#options.snapshots.find(snapshot.metadata.index);
+    assert(file !== undefined, "a snapshot's file is there before the core hears of it");
     this.#options.log.append(
       { hardState, entries, snapshot: file.point },
       () => this.#restoreFromSnapshot(file, deliver),
@@ -410,8 +409,9 @@ export class Replica<Result = unknown> {
 
   #apply(message: Message): void {
     for (const entry of message.entries) {
-      // The core must see every configuration change, also one that a loaded state was ahead of.
-      if (entry.type !== EntryType.Normal) {
+      // The core must see every configuration change, also one that a loaded state was ahead of; but
+      // none that a snapshot which replaced the log has brought already.
+      if (entry.type !== EntryType.Normal && entry.index > this.#restoredIndex) {
         const change = entry.type === EntryType.ConfChange
           ? decodeConfChange(entry.data)
           : decodeConfChangeV2(entry.data);
@@ -433,7 +433,7 @@ export class Replica<Result = unknown> {
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {
-    const confState = this.#core.applyConfChange(change);
+    const confState = this.#core.applyConfChange(change, index);
     // Raft's own leaving of a joint configuration carries no epoch: it keeps the one it ends.
     const confEpoch = this.#options.epochOf(change.context) ?? this.#configuration.confEpoch;
     this.#configuration = { confState, confIndex: index, confEpoch };
@@ -492,8 +492,8 @@ export class Replica<Result = unknown> {
     const { index, term } = message.snapshot.metadata;
     const inLog = this.#storage.term(index) === term;
     if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
-      const file = this.#options.snapshots.latest;
-      assert(file !== undefined && file.point.index === index, "the snapshot's file is there");
+      const file = this.#options.snapshots.find(index);
+      assert(file !== undefined, "a snapshot's file is there before its message is taken");
       this.#loadState(file, () => this.#options.log.snapshotTaken(file.point));
     }
     this.step(message, wallMs);
@@ -503,6 +503,7 @@ export class Replica<Result = unknown> {
   #restoreFromSnapshot(file: SnapshotFile, done: () => void): void {
     this.#loadState(file, () => {
       this.#configuration = file.point.configuration;
+      this.#restoredIndex = file.point.index;
       this.#options.observer.onConfiguration(this as Replica);
       done();
     });
@@ -514,7 +515,7 @@ export class Replica<Result = unknown> {
     this.#loadsPending++;
     const load = async () => {
       // A newer file that came while this one waited its turn will be loaded next.
-      if (file === this.#options.snapshots.latest && !this.#stopped) await this.#readState(file);
+      if (this.#loadsPending === 1 && !this.#stopped) await this.#readState(file);
       this.#loadsPending--;
       if (this.#stopped) return;
       this.#stateLoaded(file, done);

@@ -143,11 +143,12 @@ export class Transport {
     return this.#links.get(to)?.sendRaft(group, message) ?? false;
   }
 
-  /** Queues bytes that may get lost. */
-  sendDatagram(to: NodeId, body: Uint8Array): void {
+  /** Queues bytes that may get lost; false when the link can't take them. */
+  sendDatagram(to: NodeId, body: Uint8Array): boolean {
     const link = this.#links.get(to);
     const position = link?.send(FrameType.Datagram, (writer) => writer.raw(body));
     if (position !== undefined) this.#environment.scheduleFlush();
+    return position !== undefined;
   }
 
   /** End of a turn: sends what was queued. */

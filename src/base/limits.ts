@@ -23,6 +23,22 @@ export const TXN_SIZE_BYTES_MAX = 8 * MiB;
 /** Keys one transaction's range operations may touch; beyond it the transaction fails as a whole. */
 export const TXN_RANGE_KEYS_MAX = 10_000;
 
+/** Watch events a partition keeps: a watcher that reconnects within seconds finds its place. */
+export const HISTORY_EVENTS_MAX = 65_536;
+/** Bytes those events may hold. */
+export const HISTORY_BYTES_MAX = 16 * MiB;
+
+/** How long an idle session or a bare Idempotency-Key is remembered, in partition time. */
+export const IDEMPOTENCY_RETENTION_MS = 300_000;
+/** Client sessions a partition remembers. */
+export const IDEMPOTENCY_SESSIONS_MAX = 20_000;
+/** Outcomes a partition remembers; full of live ones means 429. */
+export const IDEMPOTENCY_OUTCOMES_MAX = 200_000;
+/** Bytes those outcomes may hold. */
+export const IDEMPOTENCY_BYTES_MAX = 64 * MiB;
+/** Expired keys that one entry removes at most: about 2 ms of apply. */
+export const EXPIRE_BATCH_KEYS = 1_000;
+
 /** Largest encoded Raft entry: one value or transaction and its envelope. */
 export const ENTRY_SIZE_BYTES_MAX = 9 * MiB;
 /** Entry bytes one AppendEntries carries, unless a single entry is larger. */

@@ -135,8 +135,6 @@ export interface RecordView {
   readonly key: Key;
   /** Value bytes as latin1 (one character per byte). */
   readonly value: string;
-  /** True iff every value byte is below 0x80 (so `value` is also its text). */
-  readonly ascii: boolean;
   readonly contentType: ContentType;
   readonly revision: Revision;
   readonly createRevision: Revision;

@@ -1,0 +1,555 @@
+// Drives one Raft group's replica: turns the core's effects into log appends, messages and applies, and
+// carries proposals and reads through it. Owns the order of effects; it must never let a message that
+// rests on a disk write leave before that write is durable, nor apply an entry twice.
+
+import { assert } from "../base/assert.ts";
+import type { LogIndex, PartitionId, ReplicaId, Term } from "../base/ids.ts";
+import {
+  APPEND_INFLIGHT_BYTES_MAX,
+  APPEND_INFLIGHT_MAX,
+  APPEND_SIZE_BYTES_MAX,
+  COMMITTED_SIZE_PER_READY_BYTES_MAX,
+  PROPOSAL_QUEUE_BYTES_MAX,
+  REQUESTS_IN_FLIGHT_MAX,
+  SNAPSHOT_LOG_BYTES,
+  UNCOMMITTED_SIZE_BYTES_MAX,
+} from "../base/limits.ts";
+import type { Clock, Log, Random } from "../platform/ports.ts";
+import {
+  type AnyConfChange,
+  decodeConfChange,
+  decodeConfChangeV2,
+  EntryType,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  MessageType,
+  newMessage,
+  NO_DATA,
+  NONE,
+  RawNode,
+  type Ready,
+  Role,
+} from "../raft/mod.ts";
+import type { AppliedConfiguration } from "./configuration.ts";
+import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
+import type { StateMachine } from "./machine.ts";
+import { type ProposalOutcome, Proposals } from "./proposals.ts";
+import { type ReadOutcome, Reads } from "./reads.ts";
+import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
+
+/** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
+export const ELECTION_TICKS = 10;
+/** Ticks between a leader's heartbeats. */
+export const HEARTBEAT_TICKS = 2;
+/** After a link to the leader broke: longest random wait before campaigning. */
+const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
+/** Longest stretch of work before other groups and requests get their turn. */
+const TURN_MS_MAX = 8;
+
+/** What a replica tells its owner. All calls are synchronous. */
+export interface ReplicaObserver {
+  /** Leader, term or role changed. */
+  onLeadership(replica: Replica): void;
+  /** Another configuration took effect. */
+  onConfiguration(replica: Replica): void;
+}
+
+export interface ReplicaOptions<Result> {
+  readonly group: PartitionId;
+  readonly id: ReplicaId;
+  readonly machine: StateMachine<Result>;
+  readonly recovered: RecoveredLog;
+  readonly log: GroupLog;
+  readonly snapshots: GroupSnapshots;
+  readonly links: ReplicaLinks;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Log;
+  readonly observer: ReplicaObserver;
+  /** Asks the owner to call `turn()` soon; calls may repeat. */
+  readonly wake: () => void;
+  /** The map epoch that a membership change carries, if it carries one. */
+  readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
+  /** Ends the process: the state can't be had. */
+  readonly onFatal: (reason: string, cause: unknown) => never;
+  /**
+   * The newest snapshot file is damaged though log and hard state are whole: the machine is empty,
+   * the replica votes and acknowledges, but neither campaigns nor serves (RULES 4).
+   */
+  readonly awaitingSnapshot: boolean;
+}
+
+export class Replica<Result = unknown> {
+  readonly group: PartitionId;
+  readonly id: ReplicaId;
+  readonly machine: StateMachine<Result>;
+  readonly #core: RawNode;
+  readonly #storage: WindowStorage;
+  readonly #options: ReplicaOptions<Result>;
+  readonly #proposals: Proposals<Result | undefined>;
+  readonly #reads: Reads;
+  /** Wall clocks of the voters that granted their vote in `#grantTerm`. */
+  readonly #grants = new Map<ReplicaId, number>();
+  #grantTerm: Term = 0;
+  #configuration: AppliedConfiguration;
+  #appliedIndex: LogIndex;
+  #appliedTerm: Term;
+  #role: Role = Role.Follower;
+  #leader: ReplicaId = NONE;
+  #term: Term;
+  /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
+  #heldApplies: Message[] | undefined;
+  /** The newest snapshot that replaced the log in this life. */
+  #restoredIndex: LogIndex = 0;
+  #loadsPending = 0;
+  #loads: Promise<void> = Promise.resolve();
+  #awaitingSnapshot: boolean;
+  #snapshotting = false;
+  #snapshotWanted = false;
+  #stopped = false;
+
+  constructor(options: ReplicaOptions<Result>) {
+    this.#options = options;
+    this.group = options.group;
+    this.id = options.id;
+    this.machine = options.machine;
+    this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
+    this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
+    const { recovered } = options;
+    this.#configuration = recovered.snapshot.configuration;
+    this.#appliedIndex = recovered.snapshot.index;
+    this.#appliedTerm = recovered.snapshot.term;
+    this.#term = recovered.hardState.term;
+    this.#awaitingSnapshot = options.awaitingSnapshot;
+    if (this.#awaitingSnapshot) this.#heldApplies = [];
+    this.#storage = new WindowStorage(recovered, options.snapshots, () => {
+      this.#snapshotWanted = true;
+    });
+    this.#core = new RawNode({
+      id: options.id,
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: HEARTBEAT_TICKS,
+      storage: this.#storage,
+      applied: recovered.snapshot.index,
+      asyncStorageWrites: true,
+      maxMessageBytes: APPEND_SIZE_BYTES_MAX,
+      maxApplyingBytes: COMMITTED_SIZE_PER_READY_BYTES_MAX,
+      maxUncommittedBytes: UNCOMMITTED_SIZE_BYTES_MAX,
+      maxInflightMessages: APPEND_INFLIGHT_MAX,
+      maxInflightBytes: APPEND_INFLIGHT_BYTES_MAX,
+      checkQuorum: true,
+      preVote: true,
+      // Never forwarded, never leased: the node routes by itself, and no safety rests on a clock.
+      disableProposalForwarding: true,
+      stepDownOnRemoval: true,
+      random: (bound: number) => options.random.int(bound),
+    });
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  get configuration(): AppliedConfiguration {
+    return this.#configuration;
+  }
+
+  get term(): Term {
+    return this.#term;
+  }
+
+  /** Who leads, as far as this replica knows; NONE if nobody. */
+  get leader(): ReplicaId {
+    return this.#leader;
+  }
+
+  get isLeader(): boolean {
+    return this.#role === Role.Leader;
+  }
+
+  /** Whether the machine's state is whole (not being loaded, not damaged). */
+  get serving(): boolean {
+    return this.#heldApplies === undefined && !this.#stopped;
+  }
+
+  get awaitingSnapshot(): boolean {
+    return this.#awaitingSnapshot;
+  }
+
+  /** The core, for status only. */
+  get core(): RawNode {
+    return this.#core;
+  }
+
+  /** Wall clocks of the quorum that elected this leader, own one included (RULES 18). */
+  electorWallMs(ownWallMs: number): number[] {
+    return [ownWallMs, ...this.#grants.values()];
+  }
+
+  /** Takes a message from a peer. `wallMs` is the sender's wall clock. */
+  step(message: Message, wallMs: number): void {
+    if (this.#stopped) return;
+    assert(message.to === this.id, `message for ${message.to} came to ${this.id}`);
+    if (message.type === MessageType.TimeoutNow && !this.serving) return;
+    if (message.type === MessageType.VoteResponse && !message.reject) {
+      if (message.term !== this.#grantTerm) this.#grants.clear();
+      this.#grantTerm = message.term;
+      // Votes that come after the quorum did not elect, so their clocks do not count.
+      if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
+    }
+    this.#core.step(message);
+    this.#options.wake();
+  }
+
+  /** One tick of the node's shared clock. */
+  tick(): void {
+    if (this.#stopped) return;
+    if (!this.serving && !this.isLeader) return; // neither campaigns until its state is whole
+    this.#core.tick();
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#proposals.expire(nowMs);
+    this.#reads.expire(nowMs);
+    this.#options.wake();
+  }
+
+  /** Proposes a command; `settle` runs exactly once. */
+  propose(
+    data: Uint8Array,
+    deadlineMs: number,
+    settle: (outcome: ProposalOutcome<Result | undefined>) => void,
+  ): void {
+    if (this.#stopped) settle({ kind: "none", reason: "stopping" });
+    else if (!this.isLeader) settle({ kind: "none", reason: "not-leader" });
+    else {
+      this.#proposals.enqueue(data, deadlineMs, settle);
+      this.#options.wake();
+    }
+  }
+
+  /** Waits until this leader's state may serve a linearizable read that begins now. */
+  read(deadlineMs: number, settle: (outcome: ReadOutcome) => void): void {
+    if (this.#stopped) settle("stopping");
+    else if (!this.isLeader) settle("not-leader");
+    else {
+      this.#reads.enqueue(deadlineMs, settle);
+      this.#options.wake();
+    }
+  }
+
+  /** Proposes a membership change; false if it can't be proposed now. */
+  proposeConfChange(change: AnyConfChange): boolean {
+    if (this.#stopped || !this.isLeader) return false;
+    const result = this.#core.proposeConfChange(change);
+    this.#options.wake();
+    return result.kind === "appended";
+  }
+
+  transferLeadership(to: ReplicaId): void {
+    if (this.#stopped || !this.isLeader) return;
+    this.#core.transferLeader(to);
+    this.#options.wake();
+  }
+
+  /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
+  bestHeir(): ReplicaId | undefined {
+    const { progress, config } = this.#core.status();
+    let best: (typeof progress)[number] | undefined;
+    for (const one of progress) {
+      if (one.id === this.id || one.isLearner || !one.recentActive) continue;
+      if (!config.incoming.includes(one.id)) continue;
+      if (best === undefined || one.match > best.match) best = one;
+    }
+    return best?.id;
+  }
+
+  /** A follower has lost its state, though not its log: send it what there is, or soon will be. */
+  sendLatestSnapshot(to: ReplicaId): void {
+    if (this.#stopped || !this.isLeader) return;
+    const file = this.#options.snapshots.latest;
+    if (file === undefined || file.point.index < this.#storage.firstIndex()) {
+      this.#snapshotWanted = true;
+      return this.#options.wake();
+    }
+    const message = newMessage(MessageType.Snapshot, to, this.id);
+    message.term = this.#term;
+    message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };
+    this.#options.links.sendSnapshot(to, file, message);
+  }
+
+  campaign(): void {
+    if (this.#stopped || !this.serving) return;
+    this.#core.campaign();
+    this.#options.wake();
+  }
+
+  /** The link to the node of replica `id` broke. */
+  peerLost(id: ReplicaId): void {
+    if (this.#stopped) return;
+    this.#core.reportUnreachable(id);
+    if (this.isLeader || id !== this.#leader) return;
+    this.#core.forgetLeader();
+    this.#options.wake();
+    const delayMs = this.#options.random.float() * LINK_LOSS_CAMPAIGN_MS_MAX;
+    this.#options.clock.setTimer(delayMs, () => {
+      if (this.#leader === NONE) this.campaign();
+    });
+  }
+
+  /** Refuses what is queued and ends every wait; the replica takes no further input. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#proposals.stop();
+    this.#reads.stop();
+  }
+
+  /** Does everything that is due. Called by the owner at the end of an event-loop turn. */
+  turn(): void {
+    if (this.#stopped) return;
+    const startedMs = this.#options.clock.monotonicMs();
+    this.#proposeQueued();
+    this.#startReads(startedMs);
+    while (this.#core.hasReady()) {
+      this.#handle(this.#core.ready());
+      if (this.#stopped) return;
+      if (this.#options.clock.monotonicMs() - startedMs > TURN_MS_MAX) {
+        this.#options.wake();
+        break;
+      }
+    }
+    this.#maybeSnapshot();
+  }
+
+  #proposeQueued(): void {
+    if (this.#proposals.queued === 0) return;
+    const batch = this.#proposals.take();
+    if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
+    const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
+    if (result.kind === "appended") {
+      this.#proposals.appended(batch, result.term, result.index);
+    } else {
+      assert(result.kind === "dropped", "the node never forwards proposals through the core");
+      const transferring = this.#core.leadTransferee !== NONE;
+      this.#proposals.refuse(batch, transferring ? "not-leader" : "overloaded");
+    }
+  }
+
+  #startReads(nowMs: number): void {
+    const context = this.#reads.nextRound(nowMs);
+    if (context === 0) return;
+    const asked = this.#core.role === Role.Leader && this.#core.readIndex(context);
+    if (!asked) this.#reads.lostLeadership();
+  }
+
+  #handle(ready: Ready): void {
+    if (ready.softState !== null || ready.hardState !== null) this.#noteLeadership(ready);
+    for (const { context, index } of ready.readStates) {
+      this.#reads.confirmed(context, index, this.#appliedIndex);
+    }
+    for (const message of ready.messages) {
+      if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
+      else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
+      else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
+      else this.#options.links.send(message.to, message);
+    }
+  }
+
+  #noteLeadership(ready: Ready): void {
+    const { softState, hardState } = ready;
+    let changed = false;
+    if (hardState !== null && hardState.term !== this.#term) {
+      assert(hardState.term > this.#term, "the durable term never runs back");
+      this.#term = hardState.term;
+      changed = true;
+    }
+    if (softState !== null) {
+      changed = true;
+      if (this.#role === Role.Leader && softState.role !== Role.Leader) {
+        this.#reads.lostLeadership();
+      }
+      this.#role = softState.role;
+      this.#leader = softState.leader;
+    }
+    if (changed) this.#options.observer.onLeadership(this as Replica);
+  }
+
+  #append(message: Message): void {
+    const { entries, snapshot } = message;
+    const hardState = message.term === 0
+      ? null
+      : { term: message.term, vote: message.vote, commit: message.commit };
+    if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
+    if (entries.length > 0) this.#storage.append(entries);
+    const deliver = () => this.#deliver(message.responses);
+    if (snapshot === null) {
+      return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
+    }
+    const file = this.#options.snapshots.find(snapshot.metadata.index);
+    assert(file !== undefined, "a snapshot's file is there before the core hears of it");
+    this.#options.log.append(
+      { hardState, entries, snapshot: file.point },
+      () => this.#restoreFromSnapshot(file, deliver),
+    );
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    if (this.#stopped) return;
+    for (const response of responses) {
+      if (response.to === this.id) this.#core.step(response);
+      else this.#options.links.send(response.to, response);
+    }
+    this.#options.wake();
+  }
+
+  #applyOrHold(message: Message): void {
+    if (this.#heldApplies !== undefined) this.#heldApplies.push(message);
+    else this.#apply(message);
+  }
+
+  #apply(message: Message): void {
+    for (const entry of message.entries) {
+      // The core must see every configuration change, also one that a loaded state was ahead of; but
+      // none that a snapshot which replaced the log has brought already.
+      if (entry.type !== EntryType.Normal && entry.index > this.#restoredIndex) {
+        const change = entry.type === EntryType.ConfChange
+          ? decodeConfChange(entry.data)
+          : decodeConfChangeV2(entry.data);
+        this.#applyConfChange(entry.index, change);
+      }
+      if (entry.index <= this.#appliedIndex) continue;
+      assert(entry.index === this.#appliedIndex + 1, "entries are applied without a gap");
+      let result: Result | undefined;
+      if (entry.type === EntryType.Normal && entry.data.length > 0) {
+        result = this.machine.apply(entry.index, entry.term, entry.data);
+      }
+      this.#appliedIndex = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#proposals.applied(entry.index, entry.term, result);
+    }
+    this.#deliver(message.responses);
+    this.#reads.applied(this.#appliedIndex);
+    this.#storage.trim(this.#appliedIndex);
+  }
+
+  #applyConfChange(index: LogIndex, change: AnyConfChange): void {
+    const confState = this.#core.applyConfChange(change, index);
+    // Raft's own leaving of a joint configuration carries no epoch: it keeps the one it ends.
+    const confEpoch = this.#options.epochOf(change.context) ?? this.#configuration.confEpoch;
+    this.#configuration = { confState, confIndex: index, confEpoch };
+    this.#options.log.recordConfiguration(index, this.#configuration);
+    this.#options.observer.onConfiguration(this as Replica);
+  }
+
+  // ------------------------------------------------------------------------------------- snapshots
+
+  #maybeSnapshot(): void {
+    if (this.#snapshotting || !this.serving) return;
+    const due = this.#options.log.bytesSinceSnapshot >= SNAPSHOT_LOG_BYTES;
+    if (!due && !this.#snapshotWanted) return;
+    this.#snapshotWanted = false;
+    const latest = this.#options.snapshots.latest;
+    if (latest !== undefined && latest.point.index >= this.#appliedIndex) return;
+    this.#snapshotting = true;
+    this.#takeSnapshot().catch((cause) => {
+      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
+    }).finally(() => {
+      this.#snapshotting = false;
+      this.#options.wake();
+    });
+  }
+
+  async #takeSnapshot(): Promise<void> {
+    const point = {
+      index: this.#appliedIndex,
+      term: this.#appliedTerm,
+      configuration: this.#configuration,
+    };
+    const image = this.machine.image();
+    await this.#options.snapshots.write(point, image.chunks());
+    if (!this.#stopped) this.#options.log.snapshotTaken(point);
+  }
+
+  #sendSnapshot(message: Message): void {
+    const file = this.#options.snapshots.latest;
+    assert(file !== undefined && message.snapshot !== null, "a snapshot was promised to the core");
+    const snapshot = { ...message.snapshot, metadata: metadataOf(file.point) };
+    const sent = { ...message, snapshot };
+    this.#options.links.sendSnapshot(message.to, file, sent).then((delivered) => {
+      if (this.#stopped) return;
+      this.#core.reportSnapshot(message.to, delivered);
+      this.#options.wake();
+    });
+  }
+
+  /**
+   * A snapshot from the leader has become the newest durable file. The core decides what it means for
+   * the log; a replica that lost only its state takes it even where its log is ahead.
+   */
+  receiveSnapshot(message: Message, wallMs: number): void {
+    if (this.#stopped) return;
+    assert(message.snapshot !== null, "a snapshot message carries a snapshot");
+    const { index, term } = message.snapshot.metadata;
+    const inLog = this.#storage.term(index) === term;
+    if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
+      const file = this.#options.snapshots.find(index);
+      assert(file !== undefined, "a snapshot's file is there before its message is taken");
+      this.#loadState(file, () => this.#options.log.snapshotTaken(file.point));
+    }
+    this.step(message, wallMs);
+  }
+
+  /** The log begins after a snapshot now: load its state, then tell the core. */
+  #restoreFromSnapshot(file: SnapshotFile, done: () => void): void {
+    this.#loadState(file, () => {
+      this.#configuration = file.point.configuration;
+      this.#restoredIndex = file.point.index;
+      this.#options.observer.onConfiguration(this as Replica);
+      done();
+    });
+  }
+
+  /** Replaces the machine's state by a file's, one file after the other. Applies wait meanwhile. */
+  #loadState(file: SnapshotFile, done: () => void): void {
+    this.#heldApplies ??= [];
+    this.#loadsPending++;
+    const load = async () => {
+      // A newer file that came while this one waited its turn will be loaded next.
+      if (this.#loadsPending === 1 && !this.#stopped) await this.#readState(file);
+      this.#loadsPending--;
+      if (this.#stopped) return;
+      this.#stateLoaded(file, done);
+    };
+    this.#loads = this.#loads.then(load).catch((cause) => {
+      this.#options.onFatal(
+        `Cannot load snapshot ${file.point.index} of group ${this.group}`,
+        cause,
+      );
+    });
+  }
+
+  #stateLoaded(file: SnapshotFile, done: () => void): void {
+    const { index, term } = file.point;
+    assert(index >= this.#appliedIndex, "the applied index never runs back");
+    this.#proposals.coveredBySnapshot(index);
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    done();
+    if (this.#loadsPending > 0) return;
+    this.#awaitingSnapshot = false;
+    const held = this.#heldApplies ?? [];
+    this.#heldApplies = undefined;
+    for (const message of held) this.#apply(message);
+    this.#reads.applied(this.#appliedIndex);
+    this.#options.wake();
+  }
+
+  async #readState(file: SnapshotFile): Promise<void> {
+    const loader = this.machine.beginLoad();
+    for await (const chunk of this.#options.snapshots.read(file)) {
+      if (this.#stopped) return;
+      loader.push(chunk);
+    }
+    loader.finish();
+  }
+}

@@ -1,0 +1,114 @@
+// The recent part of one group's log in memory, as the core's Storage. Older entries live only in the
+// write-ahead log until a snapshot covers them; a follower that needs those is sent a snapshot. It
+// never invents a snapshot: it names the newest durable file, or none.
+
+import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
+import {
+  type ConfState,
+  type Entry,
+  type HardState,
+  MemoryStorage,
+  type Snapshot,
+  type SnapshotMetadata,
+  type Storage,
+} from "../raft/mod.ts";
+import { NO_BYTES } from "../base/bytes.ts";
+import type { GroupSnapshots, SnapshotPoint } from "./log_port.ts";
+
+/** Entries kept behind the applied index for followers that are a little late. */
+const WINDOW_BYTES_MAX = 24 * 1024 * 1024;
+/** What compaction cuts the window back to; the difference keeps compaction rare. */
+const WINDOW_BYTES_KEPT = 12 * 1024 * 1024;
+
+/** What recovery knows of a replica's log. */
+export interface RecoveredLog {
+  readonly hardState: HardState;
+  /** The log's entries follow this snapshot. */
+  readonly snapshot: SnapshotPoint;
+  readonly entries: readonly Entry[];
+}
+
+export class WindowStorage implements Storage {
+  readonly #memory = new MemoryStorage();
+  readonly #hardState: HardState;
+  readonly #confState: ConfState;
+  readonly #snapshots: GroupSnapshots;
+  readonly #onSnapshotWanted: () => void;
+
+  constructor(
+    recovered: RecoveredLog,
+    snapshots: GroupSnapshots,
+    onSnapshotWanted: () => void,
+  ) {
+    this.#hardState = recovered.hardState;
+    this.#confState = recovered.snapshot.configuration.confState;
+    this.#snapshots = snapshots;
+    this.#onSnapshotWanted = onSnapshotWanted;
+    if (recovered.snapshot.index > 0) {
+      this.applySnapshot(metadataOf(recovered.snapshot));
+    }
+    if (recovered.entries.length > 0) this.#memory.append(recovered.entries);
+  }
+
+  initialState(): { hardState: HardState; confState: ConfState } {
+    return { hardState: this.#hardState, confState: this.#confState };
+  }
+
+  entries(lo: LogIndex, hi: LogIndex, maxBytes: number): readonly Entry[] | null {
+    return this.#memory.entries(lo, hi, maxBytes);
+  }
+
+  term(index: LogIndex): Term {
+    return this.#memory.term(index);
+  }
+
+  lastIndex(): LogIndex {
+    return this.#memory.lastIndex();
+  }
+
+  firstIndex(): LogIndex {
+    return this.#memory.firstIndex();
+  }
+
+  snapshot(to: ReplicaId): Snapshot | null {
+    const latest = this.#snapshots.latest;
+    if (
+      latest === undefined || latest.point.index < this.#memory.firstIndex() - 1 ||
+      !names(latest.point, to)
+    ) {
+      this.#onSnapshotWanted();
+      return null;
+    }
+    return { data: NO_BYTES, metadata: metadataOf(latest.point) };
+  }
+
+  append(entries: readonly Entry[]): void {
+    this.#memory.append(entries);
+  }
+
+  applySnapshot(metadata: SnapshotMetadata): void {
+    this.#memory.applySnapshot({ data: NO_BYTES, metadata });
+  }
+
+  /** Drops applied entries from memory when there are many. */
+  trim(appliedIndex: LogIndex): void {
+    if (this.#memory.heldBytes <= WINDOW_BYTES_MAX) return;
+    const first = this.#memory.firstIndex();
+    // Entries are of similar size within a window, so a share of the bytes is a share of the indexes.
+    const share = 1 - WINDOW_BYTES_KEPT / this.#memory.heldBytes;
+    const count = Math.floor((this.#memory.lastIndex() - first + 1) * share);
+    const upTo = Math.min(appliedIndex, first + count);
+    if (upTo >= first) this.#memory.compact(upTo);
+  }
+}
+
+/** Whether a replica is in a snapshot's configuration: it would refuse one that it is not in. */
+function names({ configuration }: SnapshotPoint, replicaId: ReplicaId): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration.confState;
+  return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(replicaId));
+}
+
+/** A snapshot as the core knows it. */
+export function metadataOf(point: SnapshotPoint): SnapshotMetadata {
+  return { index: point.index, term: point.term, confState: point.configuration.confState };
+}

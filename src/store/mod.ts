@@ -1,0 +1,12 @@
+// The state machine of a data partition.
+
+export * from "./types.ts";
+export {
+  decodeEnvelope,
+  encodeEnvelope,
+  FINGERPRINT_SIZE_BYTES,
+  stampEnvelope,
+} from "./envelope.ts";
+export { imageChunks, ImageLoader, stateHash } from "./image.ts";
+export type { WatchPosition } from "./history.ts";
+export { Store, type StoreState } from "./store.ts";

@@ -1,0 +1,369 @@
+// The state machine of a data partition: applies log entries to records, idempotency table and watch
+// history. Pure and synchronous: the same entries give the same state on every replica. Expiry is
+// logical (RULES 19): no method consults a clock, only the partition time that entries carry.
+
+import { assert, unreachable } from "../base/assert.ts";
+import { latin1FromBytes } from "../base/bytes.ts";
+import type { LogIndex, Revision } from "../base/ids.ts";
+import { TXN_RANGE_KEYS_MAX } from "../base/limits.ts";
+import { Dedupe } from "./dedupe.ts";
+import { decodeEnvelope } from "./envelope.ts";
+import { History, type WatchPosition } from "./history.ts";
+import { newRecord, Records, type StoredRecord } from "./records.ts";
+import type {
+  Applied,
+  Command,
+  CommandResult,
+  CompareOperator,
+  Condition,
+  Envelope,
+  Key,
+  PartitionTimeMs,
+  RecordView,
+  TxnCommand,
+  TxnCompare,
+  TxnOperation,
+  TxnOperationResult,
+  WatchEvent,
+} from "./types.ts";
+
+/** The parts of a state, as an image encodes them. */
+export interface StoreState {
+  readonly timeMs: PartitionTimeMs;
+  readonly records: Records;
+  readonly dedupe: Dedupe;
+  readonly history: History;
+}
+
+/** A data partition's state. */
+export class Store {
+  #timeMs: PartitionTimeMs;
+  #records: Records;
+  #dedupe: Dedupe;
+  #history: History;
+  /** Content types repeat: one string each instead of one a record. */
+  readonly #contentTypes = new Map<string, string>();
+  /** Position of the entry being applied. */
+  #index: Revision = 0;
+  #subIndex = 0;
+  #onEvent: ((event: WatchEvent) => void) | undefined;
+
+  constructor(state?: StoreState) {
+    this.#timeMs = state?.timeMs ?? 0;
+    this.#records = state?.records ?? new Records();
+    this.#dedupe = state?.dedupe ?? new Dedupe();
+    this.#history = state?.history ?? new History();
+  }
+
+  /** Partition time: the largest that any applied entry carried. */
+  get timeMs(): PartitionTimeMs {
+    return this.#timeMs;
+  }
+
+  /** Records held, expired ones that are not reaped yet included. */
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** Calls `listener` with every change, in order, as it is applied. One listener at most. */
+  listen(listener: ((event: WatchEvent) => void) | undefined): void {
+    this.#onEvent = listener;
+  }
+
+  /** A frozen copy of everything, in microseconds. */
+  freeze(): StoreState {
+    return {
+      timeMs: this.#timeMs,
+      records: this.#records.clone(),
+      dedupe: this.#dedupe.clone(),
+      history: this.#history.clone(),
+    };
+  }
+
+  /** Replaces the state, as a snapshot orders. */
+  replace(state: StoreState): void {
+    this.#timeMs = state.timeMs;
+    this.#records = state.records;
+    this.#dedupe = state.dedupe;
+    this.#history = state.history;
+  }
+
+  // --------------------------------------------------------------------------------------- reading
+
+  /** The live record of `key`. */
+  get(key: Key): RecordView | undefined {
+    const record = this.#records.get(key);
+    return record !== undefined && this.#isLive(record) ? record : undefined;
+  }
+
+  /** Live records in [start, end) of a frozen copy taken now; see {@linkcode Records.range}. */
+  *scan(start: Key, end: Key | undefined, reverse = false): Generator<RecordView> {
+    const timeMs = this.#timeMs;
+    for (const record of this.#records.clone().range(start, end, reverse)) {
+      if (record.expiresAtMs === undefined || record.expiresAtMs > timeMs) yield record;
+    }
+  }
+
+  /** When the next key expires (or should have been reaped); undefined if none does. */
+  nextExpiryMs(): PartitionTimeMs | undefined {
+    return this.#records.nextDueMs();
+  }
+
+  /** Events after `position`; undefined if the history no longer holds all of them. */
+  eventsAfter(position: WatchPosition, limit: number): WatchEvent[] | undefined {
+    return this.#history.after(position, limit);
+  }
+
+  #isLive(record: StoredRecord): boolean {
+    return record.expiresAtMs === undefined || record.expiresAtMs > this.#timeMs;
+  }
+
+  // -------------------------------------------------------------------------------------- applying
+
+  /** Applies the entry at `index`. Throws CodecError on bytes that no leader proposed. */
+  apply(index: LogIndex, data: Uint8Array): Applied {
+    return this.applyEnvelope(index, decodeEnvelope(data));
+  }
+
+  applyEnvelope(index: LogIndex, envelope: Envelope): Applied {
+    const revision: number = index; // a revision is the log index of the change
+    assert(revision > this.#index, "entries are applied in order");
+    this.#index = revision;
+    this.#subIndex = 0;
+    if (envelope.timeMs > this.#timeMs) this.#timeMs = envelope.timeMs;
+    this.#dedupe.purge(this.#timeMs);
+    const { idempotency, command } = envelope;
+    if (idempotency === undefined) {
+      return { result: this.#run(command), appliedIndex: index, replayed: false };
+    }
+    const found = this.#dedupe.begin(idempotency, this.#timeMs);
+    switch (found.kind) {
+      case "new": {
+        const result = this.#run(command);
+        this.#dedupe.remember(idempotency, index, result, this.#timeMs);
+        return { result, appliedIndex: index, replayed: false };
+      }
+      case "replay":
+        return {
+          result: found.outcome.result,
+          appliedIndex: found.outcome.index,
+          replayed: true,
+        };
+      default:
+        return { result: { kind: found.kind }, appliedIndex: index, replayed: false };
+    }
+  }
+
+  #run(command: Command): CommandResult {
+    switch (command.kind) {
+      case "put": {
+        const live = this.#liveOrReap(command.key);
+        const failed = failedCondition(command.condition, live);
+        if (failed !== undefined) return failed;
+        return this.#put(command, live);
+      }
+      case "delete": {
+        const live = this.#liveOrReap(command.key);
+        const failed = failedCondition(command.condition, live);
+        if (failed !== undefined) return failed;
+        if (live === undefined) return { kind: "not-found" };
+        this.#remove(live, "delete");
+        return { kind: "deleted", revision: this.#index };
+      }
+      case "touch": {
+        const live = this.#liveOrReap(command.key);
+        const failed = failedCondition(command.condition, live);
+        if (failed !== undefined) return failed;
+        if (live === undefined) return { kind: "not-found" };
+        this.#store(live.key, live.value, live.contentType, command.ttlMs, live);
+        return { kind: "touched", revision: this.#index };
+      }
+      case "txn":
+        return this.#transact(command);
+      case "expire":
+        return this.#reapDue(command.limit);
+      case "time":
+        return { kind: "none" };
+      default:
+        return unreachable(command);
+    }
+  }
+
+  /** The live record of a key about to be written; an expired one is reaped first (RULES 19). */
+  #liveOrReap(key: Key): StoredRecord | undefined {
+    const record = this.#records.get(key);
+    if (record === undefined || this.#isLive(record)) return record;
+    this.#remove(record, "expire");
+    return undefined;
+  }
+
+  #put(
+    operation: {
+      readonly key: Key;
+      readonly value: Uint8Array;
+      readonly contentType: string;
+      readonly ttlMs?: number;
+    },
+    live: StoredRecord | undefined,
+  ): { kind: "put"; created: boolean; revision: Revision } {
+    const value = latin1FromBytes(operation.value);
+    this.#store(operation.key, value, operation.contentType, operation.ttlMs, live);
+    return { kind: "put", created: live === undefined, revision: this.#index };
+  }
+
+  #store(
+    key: Key,
+    value: string,
+    contentType: string,
+    ttlMs: number | undefined,
+    live: StoredRecord | undefined,
+  ): void {
+    const expiresAtMs = ttlMs === undefined ? undefined : this.#timeMs + ttlMs;
+    const createRevision = live?.createRevision ?? this.#index;
+    const type = this.#intern(contentType);
+    // The stored key is kept on replacement, so that its string is not held twice.
+    const ownKey = live?.key ?? key;
+    this.#records.set(
+      newRecord(ownKey, value, type, this.#index, createRevision, expiresAtMs),
+      live,
+    );
+    this.#emit({
+      revision: this.#index,
+      subIndex: this.#subIndex++,
+      kind: "put",
+      key: ownKey,
+      value,
+      contentType: type,
+    });
+  }
+
+  #remove(record: StoredRecord, kind: "delete" | "expire"): void {
+    this.#records.delete(record);
+    this.#emit({ revision: this.#index, subIndex: this.#subIndex++, kind, key: record.key });
+  }
+
+  #emit(event: WatchEvent): void {
+    this.#history.append(event);
+    this.#onEvent?.(event);
+  }
+
+  #intern(contentType: string): string {
+    const known = this.#contentTypes.get(contentType);
+    if (known !== undefined) return known;
+    if (this.#contentTypes.size < 1024) this.#contentTypes.set(contentType, contentType);
+    return contentType;
+  }
+
+  #reapDue(limit: number): CommandResult {
+    let count = 0;
+    while (count < limit) {
+      const record = this.#records.firstDue(this.#timeMs);
+      if (record === undefined) break;
+      this.#remove(record, "expire");
+      count++;
+    }
+    return { kind: "expired", count };
+  }
+
+  // ---------------------------------------------------------------------------------- transactions
+
+  #transact(command: TxnCommand): CommandResult {
+    const succeeded = command.compares.every((compare) => this.#holds(compare));
+    const operations = succeeded ? command.then : command.else;
+    if (this.#rangeKeys(operations) > TXN_RANGE_KEYS_MAX) return { kind: "range-too-large" };
+    const results = operations.map((operation) => this.#operate(operation));
+    return { kind: "txn", succeeded, revision: this.#index, results };
+  }
+
+  #holds(compare: TxnCompare): boolean {
+    const record = this.get(compare.key);
+    switch (compare.target) {
+      case "exists":
+        return (record !== undefined) === compare.exists;
+      case "value": {
+        if (record === undefined) return compare.operator === "!=";
+        return compares(record.value, compare.operator, latin1FromBytes(compare.value));
+      }
+      case "revision":
+        return compares(record?.revision ?? 0, compare.operator, compare.revision);
+      case "createRevision":
+        return compares(record?.createRevision ?? 0, compare.operator, compare.revision);
+      default:
+        return unreachable(compare);
+    }
+  }
+
+  /** Keys that range operations would touch, counted no further than past the limit. */
+  #rangeKeys(operations: readonly TxnOperation[]): number {
+    let count = 0;
+    for (const operation of operations) {
+      if (operation.kind !== "deleteRange") continue;
+      for (const _ of this.#records.range(operation.start, operation.end)) {
+        if (++count > TXN_RANGE_KEYS_MAX) return count;
+      }
+    }
+    return count;
+  }
+
+  #operate(operation: TxnOperation): TxnOperationResult {
+    switch (operation.kind) {
+      case "get": {
+        const record = this.get(operation.key);
+        if (record === undefined) return { kind: "get", revision: 0 };
+        return { kind: "get", revision: record.revision, record };
+      }
+      case "put":
+        return this.#put(operation, this.#liveOrReap(operation.key));
+      case "delete": {
+        const live = this.#liveOrReap(operation.key);
+        if (live !== undefined) this.#remove(live, "delete");
+        return { kind: "delete", deleted: live !== undefined, revision: this.#index };
+      }
+      case "deleteRange": {
+        const touched = [...this.#records.range(operation.start, operation.end)];
+        let deletedCount = 0;
+        for (const record of touched) {
+          const live = this.#isLive(record);
+          this.#remove(record, live ? "delete" : "expire");
+          if (live) deletedCount++;
+        }
+        return { kind: "deleteRange", deletedCount };
+      }
+      default:
+        return unreachable(operation);
+    }
+  }
+}
+
+function failedCondition(
+  condition: Condition | undefined,
+  live: StoredRecord | undefined,
+): CommandResult | undefined {
+  if (condition === undefined) return undefined;
+  const revision = live?.revision ?? 0;
+  const holds = condition.kind === "revision"
+    ? live !== undefined && live.revision === condition.revision
+    : condition.kind === "present"
+    ? live !== undefined
+    : live === undefined;
+  return holds ? undefined : { kind: "condition-failed", revision };
+}
+
+function compares<T extends number | string>(
+  left: T,
+  operator: CompareOperator,
+  right: T,
+): boolean {
+  switch (operator) {
+    case "=":
+      return left === right;
+    case "!=":
+      return left !== right;
+    case "<":
+      return left < right;
+    case ">":
+      return left > right;
+    default:
+      return unreachable(operator);
+  }
+}

@@ -1,6 +1,7 @@
 // The cluster map as canonical JSON: snapshots of the meta group, its state hash, and the map as peers
 // and operators see it. Owns validation of a map from outside; equal maps give equal bytes.
 
+import { SLOT_COUNT } from "../base/slot.ts";
 import { byNodeId, detailsConflict, detailsOf, readDetails, readNodeId } from "./members.ts";
 import { FieldReader, jsonBytes, PartitionFormatError, readDocument } from "./json.ts";
 import {
@@ -15,7 +16,6 @@ import {
   type ReplicaRef,
   REPLICATION_MAX,
   RETIRED_KEPT_MAX,
-  SLOT_COUNT,
   type SlotRange,
 } from "./map.ts";
 

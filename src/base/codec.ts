@@ -7,13 +7,20 @@ import { latin1FromRange, writeLatin1 } from "./bytes.ts";
 const scratch = new Uint8Array(8);
 const scratchView = new DataView(scratch.buffer);
 
-/** Overwrites the f64 at `offset`. */
-export function setF64(bytes: Uint8Array, offset: number, value: number): void {
+function checkInteger(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new CodecError(`Cannot encode ${value}: it is not a whole number in 0..2^53-1`);
+  }
+}
+
+/** Overwrites what {@linkcode BytesWriter.integer} wrote at `offset`. */
+export function setInteger(bytes: Uint8Array, offset: number, value: number): void {
+  checkInteger(value);
   scratchView.setFloat64(0, value);
   for (let i = 0; i < 8; i++) bytes[offset + i] = scratch[i];
 }
 
-/** Bytes that no writer of this format produced. */
+/** Bytes that no writer of this format produced, or a value that the format can't carry. */
 export class CodecError extends Error {
   override name = "CodecError";
 }
@@ -68,6 +75,12 @@ export class BytesWriter {
     const offset = this.#reserve(8);
     this.#view.setFloat64(offset, value);
     return this;
+  }
+
+  /** A whole number in 0..2^53-1 as an f64; throws CodecError on what the reader would refuse. */
+  integer(value: number): this {
+    checkInteger(value);
+    return this.f64(value);
   }
 
   /** Raw bytes without a length. */

@@ -23,7 +23,7 @@
 
 import { assert, unreachable } from "../base/assert.ts";
 import { bytesFromHex, hexFromBytes, latin1FromBytes } from "../base/bytes.ts";
-import { BytesReader, BytesWriter, CodecError, setF64, Slab } from "../base/codec.ts";
+import { BytesReader, BytesWriter, CodecError, setInteger, Slab } from "../base/codec.ts";
 import {
   CONTENT_TYPE_SIZE_BYTES_MAX,
   IDEMPOTENCY_KEY_SIZE_BYTES_MAX,
@@ -70,7 +70,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
   writer.clear();
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind));
   writer.u8(idempotency === undefined ? 0 : idempotency.kind === "key" ? 1 : 2).u8(0);
-  writer.f64(envelope.timeMs);
+  writer.integer(envelope.timeMs);
   if (idempotency !== undefined) writeIdempotency(idempotency);
   writeCommand(command);
   return writer.takeInto(slab);
@@ -78,7 +78,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
 
 /** Sets the partition time of an encoded envelope in place. */
 export function stampEnvelope(encoded: Uint8Array, timeMs: number): void {
-  setF64(encoded, TIME_OFFSET, timeMs);
+  setInteger(encoded, TIME_OFFSET, timeMs);
 }
 
 function checkLength(what: string, length: number, max: number): void {
@@ -97,7 +97,7 @@ function writeIdempotency(idempotency: Idempotency): void {
   } else {
     const id = bytesFromHex(idempotency.sessionId);
     assert(id !== undefined && id.length === 16, "a session id has 32 hex digits");
-    writer.raw(id).f64(idempotency.sequence).f64(idempotency.acknowledgedThrough);
+    writer.raw(id).integer(idempotency.sequence).integer(idempotency.acknowledgedThrough);
   }
 }
 
@@ -105,7 +105,7 @@ function writeCommand(command: Command): void {
   switch (command.kind) {
     case "put":
       writeCondition(command.condition);
-      writer.f64(command.ttlMs ?? 0);
+      writeTtl(command.ttlMs);
       writeKey(command.key);
       writeTypedValue(command.contentType, command.value);
       return;
@@ -114,7 +114,7 @@ function writeCommand(command: Command): void {
       return writeKey(command.key);
     case "touch":
       writeCondition(command.condition);
-      writer.f64(command.ttlMs ?? 0);
+      writeTtl(command.ttlMs);
       return writeKey(command.key);
     case "txn":
       checkLength("compares", command.compares.length, TXN_OPERATIONS_MAX);
@@ -134,9 +134,14 @@ function writeCommand(command: Command): void {
   }
 }
 
+function writeTtl(ttlMs: number | undefined): void {
+  if (ttlMs === 0) throw new CodecError("Cannot encode a time to live of 0");
+  writer.integer(ttlMs ?? 0);
+}
+
 function writeCondition(condition: Condition | undefined): void {
   if (condition === undefined) writer.u8(0);
-  else if (condition.kind === "revision") writer.u8(1).f64(condition.revision);
+  else if (condition.kind === "revision") writer.u8(1).integer(condition.revision);
   else writer.u8(condition.kind === "present" ? 2 : 3);
 }
 
@@ -167,7 +172,7 @@ function writeCompare(compare: TxnCompare): void {
     default:
       writer.u8(compare.target === "revision" ? 0 : 1).u8(OPERATORS.indexOf(compare.operator));
       writeKey(compare.key);
-      writer.f64(compare.revision);
+      writer.integer(compare.revision);
   }
 }
 
@@ -177,7 +182,8 @@ function writeOperation(operation: TxnOperation): void {
       writer.u8(0);
       return writeKey(operation.key);
     case "put":
-      writer.u8(1).f64(operation.ttlMs ?? 0);
+      writer.u8(1);
+      writeTtl(operation.ttlMs);
       writeKey(operation.key);
       return writeTypedValue(operation.contentType, operation.value);
     case "delete":

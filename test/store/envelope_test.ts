@@ -9,7 +9,7 @@ import {
   type Envelope,
   stampEnvelope,
 } from "../../src/store/mod.ts";
-import { anyCommand, anyIdempotency, anyVocabulary, put, testSeed } from "./support.ts";
+import { anyCommand, anyIdempotency, anyVocabulary, inSession, put, testSeed } from "./support.ts";
 
 const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
   timeMs: fc.maxSafeNat(),
@@ -117,5 +117,20 @@ Deno.test("encodeEnvelope() throws CodecError where a field does not fit, and wo
     CodecError,
     "then of 129",
   );
+  // What the decoder would refuse must never enter a log, or no replica could apply it.
+  for (const ttlMs of [0, -1, 0.5, NaN, Infinity, 2 ** 53]) {
+    assertThrows(encode(put("k", "v", { ttlMs })), CodecError);
+    assertThrows(encode({ kind: "touch", key: "k", ttlMs }), CodecError);
+  }
+  const condition = { kind: "revision", revision: -1 } as const;
+  assertThrows(encode({ kind: "delete", key: "k", condition }), CodecError, "-1");
+  const place = inSession(1, 1.5);
+  assertThrows(
+    () => encodeEnvelope({ timeMs: 0, command: put("k"), idempotency: place }),
+    CodecError,
+    "1.5",
+  );
+  assertThrows(() => encodeEnvelope({ timeMs: 0.1, command: put("k") }), CodecError);
+  assertThrows(() => stampEnvelope(encode(put("k"))(), NaN), CodecError);
   assertEquals(decodeEnvelope(encode(put("k", "v"))()).command.kind, "put");
 });

@@ -229,6 +229,18 @@ export class BytesReader {
     return latin1FromRange(this.#bytes, offset, offset + count);
   }
 
+  /** Like {@linkcode BytesReader.latin1}; returns `guess` itself, with nothing allocated, if equal. */
+  latin1Guessed(count: number, guess: string): string {
+    if (count !== guess.length) return this.latin1(count);
+    const offset = this.#advance(count);
+    for (let i = 0; i < count; i++) {
+      if (this.#bytes[offset + i] !== guess.charCodeAt(i)) {
+        return latin1FromRange(this.#bytes, offset, offset + count);
+      }
+    }
+    return guess;
+  }
+
   /** Throws unless everything was read. */
   end(): void {
     if (this.remaining !== 0) throw new CodecError(`${this.remaining} bytes are left over`);

@@ -233,7 +233,7 @@ function readCommand(reader: BytesReader, kind: Command["kind"] | undefined): Co
       const condition = readCondition(reader);
       const ttlMs = readTtl(reader);
       const key = readKey(reader);
-      const contentType = reader.latin1(reader.u8());
+      const contentType = readContentType(reader);
       const value = readValue(reader);
       return { kind, key, value, contentType, condition, ttlMs };
     }
@@ -271,6 +271,13 @@ function readTtl(reader: BytesReader): number | undefined {
 
 function readKey(reader: BytesReader): string {
   return reader.latin1(reader.u16());
+}
+
+/** Content types repeat from entry to entry. */
+let lastContentType = "";
+
+function readContentType(reader: BytesReader): string {
+  return lastContentType = reader.latin1Guessed(reader.u8(), lastContentType);
 }
 
 function readValue(reader: BytesReader): Uint8Array {
@@ -323,7 +330,7 @@ function readOperation(reader: BytesReader): TxnOperation {
     case 1: {
       const ttlMs = readTtl(reader);
       const key = readKey(reader);
-      const contentType = reader.latin1(reader.u8());
+      const contentType = readContentType(reader);
       return { kind: "put", key, contentType, value: readValue(reader), ttlMs };
     }
     case 2:

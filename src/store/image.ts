@@ -129,6 +129,7 @@ export class ImageLoader {
   readonly #dedupe = new Dedupe();
   readonly #history = new History();
   readonly #contentTypes = new Map<string, string>();
+  #lastContentType = "";
   readonly #counts = new Array<number>(COUNTED).fill(0);
   #timeMs = 0;
   #lastItem = 0;
@@ -250,11 +251,11 @@ export class ImageLoader {
 
   /** Content types repeat: one string each. */
   #contentType(reader: BytesReader): string {
-    const contentType = reader.latin1(reader.u8());
+    const contentType = reader.latin1Guessed(reader.u8(), this.#lastContentType);
+    if (contentType === this.#lastContentType) return contentType;
     const known = this.#contentTypes.get(contentType);
-    if (known !== undefined) return known;
-    this.#contentTypes.set(contentType, contentType);
-    return contentType;
+    if (known === undefined) this.#contentTypes.set(contentType, contentType);
+    return this.#lastContentType = known ?? contentType;
   }
 
   #end(reader: BytesReader): void {

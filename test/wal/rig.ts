@@ -45,9 +45,9 @@ export class WalRig {
   };
 
   options(overrides: Partial<WalOptions> = {}): WalOptions {
-    const { disk, clock, random, process } = this;
+    const { clock, random, process } = this;
     return {
-      disk,
+      disk: this.disk.mount(),
       clock,
       random,
       process,

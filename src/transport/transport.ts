@@ -1,0 +1,387 @@
+// All peer links of a node: one dialled to each peer to speak on, one accepted from each to listen on.
+// Owns who may speak, at-most-once execution of forwarded requests, and keepalive; must never let what
+// one peer sends harm the link of another.
+
+import { assert } from "../base/assert.ts";
+import type { NodeId, PartitionId } from "../base/ids.ts";
+import { PEER_FRAME_SIZE_BYTES_MAX } from "../base/limits.ts";
+import type { Address, Connection, Listener, TimerHandle } from "../platform/ports.ts";
+import type { Message } from "../raft/mod.ts";
+import { callAddress, type CallReply, serveCall } from "./control_call.ts";
+import {
+  type DialOverride,
+  type LinkDirection,
+  type LinkEnvironment,
+  textOf,
+  type TransportHandlers,
+  type TransportPlatform,
+} from "./environment.ts";
+import { FrameReader, FrameType } from "./frame.ts";
+import { acceptHandshake, HandshakeError, LinkKind, type Session } from "./handshake.ts";
+import { InboundLink, type InboundSink } from "./inbound_link.ts";
+import { type OutboundEvents, OutboundLink } from "./outbound_link.ts";
+import {
+  GOSSIP_QUEUE_BYTES_MAX,
+  HANDSHAKE_FRAME_BYTES_MAX,
+  INBOUND_HANDSHAKES_MAX,
+  INBOUND_LINKS_MAX,
+  KEEPALIVE_INTERVAL_MS,
+  RECEIVE_BUFFER_BYTES,
+  REQUEST_SWEEP_MS,
+  SNAPSHOT_QUEUE_BYTES_MAX,
+} from "./parameters.ts";
+import type { RaftFrame } from "./raft_codec.ts";
+import { RequestServer } from "./request_server.ts";
+import type { ForwardResult } from "./requests.ts";
+
+/** A keepalive tick this much too late means that this node itself did not run. */
+const STALL_MS = 3 * KEEPALIVE_INTERVAL_MS;
+
+export interface TransportOptions {
+  readonly platform: TransportPlatform;
+  readonly nodeId: NodeId;
+  /** "" while the node belongs to no cluster: then only control calls are served and made. */
+  readonly clusterId: () => string;
+  /** Drawn at each start of the process; printable ASCII, at most 64 characters. */
+  readonly bootNonce: string;
+  /** Shared by all nodes of the cluster; empty for none. At least 16 random bytes are wise. */
+  readonly secret: Uint8Array;
+  readonly listenAddress: Address;
+  readonly dialOverride?: DialOverride;
+  readonly handlers: TransportHandlers;
+}
+
+export interface Peer {
+  readonly nodeId: NodeId;
+  readonly address: Address;
+}
+
+/** One peer as operators see it. */
+export interface PeerStatus extends Peer {
+  readonly outboundUp: boolean;
+  readonly inboundUp: boolean;
+  readonly queuedBytes: number;
+  readonly writtenBytes: number;
+  readonly readBytes: number;
+  /** Raft messages dropped because the queue was full. */
+  readonly droppedMessages: number;
+  readonly roundTripMs: number | null;
+  /** The peer's wall clock minus this node's. */
+  readonly wallOffsetMs: number | null;
+  readonly outstandingRequests: number;
+}
+
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #handlers: TransportHandlers;
+  readonly #environment: LinkEnvironment;
+  readonly #outbound = new Map<NodeId, OutboundLink>();
+  readonly #inbound = new Map<NodeId, InboundLink>();
+  readonly #bootNonces = new Map<NodeId, string>();
+  readonly #requestServer: RequestServer;
+  readonly #shaking = new Set<Connection>();
+  readonly #calls = new Set<Connection>();
+  #dirty: OutboundLink[] = [];
+  #deferredFlush: TimerHandle | null = null;
+  #keepAliveTimer: TimerHandle | null = null;
+  #sweepTimer: TimerHandle | null = null;
+  #listener: Listener | null = null;
+  #nextSequence = 1;
+  #stopped = false;
+
+  constructor(options: TransportOptions) {
+    const { platform, nodeId, clusterId, bootNonce, secret } = options;
+    assert(/^[\x21-\x7e]{1,64}$/.test(bootNonce), "a boot nonce is 1..64 printable characters");
+    assert(/^[\x21-\x7e]{1,64}$/.test(nodeId), "a node id is 1..64 printable characters");
+    this.#options = options;
+    this.#handlers = options.handlers;
+    this.#environment = {
+      platform,
+      identity: { nodeId, clusterId, bootNonce, secret },
+      dialOverride: options.dialOverride ?? ((address) => address),
+    };
+    this.#requestServer = new RequestServer(platform, options.handlers, (nodeId, ...response) => {
+      return this.#outbound.get(nodeId)?.respond(...response) ?? false;
+    });
+  }
+
+  /** Listens and begins keepalive. Resolves with the bound address; rejects when it is taken. */
+  async start(): Promise<Address> {
+    const { network } = this.#options.platform;
+    const listener = await network.listen(this.#options.listenAddress, (connection) => {
+      this.#accept(connection);
+    });
+    if (this.#stopped) listener.close();
+    this.#listener = listener;
+    this.#scheduleKeepAlive();
+    return listener.address;
+  }
+
+  /** Closes everything. Requests under way end as RULES 13 says; no handler is called any more. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#listener?.close();
+    this.#deferredFlush?.cancel();
+    this.#keepAliveTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    for (const link of this.#outbound.values()) link.close();
+    for (const link of this.#inbound.values()) link.close("this node stops");
+    for (const connection of this.#shaking) connection.close();
+    for (const connection of this.#calls) connection.close();
+  }
+
+  /** Says which peers to dial; others are no longer dialled. The node itself may be in the list. */
+  setPeers(peers: readonly Peer[]): void {
+    if (this.#stopped) return;
+    const wanted = new Map(peers.map((peer) => [peer.nodeId, peer.address]));
+    wanted.delete(this.#options.nodeId);
+    for (const [nodeId, link] of this.#outbound) {
+      if (wanted.get(nodeId) === link.address) continue;
+      const wasUp = link.isUp;
+      this.#outbound.delete(nodeId);
+      link.close();
+      if (wasUp) this.#linkDown(nodeId, "outbound", "the peer was removed or has moved");
+    }
+    for (const [nodeId, address] of wanted) {
+      if (this.#outbound.has(nodeId)) continue;
+      const link = new OutboundLink(nodeId, address, this.#environment, this.#outboundEvents);
+      this.#outbound.set(nodeId, link);
+    }
+  }
+
+  // --------------------------------------------------------------------------------------- sending
+
+  /** Queues a Raft message. False if it was certainly not sent: no link, or its queue is full. */
+  sendRaft(to: NodeId, group: PartitionId, message: Message): boolean {
+    return this.#outbound.get(to)?.sendRaft(group, message) ?? false;
+  }
+
+  /**
+   * Runs `body` at the peer, at most once. Resolves within about `budgetMs`, never rejects.
+   * `outcome: "none"` is certain: no byte was sent, or the peer says that it did not begin.
+   */
+  request(to: NodeId, body: Uint8Array, budgetMs: number): Promise<ForwardResult> {
+    const link = this.#outbound.get(to);
+    if (link === undefined) {
+      return Promise.resolve({ ok: false, outcome: "none", detail: "no link to the peer" });
+    }
+    return new Promise((resolve) => {
+      link.request(this.#nextSequence++, body, budgetMs, resolve);
+      this.#scheduleSweep();
+    });
+  }
+
+  /** Queues snapshot bytes; false if there is no link or SNAPSHOT_QUEUE_BYTES_MAX wait already. */
+  sendSnapshot(to: NodeId, body: Uint8Array): boolean {
+    const link = this.#outbound.get(to);
+    return link?.sendOpaque(FrameType.Snapshot, body, SNAPSHOT_QUEUE_BYTES_MAX) ?? false;
+  }
+
+  /** Queues gossip; false if there is no link or too much waits already. */
+  sendGossip(to: NodeId, body: Uint8Array): boolean {
+    const link = this.#outbound.get(to);
+    return link?.sendOpaque(FrameType.Gossip, body, GOSSIP_QUEUE_BYTES_MAX) ?? false;
+  }
+
+  /** Asks whoever listens at `address`; see {@linkcode callAddress} of control_call.ts. */
+  callAddress(address: Address, body: Uint8Array, timeoutMs: number): Promise<CallReply> {
+    return callAddress(this.#environment, address, body, timeoutMs);
+  }
+
+  /** Hands what this turn queued to the network now. Without it that happens right after the turn. */
+  flush(): void {
+    this.#deferredFlush?.cancel();
+    this.#deferredFlush = null;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const link of dirty) link.flush();
+  }
+
+  // ---------------------------------------------------------------------------------------- status
+
+  /** Whether what is sent to the peer has a link to go on. */
+  isUp(nodeId: NodeId): boolean {
+    return this.#outbound.get(nodeId)?.isUp ?? false;
+  }
+
+  /** When the peer was last heard on its link to this node (monotonic); undefined if it has none. */
+  lastHeardMs(nodeId: NodeId): number | undefined {
+    return this.#inbound.get(nodeId)?.heardMs;
+  }
+
+  /** The latest known boot nonce of the peer. */
+  peerBootNonce(nodeId: NodeId): string | undefined {
+    return this.#bootNonces.get(nodeId);
+  }
+
+  /** Bytes that wait to be written to the peer. */
+  queuedBytes(nodeId: NodeId): number {
+    return this.#outbound.get(nodeId)?.queuedBytes ?? 0;
+  }
+
+  status(): PeerStatus[] {
+    return Array.from(this.#outbound.values(), (link) => {
+      const inbound = this.#inbound.get(link.nodeId);
+      return {
+        nodeId: link.nodeId,
+        address: link.address,
+        outboundUp: link.isUp,
+        inboundUp: inbound !== undefined,
+        queuedBytes: link.queuedBytes,
+        writtenBytes: link.writtenBytes,
+        readBytes: inbound?.readBytes ?? 0,
+        droppedMessages: link.droppedCount,
+        roundTripMs: link.roundTripMs,
+        wallOffsetMs: inbound?.wallOffsetMs ?? null,
+        outstandingRequests: link.requests.count,
+      };
+    });
+  }
+
+  // ------------------------------------------------------------------------------------- accepting
+
+  async #accept(connection: Connection): Promise<void> {
+    const { platform, identity } = this.#environment;
+    const crowded = this.#shaking.size >= INBOUND_HANDSHAKES_MAX ||
+      this.#inbound.size + this.#calls.size >= INBOUND_LINKS_MAX;
+    if (this.#stopped || crowded) return connection.close();
+    this.#shaking.add(connection);
+    const reader = new FrameReader(RECEIVE_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
+    let session: Session;
+    try {
+      session = await acceptHandshake(connection, reader, identity, platform);
+    } catch (cause) {
+      if (this.#stopped) return;
+      const code = cause instanceof HandshakeError ? cause.code : "malformed";
+      const fields = { remote: connection.remote, code, reason: textOf(cause) };
+      platform.log.log("warn", "peer connection refused", fields);
+      return;
+    } finally {
+      this.#shaking.delete(connection);
+    }
+    if (this.#stopped) return connection.close();
+    if (session.kind === LinkKind.Call) await this.#serveCall(connection, reader, session);
+    else this.#admit(connection, reader, session);
+  }
+
+  async #serveCall(connection: Connection, reader: FrameReader, session: Session): Promise<void> {
+    this.#calls.add(connection);
+    await serveCall(
+      this.#environment,
+      connection,
+      reader,
+      session,
+      (body, caller) => this.#handlers.onControl(body, caller),
+    );
+    this.#calls.delete(connection);
+  }
+
+  #admit(connection: Connection, reader: FrameReader, session: Session): void {
+    const { nodeId } = session;
+    reader.payloadBytesMax = PEER_FRAME_SIZE_BYTES_MAX;
+    this.#inbound.get(nodeId)?.close("replaced by a newer link");
+    const link = new InboundLink(session, connection, reader, this.#environment, this.#sink);
+    this.#inbound.set(nodeId, link);
+    this.#noteBootNonce(nodeId, session.bootNonce);
+    const outbound = this.#outbound.get(nodeId);
+    if (outbound?.bootNonce !== undefined && outbound.bootNonce !== session.bootNonce) {
+      outbound.breakLink("the peer has restarted");
+    }
+    outbound?.nudge();
+    this.#guard(() => this.#handlers.onLinkUp(nodeId, "inbound"));
+    link.run().catch((cause) => this.#options.platform.process.fatal("peer link failed", cause));
+  }
+
+  #noteBootNonce(nodeId: NodeId, bootNonce: string): void {
+    const known = this.#bootNonces.get(nodeId);
+    this.#bootNonces.set(nodeId, bootNonce);
+    if (known !== undefined && known !== bootNonce) {
+      this.#guard(() => this.#handlers.onPeerRestarted(nodeId));
+    }
+  }
+
+  // -------------------------------------------------------------------------------------- arriving
+
+  readonly #sink: InboundSink = {
+    onRaftFrame: (link: InboundLink, frame: RaftFrame) => {
+      this.#guard(() => {
+        for (const { group, message } of frame.messages) {
+          this.#handlers.onRaft(link.nodeId, group, message, frame.wallMs);
+        }
+      });
+    },
+    onRequestFrame: (link, request, budgetMs) => this.#requestServer.take(link, request, budgetMs),
+    onResponseFrame: (link, sequence, result) => {
+      this.#outbound.get(link.nodeId)?.requests.answered(sequence, result);
+    },
+    onSnapshotFrame: (link, body) => {
+      this.#guard(() => this.#handlers.onSnapshot(link.nodeId, body));
+    },
+    onGossipFrame: (link, body) => {
+      this.#guard(() => this.#handlers.onGossip(link.nodeId, body));
+    },
+    onInboundClosed: (link, reason) => {
+      if (this.#inbound.get(link.nodeId) !== link) return;
+      this.#inbound.delete(link.nodeId);
+      this.#linkDown(link.nodeId, "inbound", reason);
+    },
+  };
+
+  readonly #outboundEvents: OutboundEvents = {
+    onUp: (link) => {
+      if (link.bootNonce !== undefined) this.#noteBootNonce(link.nodeId, link.bootNonce);
+      this.#guard(() => this.#handlers.onLinkUp(link.nodeId, "outbound"));
+    },
+    onDown: (link, reason) => this.#linkDown(link.nodeId, "outbound", reason),
+    onDirty: (link) => {
+      this.#dirty.push(link);
+      this.#deferredFlush ??= this.#options.platform.clock.defer(() => this.flush());
+    },
+  };
+
+  #linkDown(nodeId: NodeId, direction: LinkDirection, reason: string): void {
+    if (this.#stopped) return;
+    this.#guard(() => this.#handlers.onLinkDown(nodeId, direction, reason));
+  }
+
+  /** A handler that throws has broken an invariant: going on would be unsafe. */
+  #guard(call: () => void): void {
+    if (this.#stopped) return;
+    try {
+      call();
+    } catch (cause) {
+      this.#options.platform.process.fatal("handler of a peer message failed", cause);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------ time
+
+  #scheduleKeepAlive(): void {
+    const { clock } = this.#options.platform;
+    if (this.#stopped) return;
+    const dueMs = clock.monotonicMs() + KEEPALIVE_INTERVAL_MS;
+    this.#keepAliveTimer = clock.setTimer(KEEPALIVE_INTERVAL_MS, () => {
+      const nowMs = clock.monotonicMs();
+      const stalled = nowMs - dueMs > STALL_MS;
+      for (const link of [...this.#outbound.values()]) link.keepAlive(nowMs, stalled);
+      for (const link of [...this.#inbound.values()]) link.keepAlive(nowMs, stalled);
+      this.#scheduleKeepAlive();
+    });
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweepTimer !== null || this.#stopped) return;
+    const { clock } = this.#options.platform;
+    this.#sweepTimer = clock.setTimer(REQUEST_SWEEP_MS, () => {
+      this.#sweepTimer = null;
+      const nowMs = clock.monotonicMs();
+      let outstanding = 0;
+      for (const link of this.#outbound.values()) {
+        link.requests.expire(nowMs);
+        outstanding += link.requests.count;
+      }
+      if (outstanding > 0) this.#scheduleSweep();
+    });
+  }
+}

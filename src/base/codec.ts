@@ -79,6 +79,21 @@ export class BytesWriter {
     return this;
   }
 
+  /** Overwrites four bytes that were written before. */
+  setU32(offset: number, value: number): void {
+    this.#view.setUint32(offset, value);
+  }
+
+  /** A view on what was written from `start` on; valid until the next write or `clear`. */
+  view(start = 0): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(start, this.#length);
+  }
+
+  /** Forgets what was written after the first `length` bytes. */
+  clear(length = 0): void {
+    this.#length = length;
+  }
+
   /** A copy of what was written; the writer is empty afterwards. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#length);

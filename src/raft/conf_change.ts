@@ -9,7 +9,7 @@
 import type { ReplicaId } from "../base/ids.ts";
 import { NO_DATA } from "./types.ts";
 
-export const enum ConfChangeType {
+export enum ConfChangeType {
   AddVoter = 0,
   Remove = 1,
   /** No effect on the membership; for applications that keep addresses in it. */
@@ -24,7 +24,7 @@ export interface ConfChangeSingle {
 }
 
 /** How several changes take effect. */
-export const enum ConfChangeTransition {
+export enum ConfChangeTransition {
   /** Simple if at most one change, else joint with automatic leaving. */
   Auto = 0,
   /** Joint; the leader leaves by itself. */

@@ -3,7 +3,7 @@
 // Source: Raft §5.3; the applying mark and its byte budget as in etcd-raft.
 
 import { assert } from "../base/assert.ts";
-import type { LogIndex, Term } from "../base/ids.ts";
+import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import { entriesSizeBytes, limitedEnd } from "./size.ts";
 import { type Storage, UNKNOWN_TERM } from "./storage.ts";
 import { type Entry, NO_ENTRIES, type Snapshot } from "./types.ts";
@@ -194,9 +194,9 @@ export class RaftLog {
     return entries;
   }
 
-  /** The newest snapshot, or null if none can be had just now. */
-  snapshot(): Snapshot | null {
-    return this.unstable.snapshot ?? this.#storage.snapshot();
+  /** A snapshot for replica `to`, or null if none can be had just now. */
+  snapshot(to: ReplicaId): Snapshot | null {
+    return this.unstable.snapshot ?? this.#storage.snapshot(to);
   }
 
   /** Replaces the whole log by a snapshot. */

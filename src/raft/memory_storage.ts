@@ -71,6 +71,7 @@ export class MemoryStorage implements Storage {
     );
   }
 
+  /** The last snapshot installed or noted, whoever it is for. */
   snapshot(): Snapshot | null {
     return this.#snapshot;
   }

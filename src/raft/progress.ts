@@ -5,7 +5,7 @@
 import type { LogIndex, ReplicaId } from "../base/ids.ts";
 import { Inflights } from "./inflights.ts";
 
-export const enum ProgressState {
+export enum ProgressState {
   /** One append at a time, to find where the logs meet. */
   Probe = 0,
   /** Appends are sent optimistically within the in-flight window. */

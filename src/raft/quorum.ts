@@ -13,7 +13,7 @@ export interface JointConfig {
   readonly outgoing: MajorityConfig;
 }
 
-export const enum VoteResult {
+export enum VoteResult {
   /** Neither won nor lost yet. */
   Pending = 1,
   Lost = 2,

@@ -51,7 +51,7 @@ export function maybeSendAppend(raft: Raft, progress: Progress, evenIfEmpty: boo
 function maybeSendSnapshot(raft: Raft, progress: Progress): boolean {
   // No use in shipping a snapshot to someone who is not there.
   if (!progress.recentActive) return false;
-  const snapshot = raft.log.snapshot();
+  const snapshot = raft.log.snapshot(progress.id);
   if (snapshot === null) return false;
   assert(snapshot.metadata.index > 0, "a compacted log has a snapshot of what is gone");
   progress.becomeSnapshot(snapshot.metadata.index);

@@ -1,6 +1,6 @@
 // What the core asks of stable storage. Reading only: the application writes, as each Ready says.
 
-import type { LogIndex, Term } from "../base/ids.ts";
+import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import type { ConfState, Entry, HardState, Snapshot } from "./types.ts";
 
 /** What `Storage.term` returns for an index whose term it does not know. */
@@ -27,6 +27,10 @@ export interface Storage {
   term(index: LogIndex): Term;
   lastIndex(): LogIndex;
   firstIndex(): LogIndex;
-  /** The newest snapshot, or null if none can be had just now (it will be asked for again). */
-  snapshot(): Snapshot | null;
+  /**
+   * A snapshot to send to replica `to`, or null if none can be had just now: it will be asked for
+   * again with the next heartbeat. Its index is at least `firstIndex() - 1`, and `to` is part of its
+   * configuration (a replica refuses one that it is not in).
+   */
+  snapshot(to: ReplicaId): Snapshot | null;
 }

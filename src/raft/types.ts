@@ -12,7 +12,7 @@ export const LOCAL_APPEND_THREAD: ReplicaId = Number.MAX_SAFE_INTEGER;
 export const LOCAL_APPLY_THREAD: ReplicaId = Number.MAX_SAFE_INTEGER - 1;
 
 /** What an entry's data means. */
-export const enum EntryType {
+export enum EntryType {
   /** Opaque to the core; empty data is a new leader's first entry. */
   Normal = 0,
   /** One membership change ({@linkcode ConfChange}). */
@@ -33,7 +33,7 @@ export interface Entry {
 }
 
 /** Every kind of input to the core. The numbers are part of the peer protocol. */
-export const enum MessageType {
+export enum MessageType {
   /** Local: start an election. */
   Hup = 0,
   /** Local: the leader's heartbeat interval is over. */
@@ -117,7 +117,7 @@ export interface HardState {
 
 export const EMPTY_HARD_STATE: HardState = Object.freeze({ term: 0, vote: NONE, commit: 0 });
 
-export const enum Role {
+export enum Role {
   Follower = 0,
   Candidate = 1,
   Leader = 2,

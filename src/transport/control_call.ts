@@ -3,71 +3,60 @@
 // that they know the secret.
 
 import { concatBytes } from "../base/bytes.ts";
-import type { Address, Connection } from "../platform/ports.ts";
-import { type Caller, type LinkEnvironment, textOf } from "./environment.ts";
-import { FrameReader, FrameType, ProtocolError } from "./frame.ts";
-import { FrameBuffer } from "./frame_buffer.ts";
+import { CodecError } from "../base/codec.ts";
+import type { Address, Connection, TimerHandle } from "../platform/ports.ts";
+import { type Caller, textOf, type TransportEnvironment } from "./environment.ts";
+import { FrameReader, FrameType } from "./frame.ts";
+import { singleFrame } from "./frame_writer.ts";
 import { dialHandshake, LinkKind, receiveFrame, type Session } from "./handshake.ts";
 import {
   CALL_SIZE_BYTES_MAX,
+  DIAL_TIMEOUT_MS,
   HANDSHAKE_FRAME_BYTES_MAX,
   HANDSHAKE_TIMEOUT_MS,
 } from "./parameters.ts";
-import { reasonBytes, ResponseStatus } from "./requests.ts";
-import { utf8TextOrUndefined } from "../base/bytes.ts";
+import { reasonBytes, reasonText, ResponseStatus } from "./requests.ts";
 
 const CALL_BUFFER_BYTES = 8 * 1024;
-
-/** The answer to a control call and who gave it. */
-export interface CallReply {
-  readonly from: Caller;
-  readonly body: Uint8Array;
-}
-
-async function sendFrame(connection: Connection, type: number, payload: Uint8Array): Promise<void> {
-  const out = new FrameBuffer();
-  out.append(type, payload);
-  await connection.write(out.bytes.subarray(0, out.length));
-}
 
 /**
  * Asks whoever listens at `address`. Rejects with an Error naming the address when no reply came within
  * `timeoutMs`, whatever the reason; the call may have been handled then.
  */
 export async function callAddress(
-  environment: LinkEnvironment,
+  environment: TransportEnvironment,
   address: Address,
   body: Uint8Array,
   timeoutMs: number,
-): Promise<CallReply> {
-  const { platform, identity, dialOverride } = environment;
-  const { clock, network } = platform;
+): Promise<Uint8Array> {
+  const { clock, network } = environment;
   if (body.length > CALL_SIZE_BYTES_MAX) {
     throw new Error(`Cannot call ${address}: ${body.length} bytes, at most ${CALL_SIZE_BYTES_MAX}`);
   }
   const deadlineMs = clock.monotonicMs() + timeoutMs;
   let connection: Connection | undefined;
-  let timer: { cancel(): void } | undefined;
+  let timer: TimerHandle | undefined;
   let late = false;
   try {
-    connection = await network.dial(dialOverride(address, undefined), timeoutMs);
+    const target = environment.dialOverride(undefined, address);
+    connection = await network.dial(target, Math.min(timeoutMs, DIAL_TIMEOUT_MS));
     timer = clock.setTimer(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
       late = true;
       connection?.close();
     });
     const reader = new FrameReader(CALL_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
-    const session = await dialHandshake(connection, reader, identity, platform, LinkKind.Call, "");
-    await sendFrame(connection, FrameType.Call, body);
+    await dialHandshake(connection, reader, environment, LinkKind.Call, "");
+    await connection.write(singleFrame(FrameType.Call, body));
     reader.payloadBytesMax = CALL_SIZE_BYTES_MAX + 1;
     const reply = await receiveFrame(connection, reader);
     if (reply.type !== FrameType.CallReply || reply.payload.length === 0) {
-      throw new ProtocolError(`unexpected frame of type ${reply.type} as a reply`);
+      throw new CodecError(`unexpected frame of type ${reply.type} as a reply`);
     }
     const replyBody = reply.payload.slice(1);
     if (reply.payload[0] !== ResponseStatus.Ok) {
-      throw new Error(utf8TextOrUndefined(replyBody) ?? "the peer gave no reason");
+      throw new Error(reasonText(replyBody));
     }
-    return { from: callerOf(session), body: replyBody };
+    return replyBody;
   } catch (cause) {
     const reason = late ? `no reply within ${timeoutMs} ms` : textOf(cause);
     throw new Error(`Cannot call ${address}: ${reason}`, { cause });
@@ -77,36 +66,34 @@ export async function callAddress(
   }
 }
 
-function callerOf(session: Session): Caller {
-  return { nodeId: session.nodeId, clusterId: session.clusterId };
-}
-
 /** Serves the one call of an accepted connection, then closes it. Never rejects. */
 export async function serveCall(
-  environment: LinkEnvironment,
+  environment: TransportEnvironment,
   connection: Connection,
   reader: FrameReader,
   session: Session,
   handler: (body: Uint8Array, caller: Caller) => Promise<Uint8Array>,
 ): Promise<void> {
-  const { clock, log } = environment.platform;
+  const { clock, log } = environment;
   const timer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => connection.close());
   try {
     reader.payloadBytesMax = CALL_SIZE_BYTES_MAX;
     const frame = await receiveFrame(connection, reader);
     timer.cancel();
     if (frame.type !== FrameType.Call) {
-      throw new ProtocolError(`unexpected frame of type ${frame.type} as a call`);
+      throw new CodecError(`unexpected frame of type ${frame.type} as a call`);
     }
     let status: number = ResponseStatus.Ok;
     let body: Uint8Array;
     try {
-      body = await handler(frame.payload.slice(), callerOf(session));
+      const { nodeId, clusterId } = session;
+      body = await handler(frame.payload.slice(), { nodeId, clusterId });
     } catch (cause) {
       status = ResponseStatus.Failed;
       body = reasonBytes(textOf(cause));
     }
-    await sendFrame(connection, FrameType.CallReply, concatBytes([new Uint8Array([status]), body]));
+    const reply = concatBytes([new Uint8Array([status]), body]);
+    await connection.write(singleFrame(FrameType.CallReply, reply));
   } catch (cause) {
     log.log("warn", "control call failed", { remote: connection.remote, reason: textOf(cause) });
   } finally {

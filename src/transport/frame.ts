@@ -11,6 +11,7 @@
 
 import { crc32 } from "node:zlib";
 import { NO_BYTES } from "../base/bytes.ts";
+import { CodecError } from "../base/codec.ts";
 import { LARGE_PAYLOAD_BYTES } from "./parameters.ts";
 
 export const FRAME_HEADER_BYTES = 12;
@@ -27,18 +28,13 @@ export const FrameType = {
   Raft: 32,
   Request: 33,
   Response: 34,
-  Snapshot: 35,
-  Gossip: 36,
+  /** Opaque bytes that may get lost: snapshot transfer, gossip. */
+  Datagram: 35,
   Call: 48,
   CallReply: 49,
   /** A frame withdrawn before a byte of it was sent; its payload means nothing. */
   Void: 63,
 } as const;
-
-/** Bytes that no correct peer sends. The link that carried them is closed. */
-export class ProtocolError extends Error {
-  override name = "ProtocolError";
-}
 
 /**
  * Check of length, type and flags, so that a damaged length is noticed at once and not after waiting
@@ -48,19 +44,14 @@ export function headerCheck(lengthBytes: number, type: number, flags: number): n
   return (Math.imul(lengthBytes ^ (type << 24) ^ (flags << 16) ^ 0x504e_544e, 0x9e37_79b1) >>> 16);
 }
 
-/** Writes a header in front of the payload that stands at `offset` + 12. */
-export function writeFrameHeader(
-  bytes: Uint8Array,
-  view: DataView,
-  offset: number,
-  type: number,
-  lengthBytes: number,
-): void {
-  const payload = offset + FRAME_HEADER_BYTES;
-  view.setUint32(offset, lengthBytes);
-  view.setUint16(offset + 4, type << 8);
-  view.setUint16(offset + 6, headerCheck(lengthBytes, type, 0));
-  view.setUint32(offset + 8, crc32(bytes.subarray(payload, payload + lengthBytes)));
+/** Writes the header of the frame at the start of `frame`, whose payload of `lengthBytes` is there. */
+export function writeFrameHeader(frame: Uint8Array, type: number, lengthBytes: number): void {
+  const view = new DataView(frame.buffer, frame.byteOffset, FRAME_HEADER_BYTES);
+  const payload = frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + lengthBytes);
+  view.setUint32(0, lengthBytes);
+  view.setUint16(4, type << 8);
+  view.setUint16(6, headerCheck(lengthBytes, type, 0));
+  view.setUint32(8, crc32(payload));
 }
 
 export interface Frame {
@@ -82,7 +73,7 @@ interface LargeFrame {
  * Cuts a byte stream into frames.
  *
  * *Contract:* read into `room()`, tell `filled()`, then take frames with `next()` until it returns
- * undefined; in this order, over and over. After a ProtocolError the stream is beyond repair.
+ * undefined; in this order, over and over. After a CodecError the stream is beyond repair.
  */
 export class FrameReader {
   readonly #buffer: Uint8Array;
@@ -116,7 +107,7 @@ export class FrameReader {
     else this.#end += count;
   }
 
-  /** The next whole frame; undefined when more bytes are needed. Throws ProtocolError. */
+  /** The next whole frame; undefined when more bytes are needed. Throws CodecError. */
   next(): Frame | undefined {
     if (this.#large === null) {
       const frame = this.#nextSmall();
@@ -133,11 +124,11 @@ export class FrameReader {
     const type = this.#buffer[start + 4];
     const flags = this.#buffer[start + 5];
     if (this.#view.getUint16(start + 6) !== headerCheck(lengthBytes, type, flags)) {
-      throw new ProtocolError("damaged frame header: its check does not match");
+      throw new CodecError("damaged frame header: its check does not match");
     }
-    if (flags !== 0) throw new ProtocolError(`unknown frame flags ${flags}`);
+    if (flags !== 0) throw new CodecError(`unknown frame flags ${flags}`);
     if (lengthBytes > this.payloadBytesMax) {
-      throw new ProtocolError(
+      throw new CodecError(
         `oversized frame: ${lengthBytes} bytes of type ${type}, at most ${this.payloadBytesMax}`,
       );
     }
@@ -169,7 +160,7 @@ export class FrameReader {
 
 function verify(payload: Uint8Array, checksum: number, type: number): void {
   if (crc32(payload) !== checksum) {
-    throw new ProtocolError(
+    throw new CodecError(
       `damaged frame: checksum of ${payload.length} bytes of type ${type} does not match`,
     );
   }

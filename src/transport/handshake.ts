@@ -8,14 +8,16 @@
 //   PROOF   {proof}  ->
 //        <- READY {}, or REFUSE {code, text}
 
-import { assert } from "../base/assert.ts";
-import { concatBytes, utf8Bytes, utf8TextOrUndefined } from "../base/bytes.ts";
+import { concatBytes, NO_BYTES, utf8Bytes } from "../base/bytes.ts";
+import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import type { NodeId } from "../base/ids.ts";
-import type { Clock, Connection, Digest, Random } from "../platform/ports.ts";
-import { type Frame, FrameReader, FrameType, ProtocolError } from "./frame.ts";
-import { FrameBuffer } from "./frame_buffer.ts";
+import type { Clock, Connection, Digest } from "../platform/ports.ts";
+import type { TransportEnvironment } from "./environment.ts";
+import { type Frame, type FrameReader, FrameType } from "./frame.ts";
+import { singleFrame } from "./frame_writer.ts";
 import { HANDSHAKE_TIMEOUT_MS, PEER_PROTOCOL_VERSION } from "./parameters.ts";
-import { PayloadReader } from "./payload_reader.ts";
+import { readName, readTime, writeName } from "./payload.ts";
+import { reasonBytes, reasonText } from "./requests.ts";
 
 /** "PNTN". */
 const MAGIC = 0x504e_544e;
@@ -63,28 +65,11 @@ export class HandshakeError extends Error {
   }
 }
 
-/** This node, as it introduces itself. */
-export interface Identity {
-  readonly nodeId: NodeId;
-  /** Drawn at each start of the process; printable ASCII, at most 64 characters. */
-  readonly bootNonce: string;
-  /** The cluster this node belongs to; "" while it belongs to none. */
-  readonly clusterId: () => string;
-  /** Shared by all nodes of a cluster; empty if none is configured. */
-  readonly secret: Uint8Array;
-}
-
-export interface HandshakePorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly digest: Digest;
-}
-
 /** The other side, as it has proved to be. */
 export interface Session {
   readonly kind: number;
   readonly nodeId: NodeId;
-  readonly bootNonce: string;
+  readonly bootNonce: number;
   readonly clusterId: string;
   /** The other side's wall clock when it introduced itself. */
   readonly wallMs: number;
@@ -96,43 +81,31 @@ interface Hello {
   readonly wantedNodeId: NodeId;
 }
 
-function writeName(out: FrameBuffer, name: string): void {
-  const bytes = utf8Bytes(name);
-  assert(bytes.length <= 255 && /^[\x20-\x7e]*$/.test(name), `not a short ASCII name: ${name}`);
-  out.u8(bytes.length);
-  out.raw(bytes);
-}
-
 function encodeHello(
-  identity: Identity,
-  ports: HandshakePorts,
+  environment: TransportEnvironment,
   kind: number,
   wantedNodeId: NodeId,
-): Uint8Array {
-  const out = new FrameBuffer();
-  out.u32(MAGIC);
-  out.u16(PEER_PROTOCOL_VERSION);
-  out.u8(kind);
-  writeIntroduction(out, identity, ports);
-  writeName(out, wantedNodeId);
-  return out.bytes.slice(0, out.length);
+): Uint8Array<ArrayBuffer> {
+  const writer = new BytesWriter(256);
+  writer.u32(MAGIC).u16(PEER_PROTOCOL_VERSION).u8(kind);
+  writeIntroduction(writer, environment);
+  writeName(writer, wantedNodeId);
+  return writer.take();
 }
 
-function writeIntroduction(out: FrameBuffer, identity: Identity, ports: HandshakePorts): void {
-  out.raw(ports.random.bytes(CHALLENGE_BYTES));
-  out.f64(ports.clock.wallMs());
-  writeName(out, identity.clusterId());
-  writeName(out, identity.nodeId);
-  writeName(out, identity.bootNonce);
+function writeIntroduction(writer: BytesWriter, environment: TransportEnvironment): void {
+  writer.raw(environment.random.bytes(CHALLENGE_BYTES)).f64(environment.clock.wallMs());
+  writeName(writer, environment.clusterId());
+  writeName(writer, environment.nodeId);
+  writer.f64(environment.bootNonce);
 }
 
-function readIntroduction(reader: PayloadReader, kind: number): Session {
-  reader.skip(CHALLENGE_BYTES);
-  const wallMs = reader.finite();
-  const clusterId = reader.name();
-  const nodeId = reader.name();
-  const bootNonce = reader.name();
-  return { kind, nodeId, bootNonce, clusterId, wallMs };
+function readIntroduction(reader: BytesReader, kind: number): Session {
+  reader.raw(CHALLENGE_BYTES); // proved by the hash over the whole payload
+  const wallMs = readTime(reader);
+  const clusterId = readName(reader);
+  const nodeId = readName(reader);
+  return { kind, nodeId, bootNonce: reader.integer(), clusterId, wallMs };
 }
 
 function checkVersion(version: number, who: string): void {
@@ -144,15 +117,15 @@ function checkVersion(version: number, who: string): void {
 }
 
 function decodeHello(payload: Uint8Array): Hello {
-  const reader = new PayloadReader(payload);
-  if (reader.u32() !== MAGIC) throw new ProtocolError("not a Pontoon peer: wrong magic number");
+  const reader = new BytesReader(payload);
+  if (reader.u32() !== MAGIC) throw new CodecError("not a Pontoon peer: wrong magic number");
   checkVersion(reader.u16(), "the dialler");
   const kind = reader.u8();
   if (kind !== LinkKind.Link && kind !== LinkKind.Call) {
-    throw new ProtocolError(`malformed payload: connection of kind ${kind}`);
+    throw new CodecError(`connection of unknown kind ${kind}`);
   }
   const session = readIntroduction(reader, kind);
-  const wantedNodeId = reader.name();
+  const wantedNodeId = readName(reader);
   reader.end();
   return { kind, session, wantedNodeId };
 }
@@ -179,9 +152,7 @@ class Conversation {
   }
 
   async send(type: number, payload: Uint8Array): Promise<void> {
-    const out = new FrameBuffer();
-    out.append(type, payload);
-    await this.#connection.write(out.bytes.subarray(0, out.length));
+    await this.#connection.write(singleFrame(type, payload));
   }
 
   /** A copy of the next frame's payload, which must be of `type`. */
@@ -189,35 +160,31 @@ class Conversation {
     const frame = await receiveFrame(this.#connection, this.#reader);
     if (frame.type === FrameType.Refuse) throw refusalOf(frame.payload);
     if (frame.type !== type) {
-      throw new ProtocolError(`unexpected frame of type ${frame.type} in the handshake`);
+      throw new CodecError(`unexpected frame of type ${frame.type} in the handshake`);
     }
     return frame.payload.slice();
   }
 }
 
-/** Reads until a frame is whole. Throws ProtocolError, also at the end of the stream. */
+/** Reads until a frame is whole. Throws CodecError, also at the end of the stream. */
 export async function receiveFrame(connection: Connection, reader: FrameReader): Promise<Frame> {
   for (;;) {
     const frame = reader.next();
     if (frame !== undefined) return frame;
     const count = await connection.read(reader.room());
-    if (count === null) throw new ProtocolError("the other side closed the connection");
+    if (count === null) throw new CodecError("the other side closed the connection");
     reader.filled(count);
   }
 }
 
 function refusalOf(payload: Uint8Array): HandshakeError {
-  const reader = new PayloadReader(payload);
-  const code = REFUSAL_CODES[reader.u8()] ?? "malformed";
-  const text = utf8TextOrUndefined(reader.rest()) ?? "";
+  const code = REFUSAL_CODES[payload[0]] ?? "malformed";
+  const text = reasonText(payload.subarray(1));
   return new HandshakeError(code, `refused by the peer (${code}): ${text}`, true);
 }
 
-function encodeRefusal(error: HandshakeError): Uint8Array {
-  return concatBytes([
-    new Uint8Array([REFUSAL_CODES.indexOf(error.code)]),
-    utf8Bytes(error.message),
-  ]);
+function encodeRefusal({ code, message }: HandshakeError): Uint8Array {
+  return concatBytes([new Uint8Array([REFUSAL_CODES.indexOf(code)]), reasonBytes(message)]);
 }
 
 /** Closes the connection, and so fails `work`, if that takes longer than a handshake may. */
@@ -235,7 +202,7 @@ async function withinTimeLimit<T>(
     return await work();
   } catch (cause) {
     connection.close();
-    if (late) throw new ProtocolError(`no handshake within ${HANDSHAKE_TIMEOUT_MS} ms`);
+    if (late) throw new CodecError(`no handshake within ${HANDSHAKE_TIMEOUT_MS} ms`);
     throw cause;
   } finally {
     timer.cancel();
@@ -243,7 +210,7 @@ async function withinTimeLimit<T>(
 }
 
 /**
- * The dialler's side. Rejects with HandshakeError, ProtocolError or what the connection rejects with;
+ * The dialler's side. Rejects with HandshakeError, CodecError or what the connection rejects with;
  * the connection is closed then.
  *
  * @param wantedNodeId who should be there; "" takes anyone (calls only)
@@ -251,36 +218,35 @@ async function withinTimeLimit<T>(
 export function dialHandshake(
   connection: Connection,
   reader: FrameReader,
-  identity: Identity,
-  ports: HandshakePorts,
+  environment: TransportEnvironment,
   kind: number,
   wantedNodeId: NodeId,
 ): Promise<Session> {
-  return withinTimeLimit(connection, ports.clock, async () => {
+  return withinTimeLimit(connection, environment.clock, async () => {
     const conversation = new Conversation(connection, reader);
-    const hello = encodeHello(identity, ports, kind, wantedNodeId);
+    const hello = encodeHello(environment, kind, wantedNodeId);
     await conversation.send(FrameType.Hello, hello);
     const welcome = await conversation.receive(FrameType.Welcome);
-    const fields = new PayloadReader(welcome);
+    const fields = new BytesReader(welcome);
     checkVersion(fields.u16(), "the acceptor");
     const session = readIntroduction(fields, kind);
     const introduction = welcome.subarray(0, welcome.length - PROOF_BYTES);
     const proof = fields.raw(PROOF_BYTES);
     fields.end();
-    const { secret } = identity;
-    const expected = proofOf("acceptor", hello, introduction, secret, ports.digest);
-    if (!ports.digest.equal(proof, expected)) {
+    const { secret, digest } = environment;
+    const expected = proofOf("acceptor", hello, introduction, secret, digest);
+    if (!digest.equal(proof, expected)) {
       throw new HandshakeError("secret", "the acceptor does not know our secret");
     }
     if (wantedNodeId !== "" && session.nodeId !== wantedNodeId) {
       throw new HandshakeError("wrong-node", `node ${session.nodeId} answers for ${wantedNodeId}`);
     }
-    if (kind === LinkKind.Link && session.clusterId !== identity.clusterId()) {
+    if (kind === LinkKind.Link && session.clusterId !== environment.clusterId()) {
       throw new HandshakeError("cluster", `the acceptor is in cluster "${session.clusterId}"`);
     }
     await conversation.send(
       FrameType.Proof,
-      proofOf("dialler", hello, welcome, secret, ports.digest),
+      proofOf("dialler", hello, welcome, secret, digest),
     );
     await conversation.receive(FrameType.Ready);
     return session;
@@ -291,31 +257,29 @@ export function dialHandshake(
 export function acceptHandshake(
   connection: Connection,
   reader: FrameReader,
-  identity: Identity,
-  ports: HandshakePorts,
+  environment: TransportEnvironment,
 ): Promise<Session> {
-  return withinTimeLimit(connection, ports.clock, async () => {
+  return withinTimeLimit(connection, environment.clock, async () => {
     const conversation = new Conversation(connection, reader);
     try {
       const hello = await conversation.receive(FrameType.Hello);
       const { session, kind, wantedNodeId } = decodeHello(hello);
-      refuseStranger(session, kind, wantedNodeId, identity);
-      const out = new FrameBuffer();
-      out.u16(PEER_PROTOCOL_VERSION);
-      writeIntroduction(out, identity, ports);
-      const introduction = out.bytes.slice(0, out.length);
-      const { secret } = identity;
+      refuseStranger(session, kind, wantedNodeId, environment);
+      const writer = new BytesWriter(256).u16(PEER_PROTOCOL_VERSION);
+      writeIntroduction(writer, environment);
+      const introduction = writer.take();
+      const { secret, digest } = environment;
       const welcome = concatBytes([
         introduction,
-        proofOf("acceptor", hello, introduction, secret, ports.digest),
+        proofOf("acceptor", hello, introduction, secret, digest),
       ]);
       await conversation.send(FrameType.Welcome, welcome);
       const proof = await conversation.receive(FrameType.Proof);
-      const expected = proofOf("dialler", hello, welcome, secret, ports.digest);
-      if (!ports.digest.equal(proof, expected)) {
+      const expected = proofOf("dialler", hello, welcome, secret, digest);
+      if (!digest.equal(proof, expected)) {
         throw new HandshakeError("secret", "the dialler does not know our secret");
       }
-      await conversation.send(FrameType.Ready, new Uint8Array(0));
+      await conversation.send(FrameType.Ready, NO_BYTES);
       return session;
     } catch (cause) {
       if (cause instanceof HandshakeError && !cause.byPeer) {
@@ -330,16 +294,19 @@ function refuseStranger(
   session: Session,
   kind: number,
   wantedNodeId: NodeId,
-  identity: Identity,
+  environment: TransportEnvironment,
 ): void {
-  if (wantedNodeId !== "" && wantedNodeId !== identity.nodeId) {
-    throw new HandshakeError("wrong-node", `this is node ${identity.nodeId}, not ${wantedNodeId}`);
+  if (wantedNodeId !== "" && wantedNodeId !== environment.nodeId) {
+    throw new HandshakeError(
+      "wrong-node",
+      `this is node ${environment.nodeId}, not ${wantedNodeId}`,
+    );
   }
   if (kind !== LinkKind.Link) return;
-  const clusterId = identity.clusterId();
-  if (wantedNodeId === "") throw new ProtocolError("malformed payload: a link wants nobody");
-  if (session.nodeId === identity.nodeId) {
-    throw new HandshakeError("wrong-node", `node ${identity.nodeId} dialled itself`);
+  const clusterId = environment.clusterId();
+  if (wantedNodeId === "") throw new CodecError("a link must name whom it wants");
+  if (session.nodeId === environment.nodeId) {
+    throw new HandshakeError("wrong-node", `node ${environment.nodeId} dialled itself`);
   }
   if (clusterId === "") throw new HandshakeError("not-ready", "this node is in no cluster yet");
   if (session.clusterId !== clusterId) {

@@ -1,31 +1,27 @@
 // A link that a peer dialled: reads its frames and hands them on. The only bytes this side ever writes
 // to it are pongs. Anything malformed closes it with one log line and harms nobody else.
 
+import { BytesReader, CodecError } from "../base/codec.ts";
 import type { NodeId } from "../base/ids.ts";
 import type { Connection, LogLevel } from "../platform/ports.ts";
-import { type LinkEnvironment, textOf } from "./environment.ts";
-import { type Frame, type FrameReader, FrameType, ProtocolError } from "./frame.ts";
-import { FrameBuffer } from "./frame_buffer.ts";
+import { textOf, type TransportEnvironment } from "./environment.ts";
+import { type Frame, type FrameReader, FrameType } from "./frame.ts";
+import { FrameWriter } from "./frame_writer.ts";
 import type { Session } from "./handshake.ts";
 import { KEEPALIVE_SILENCE_MS } from "./parameters.ts";
-import { PayloadReader } from "./payload_reader.ts";
-import { decodeRaftFrame, type RaftFrame } from "./raft_codec.ts";
-import {
-  decodeRequest,
-  decodeResponse,
-  type ForwardResult,
-  type RequestFrame,
-} from "./requests.ts";
+import { readTime } from "./payload.ts";
+import { type RaftFrame, readRaftFrame } from "./raft_codec.ts";
+import { type CallResult, readRequest, readResponse, type RequestFrame } from "./requests.ts";
 import { TransitEstimate } from "./transit.ts";
 
-/** Where the link's decoded frames go. */
+/** Where the link's decoded frames go. A call that throws CodecError costs the link. */
 export interface InboundSink {
   onRaftFrame(link: InboundLink, frame: RaftFrame): void;
   /** `budgetMs` is what is left of the request's; its body is the callee's. */
   onRequestFrame(link: InboundLink, request: RequestFrame, budgetMs: number): void;
-  onResponseFrame(link: InboundLink, sequence: number, result: ForwardResult): void;
-  onSnapshotFrame(link: InboundLink, body: Uint8Array): void;
-  onGossipFrame(link: InboundLink, body: Uint8Array): void;
+  onResponseFrame(link: InboundLink, sequence: number, result: CallResult): void;
+  /** The body is the callee's. */
+  onDatagramFrame(link: InboundLink, body: Uint8Array): void;
   onInboundClosed(link: InboundLink, reason: string): void;
 }
 
@@ -33,10 +29,10 @@ export class InboundLink {
   readonly session: Session;
   readonly #connection: Connection;
   readonly #reader: FrameReader;
-  readonly #environment: LinkEnvironment;
+  readonly #environment: TransportEnvironment;
   readonly #sink: InboundSink;
   readonly #transit = new TransitEstimate();
-  readonly #pong = new FrameBuffer();
+  readonly #pong = new FrameWriter(64);
   #ponging = false;
   #heardMs: number;
   #wallOffsetMs: number;
@@ -47,7 +43,7 @@ export class InboundLink {
     session: Session,
     connection: Connection,
     reader: FrameReader,
-    environment: LinkEnvironment,
+    environment: TransportEnvironment,
     sink: InboundSink,
   ) {
     this.session = session;
@@ -55,7 +51,7 @@ export class InboundLink {
     this.#reader = reader;
     this.#environment = environment;
     this.#sink = sink;
-    const { clock } = environment.platform;
+    const { clock } = environment;
     this.#heardMs = clock.monotonicMs();
     this.#wallOffsetMs = session.wallMs - clock.wallMs();
   }
@@ -80,7 +76,7 @@ export class InboundLink {
 
   /** Reads until the link ends. Rejects only with what the sink throws. */
   async run(): Promise<void> {
-    const { clock } = this.#environment.platform;
+    const { clock } = this.#environment;
     while (!this.#closed) {
       let count: number | null;
       try {
@@ -99,70 +95,59 @@ export class InboundLink {
 
   #takeFrames(): void {
     while (!this.#closed) {
-      let deliver: (() => void) | undefined;
       try {
         const frame = this.#reader.next();
         if (frame === undefined) return;
-        deliver = this.#decode(frame);
+        this.#take(frame);
       } catch (cause) {
-        if (!(cause instanceof ProtocolError)) throw cause;
+        if (!(cause instanceof CodecError)) throw cause;
         return this.close(cause.message, "warn");
       }
-      deliver();
     }
   }
 
-  /** Checks and decodes the whole of a frame; the result hands it on. Throws ProtocolError. */
-  #decode({ type, payload, owned }: Frame): () => void {
+  /** Decodes the whole of a frame before any of it is handed on. Throws CodecError. */
+  #take({ type, payload, owned }: Frame): void {
     const sink = this.#sink;
     switch (type) {
-      case FrameType.Raft: {
-        const frame = decodeRaftFrame(payload, owned);
-        return () => sink.onRaftFrame(this, frame);
-      }
+      case FrameType.Raft:
+        return sink.onRaftFrame(this, readRaftFrame(payload, owned));
       case FrameType.Request: {
-        const request = decodeRequest(payload);
+        const request = readRequest(payload);
         const { sentMonotonicMs, budgetMs } = request;
         const leftMs = budgetMs - this.#transit.latenessMs(sentMonotonicMs, this.#heardMs);
         const body = owned ? request.body : request.body.slice();
-        return () => sink.onRequestFrame(this, { ...request, body }, leftMs);
+        return sink.onRequestFrame(this, { ...request, body }, leftMs);
       }
       case FrameType.Response: {
-        const { sequence, result } = decodeResponse(payload, owned);
-        return () => sink.onResponseFrame(this, sequence, result);
+        const { sequence, result } = readResponse(payload, owned);
+        return sink.onResponseFrame(this, sequence, result);
       }
-      case FrameType.Snapshot: {
-        const body = owned ? payload : payload.slice();
-        return () => sink.onSnapshotFrame(this, body);
-      }
-      case FrameType.Gossip: {
-        const body = owned ? payload : payload.slice();
-        return () => sink.onGossipFrame(this, body);
-      }
+      case FrameType.Datagram:
+        return sink.onDatagramFrame(this, owned ? payload : payload.slice());
       case FrameType.Ping: {
-        const reader = new PayloadReader(payload);
-        const sentMs = reader.finite();
-        const wallMs = reader.finite();
+        const reader = new BytesReader(payload);
+        const sentMs = readTime(reader);
+        const wallMs = readTime(reader);
         reader.end();
-        return () => this.#answerPing(sentMs, wallMs);
+        return this.#answerPing(sentMs, wallMs);
       }
       case FrameType.Void:
-        return () => {};
+        return;
       default:
-        throw new ProtocolError(`unknown frame type ${type}`);
+        throw new CodecError(`unknown frame type ${type}`);
     }
   }
 
   #answerPing(sentMs: number, wallMs: number): void {
     this.#transit.latenessMs(sentMs, this.#heardMs);
-    this.#wallOffsetMs = wallMs - this.#environment.platform.clock.wallMs();
+    this.#wallOffsetMs = wallMs - this.#environment.clock.wallMs();
     if (this.#ponging) return; // the peer reads no pongs; its next ping will do
     this.#pong.clear();
     this.#pong.open(FrameType.Pong);
-    this.#pong.f64(sentMs);
-    this.#pong.close();
+    this.#pong.payload.f64(sentMs);
     this.#ponging = true;
-    this.#connection.write(this.#pong.bytes.subarray(0, this.#pong.length)).then(
+    this.#connection.write(this.#pong.view()).then(
       () => this.#ponging = false,
       (cause) => this.close(`write failed: ${textOf(cause)}`),
     );
@@ -181,7 +166,7 @@ export class InboundLink {
     if (this.#closed) return;
     this.#closed = true;
     this.#connection.close();
-    this.#environment.platform.log.log(level, "link from peer closed", {
+    this.#environment.log.log(level, "link from peer closed", {
       peer: this.nodeId,
       remote: this.#connection.remote,
       reason,

@@ -2,12 +2,13 @@
 // this node has to say to the peer goes here and nowhere else; what comes back are pongs. Nothing is
 // queued for a peer that can't be reached.
 
+import { BytesReader, CodecError } from "../base/codec.ts";
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import { PEER_FRAME_SIZE_BYTES_MAX, PEER_QUEUE_BYTES_MAX } from "../base/limits.ts";
 import type { Address, Connection, LogLevel, TimerHandle } from "../platform/ports.ts";
 import type { Message } from "../raft/mod.ts";
-import { type LinkEnvironment, textOf } from "./environment.ts";
-import { FrameReader, FrameType, ProtocolError } from "./frame.ts";
+import { textOf, type TransportEnvironment } from "./environment.ts";
+import { FrameReader, FrameType } from "./frame.ts";
 import { dialHandshake, HandshakeError, LinkKind, type Session } from "./handshake.ts";
 import {
   BACKOFF_MS_MAX,
@@ -19,15 +20,15 @@ import {
   RAFT_FRAME_BYTES,
   REFUSED_BACKOFF_MS,
 } from "./parameters.ts";
-import { PayloadReader } from "./payload_reader.ts";
-import { encodeRaftFrameStart, encodeRaftMessage, raftMessageBytes } from "./raft_codec.ts";
+import { readTime } from "./payload.ts";
+import { messageBytes, writeMessage } from "./raft_codec.ts";
 import {
-  encodeRequest,
-  encodeResponse,
-  type ForwardResult,
+  type CallResult,
   OutstandingRequests,
   REQUEST_FIXED_BYTES,
   RESPONSE_FIXED_BYTES,
+  writeRequest,
+  writeResponse,
 } from "./requests.ts";
 import { SendQueue } from "./send_queue.ts";
 
@@ -56,7 +57,7 @@ export class OutboundLink {
   readonly nodeId: NodeId;
   readonly address: Address;
   readonly requests = new OutstandingRequests();
-  readonly #environment: LinkEnvironment;
+  readonly #environment: TransportEnvironment;
   readonly #events: OutboundEvents;
   #standing: Standing | null = null;
   /** The connection of an attempt under way, to be closed with the link. */
@@ -74,7 +75,7 @@ export class OutboundLink {
   constructor(
     nodeId: NodeId,
     address: Address,
-    environment: LinkEnvironment,
+    environment: TransportEnvironment,
     events: OutboundEvents,
   ) {
     this.nodeId = nodeId;
@@ -89,10 +90,11 @@ export class OutboundLink {
   }
 
   /** Boot nonce of the process at the other end; undefined while the link is down. */
-  get bootNonce(): string | undefined {
+  get bootNonce(): number | undefined {
     return this.#standing?.session.bootNonce;
   }
 
+  /** Bytes that wait to be written. */
   get queuedBytes(): number {
     return this.#standing?.queue.queuedBytes ?? 0;
   }
@@ -117,7 +119,7 @@ export class OutboundLink {
   sendRaft(group: PartitionId, message: Message): boolean {
     const standing = this.#standing;
     if (standing === null) return false;
-    const sizeBytes = raftMessageBytes(message);
+    const sizeBytes = messageBytes(message);
     if (sizeBytes > PEER_FRAME_SIZE_BYTES_MAX - FRAME_SLACK_BYTES) {
       this.#log("error", "message too large for a peer link dropped", { group, sizeBytes });
       return false;
@@ -130,19 +132,19 @@ export class OutboundLink {
     const { frames } = batch;
     if (frames.openType !== FrameType.Raft || frames.openBytes + sizeBytes > RAFT_FRAME_BYTES) {
       frames.open(FrameType.Raft);
-      encodeRaftFrameStart(frames, this.#environment.platform.clock.wallMs());
+      frames.payload.f64(this.#environment.clock.wallMs());
     }
-    encodeRaftMessage(frames, group, message);
+    writeMessage(frames.payload, group, message);
     this.#markDirty();
     return true;
   }
 
-  /** Queues an opaque frame unless more than `queueBytesMax` would wait then. */
-  sendOpaque(type: number, body: Uint8Array, queueBytesMax: number): boolean {
+  /** Queues a datagram unless more than `queueBytesMax` would wait then. */
+  sendDatagram(body: Uint8Array, queueBytesMax: number): boolean {
     if (body.length > PEER_FRAME_SIZE_BYTES_MAX) return false;
     const batch = this.#standing?.queue.batchFor(body.length, queueBytesMax);
     if (batch === undefined) return false;
-    batch.frames.append(type, body);
+    batch.frames.append(FrameType.Datagram, body);
     this.#markDirty();
     return true;
   }
@@ -152,25 +154,26 @@ export class OutboundLink {
     sequence: number,
     body: Uint8Array,
     budgetMs: number,
-    settle: (result: ForwardResult) => void,
+    settle: (result: CallResult) => void,
   ): void {
-    const refuse = (detail: string) => settle({ ok: false, outcome: "none", detail });
+    const refuse = (reason: string) => settle({ kind: "not-sent", reason });
     const standing = this.#standing;
     if (standing === null) return refuse("no link to the peer");
     if (!(budgetMs > 0)) return refuse("no time left");
-    const sizeBytes = REQUEST_FIXED_BYTES + body.length;
-    if (sizeBytes > PEER_FRAME_SIZE_BYTES_MAX) return refuse("too large for a peer link");
-    const batch = standing.queue.batchFor(sizeBytes, PEER_QUEUE_BYTES_MAX);
+    const payloadBytes = REQUEST_FIXED_BYTES + body.length;
+    if (payloadBytes > PEER_FRAME_SIZE_BYTES_MAX) return refuse("too large for a peer link");
+    const batch = standing.queue.batchFor(payloadBytes);
     if (batch === undefined) return refuse("too much waits for the peer already");
-    const nowMs = this.#environment.platform.clock.monotonicMs();
+    const nowMs = this.#environment.clock.monotonicMs();
     const frame = { sequence, budgetMs, sentMonotonicMs: nowMs, body };
-    const frameOffset = encodeRequest(batch.frames, frame);
-    this.requests.add(sequence, { batch, frameOffset, deadlineMs: nowMs + budgetMs, settle });
+    const frameOffset = writeRequest(batch.frames, frame);
+    const deadlineMs = nowMs + budgetMs;
+    this.requests.add(sequence, { batch, frameOffset, payloadBytes, deadlineMs, settle });
     this.#markDirty();
   }
 
   /** Answers a request of the incarnation `bootNonce`; false if the answer can't be sent. */
-  respond(bootNonce: string, sequence: number, status: number, body: Uint8Array): boolean {
+  respond(bootNonce: number, sequence: number, status: number, body: Uint8Array): boolean {
     const standing = this.#standing;
     // Another incarnation numbers its requests anew: the answer would meet the wrong one.
     if (standing === null || standing.session.bootNonce !== bootNonce) return false;
@@ -178,7 +181,7 @@ export class OutboundLink {
     if (sizeBytes > PEER_FRAME_SIZE_BYTES_MAX) return false;
     const batch = standing.queue.batchFor(sizeBytes);
     if (batch === undefined) return false;
-    encodeResponse(batch.frames, sequence, status, body);
+    writeResponse(batch.frames, sequence, status, body);
     this.#markDirty();
     return true;
   }
@@ -194,7 +197,7 @@ export class OutboundLink {
     this.#dirty = false;
     const standing = this.#standing;
     if (standing === null || standing.queue.isWriting) return;
-    const { clock } = this.#environment.platform;
+    const { clock } = this.#environment;
     const ping = this.#pingDue
       ? { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() }
       : undefined;
@@ -228,18 +231,18 @@ export class OutboundLink {
   }
 
   async #readPongs(standing: Standing, reader: FrameReader): Promise<void> {
-    const { clock } = this.#environment.platform;
+    const { clock } = this.#environment;
     try {
       while (this.#standing === standing) {
         const count = await standing.connection.read(reader.room());
-        if (count === null) throw new ProtocolError("closed by the peer");
+        if (count === null) throw new CodecError("closed by the peer");
         reader.filled(count);
         for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
           if (frame.type !== FrameType.Pong) {
-            throw new ProtocolError(`unexpected frame of type ${frame.type} on an outbound link`);
+            throw new CodecError(`unexpected frame of type ${frame.type} on an outbound link`);
           }
           standing.heardMs = clock.monotonicMs();
-          const sentMs = new PayloadReader(frame.payload).finite();
+          const sentMs = readTime(new BytesReader(frame.payload));
           this.#roundTripMs = Math.max(0, standing.heardMs - sentMs);
         }
       }
@@ -259,26 +262,23 @@ export class OutboundLink {
 
   #dial(): void {
     this.#retry = null;
-    this.#connect().catch((cause) =>
-      this.#environment.platform.process.fatal("peer link failed", cause)
-    );
+    this.#connect().catch((cause) => this.#environment.process.fatal("peer link failed", cause));
   }
 
   async #connect(): Promise<void> {
-    const { platform, identity, dialOverride } = this.#environment;
+    const environment = this.#environment;
     const reader = new FrameReader(PONG_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
     let connection: Connection;
     let session: Session;
     try {
-      if (identity.clusterId() === "") {
+      if (environment.clusterId() === "") {
         throw new HandshakeError("not-ready", "this node is in no cluster yet");
       }
-      const target = dialOverride(this.address, this.nodeId);
-      connection = await platform.network.dial(target, DIAL_TIMEOUT_MS);
+      const target = environment.dialOverride(this.nodeId, this.address);
+      connection = await environment.network.dial(target, DIAL_TIMEOUT_MS);
       if (this.#closed) return connection.close();
       this.#attempting = connection;
-      const kind = LinkKind.Link;
-      session = await dialHandshake(connection, reader, identity, platform, kind, this.nodeId);
+      session = await dialHandshake(connection, reader, environment, LinkKind.Link, this.nodeId);
     } catch (cause) {
       this.#attempting = null;
       if (!this.#closed) this.#failed(cause);
@@ -286,7 +286,7 @@ export class OutboundLink {
     }
     this.#attempting = null;
     if (this.#closed) return connection.close();
-    const nowMs = platform.clock.monotonicMs();
+    const nowMs = environment.clock.monotonicMs();
     const standing: Standing = {
       connection,
       session,
@@ -313,7 +313,7 @@ export class OutboundLink {
   }
 
   #scheduleRetry(leastMs: number): void {
-    const { random, clock } = this.#environment.platform;
+    const { random, clock } = this.#environment;
     const pauseMs = Math.max(leastMs, this.#backoffMs);
     this.#backoffMs = Math.min(BACKOFF_MS_MAX, this.#backoffMs * 2);
     const jitteredMs = pauseMs * (0.5 + 0.5 * random.float());
@@ -330,7 +330,7 @@ export class OutboundLink {
     this.#standing = null;
     standing.connection.close();
     this.#log("warn", "peer link lost", { address: this.address, reason });
-    const { clock } = this.#environment.platform;
+    const { clock } = this.#environment;
     if (clock.monotonicMs() - standing.sinceMs >= LINK_SETTLED_MS) this.#backoffMs = BACKOFF_MS_MIN;
     this.#scheduleRetry(0);
     this.requests.linkLost(`the link to the peer was lost: ${reason}`);
@@ -350,6 +350,6 @@ export class OutboundLink {
   }
 
   #log(level: LogLevel, message: string, fields: Record<string, unknown>): void {
-    this.#environment.platform.log.log(level, message, { peer: this.nodeId, ...fields });
+    this.#environment.log.log(level, message, { peer: this.nodeId, ...fields });
   }
 }

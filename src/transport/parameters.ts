@@ -2,7 +2,11 @@
 // What is shared with other parts (frame and queue sizes) comes from src/base/limits.ts.
 
 import { assert } from "../base/assert.ts";
-import { PEER_FRAME_SIZE_BYTES_MAX, PEER_QUEUE_BYTES_MAX } from "../base/limits.ts";
+import {
+  PEER_FRAME_SIZE_BYTES_MAX,
+  PEER_QUEUE_BYTES_MAX,
+  SNAPSHOT_CHUNK_BYTES,
+} from "../base/limits.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -47,10 +51,8 @@ export const SEGMENT_BYTES = 256 * KiB;
 export const SPARE_SEGMENTS_MAX = 2;
 /** Raft messages gathered in one frame; a larger message has a frame of its own. */
 export const RAFT_FRAME_BYTES = 128 * KiB;
-/** Snapshot bytes that may wait for one peer: they must not delay Raft messages by much. */
-export const SNAPSHOT_QUEUE_BYTES_MAX = 1 * MiB;
-/** Gossip bytes that may wait for one peer. */
-export const GOSSIP_QUEUE_BYTES_MAX = 1 * MiB;
+/** Datagram bytes that may wait for one peer: snapshots must not delay Raft messages by much. */
+export const DATAGRAM_QUEUE_BYTES_MAX = 2 * MiB;
 /** Size of the buffer that a link reads into. */
 export const RECEIVE_BUFFER_BYTES = 256 * KiB;
 /** Larger payloads get a buffer of their own, so that they are never moved. */
@@ -63,5 +65,6 @@ assert(
 assert(KEEPALIVE_SILENCE_MS >= 3 * KEEPALIVE_INTERVAL_MS, "one late pong must not break a link");
 assert(BACKOFF_MS_MIN < BACKOFF_MS_MAX, "back-off must grow");
 assert(RECEIVE_BUFFER_BYTES >= 2 * LARGE_PAYLOAD_BYTES, "a small frame must fit the buffer");
-assert(SNAPSHOT_QUEUE_BYTES_MAX < PEER_QUEUE_BYTES_MAX, "snapshots may not fill a queue");
+assert(DATAGRAM_QUEUE_BYTES_MAX < PEER_QUEUE_BYTES_MAX, "snapshots may not fill a queue");
+assert(DATAGRAM_QUEUE_BYTES_MAX >= 4 * SNAPSHOT_CHUNK_BYTES, "a window of chunks must fit");
 assert(CALL_SIZE_BYTES_MAX < PEER_FRAME_SIZE_BYTES_MAX, "a call must fit a frame");

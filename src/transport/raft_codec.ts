@@ -1,31 +1,31 @@
-// Raft messages as bytes: many messages of many groups in one frame, so that the heartbeats of all
-// groups to one peer travel together. Fields that are zero are absent. Must never accept a message that
-// only a replica itself may produce.
+// Raft messages on the wire: many messages of many groups in one frame, so that the heartbeats of all
+// groups to one peer travel together. Encodes straight into a link's buffer. Must never accept a message
+// that only a replica itself may produce. A snapshot travels as its metadata only.
 //
-// Payload: sender's wall clock (f64, ms), then messages to the end:
-//   u32 group, u8 type, u16 fields, f64 to, f64 from, f64 term,
-//   then, for each bit set in `fields`, in this order: f64 logTerm (1), index (2), commit (4), vote (8),
-//   rejectHint (16), context (32); `reject` is the bit 64 itself;
-//   entries (128): u32 count, u32 data bytes, f64 first index,
-//                  count x {f64 term, u8 type, u32 length}, then all data back to back;
-//   snapshot (256): f64 index, f64 term, u8 autoLeave, then voters, learners, votersOutgoing,
-//                  learnersNext, each u16 count and f64 ids. A snapshot's data travels elsewhere.
+//   Raft frame: sender's wall clock f64, then messages to its end, each
+//     group u32 | type u8 | fields u16 | to f64 | from f64 | term f64
+//     | f64 for each of the bits 1 logTerm, 2 index, 4 commit, 8 vote, 16 rejectHint, 32 context
+//       of `fields` (absent means 0); bit 64 is `reject` itself
+//     | with bit 128: entry count u32, data bytes u32, first index f64,
+//       per entry: term f64, type u8, length u32; then all data back to back
+//     | with bit 256: snapshot index f64, term f64, configuration (raft/conf_state_codec.ts)
 
 import { assert } from "../base/assert.ts";
-import type { PartitionId, ReplicaId } from "../base/ids.ts";
+import { NO_BYTES } from "../base/bytes.ts";
+import { BytesReader, type BytesWriter, CodecError } from "../base/codec.ts";
+import type { PartitionId } from "../base/ids.ts";
+import { readConfState, writeConfState } from "../raft/conf_state_codec.ts";
 import {
   type ConfState,
   type Entry,
+  EntryType,
   isLocalType,
   type Message,
   MessageType,
   newMessage,
-  NO_DATA,
-  type Snapshot,
+  type SnapshotMetadata,
 } from "../raft/mod.ts";
-import { ProtocolError } from "./frame.ts";
-import type { FrameBuffer } from "./frame_buffer.ts";
-import { PayloadReader } from "./payload_reader.ts";
+import { readTime } from "./payload.ts";
 
 const LOG_TERM = 1;
 const INDEX = 2;
@@ -38,10 +38,9 @@ const ENTRIES = 128;
 const SNAPSHOT = 256;
 const ALL_FIELDS = 511;
 
-const FIXED_BYTES = 4 + 1 + 2 + 3 * 8;
+const MESSAGE_BYTES_MAX = 4 + 1 + 2 + 9 * 8;
 const ENTRIES_FIXED_BYTES = 4 + 4 + 8;
 const ENTRY_HEADER_BYTES = 8 + 1 + 4;
-const LAST_ENTRY_TYPE = 2;
 
 /** Types that cross a link. Proposals do not: nodes forward requests, never raw entries. */
 const IS_WIRE_TYPE: readonly boolean[] = Array.from(
@@ -61,90 +60,62 @@ function fieldsOf(message: Message): number {
     (message.snapshot !== null ? SNAPSHOT : 0);
 }
 
-function confStateBytes(confState: ConfState): number {
-  const { voters, learners, votersOutgoing, learnersNext } = confState;
-  const ids = voters.length + learners.length + votersOutgoing.length + learnersNext.length;
-  return 4 * 2 + 8 * ids;
-}
-
-/** Upper bound of the bytes that {@linkcode encodeRaftMessage} writes. */
-export function raftMessageBytes(message: Message): number {
-  let bytes = FIXED_BYTES + 6 * 8;
-  if (message.entries.length > 0) {
-    bytes += ENTRIES_FIXED_BYTES + message.entries.length * ENTRY_HEADER_BYTES;
-    for (const entry of message.entries) bytes += entry.data.length;
-  }
-  if (message.snapshot !== null) bytes += 17 + confStateBytes(message.snapshot.metadata.confState);
+function dataBytesOf(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.data.length;
   return bytes;
 }
 
-/** Opens the payload of a Raft frame. */
-export function encodeRaftFrameStart(out: FrameBuffer, wallMs: number): void {
-  out.f64(wallMs);
+function confStateBytes(confState: ConfState): number {
+  const { voters, learners, votersOutgoing, learnersNext } = confState;
+  const ids = voters.length + learners.length + votersOutgoing.length + learnersNext.length;
+  return 4 * 2 + 8 * ids + 1;
 }
 
-/** Appends one message to a Raft frame. */
-export function encodeRaftMessage(out: FrameBuffer, group: PartitionId, message: Message): void {
+/** Upper bound of the bytes that {@linkcode writeMessage} writes. */
+export function messageBytes({ entries, snapshot }: Message): number {
+  let bytes = MESSAGE_BYTES_MAX;
+  if (entries.length > 0) {
+    bytes += ENTRIES_FIXED_BYTES + entries.length * ENTRY_HEADER_BYTES + dataBytesOf(entries);
+  }
+  if (snapshot !== null) bytes += 16 + confStateBytes(snapshot.metadata.confState);
+  return bytes;
+}
+
+/** Appends one message. */
+export function writeMessage(writer: BytesWriter, group: PartitionId, message: Message): void {
   assert(IS_WIRE_TYPE[message.type] === true, `message type ${message.type} never leaves a node`);
   assert(group >= 0 && group <= 0xffff_ffff, `group out of range: ${group}`);
   const fields = fieldsOf(message);
-  let at = out.reserve(FIXED_BYTES);
-  out.view.setUint32(at, group);
-  out.bytes[at + 4] = message.type;
-  out.view.setUint16(at + 5, fields);
-  out.view.setFloat64(at + 7, message.to);
-  out.view.setFloat64(at + 15, message.from);
-  out.view.setFloat64(at + 23, message.term);
-  if (fields & LOG_TERM) out.f64(message.logTerm);
-  if (fields & INDEX) out.f64(message.index);
-  if (fields & COMMIT) out.f64(message.commit);
-  if (fields & VOTE) out.f64(message.vote);
-  if (fields & REJECT_HINT) out.f64(message.rejectHint);
-  if (fields & CONTEXT) out.f64(message.context);
-  if (fields & ENTRIES) encodeEntries(out, message.entries);
-  if (message.snapshot !== null) {
-    const { metadata } = message.snapshot;
-    at = out.reserve(17);
-    out.view.setFloat64(at, metadata.index);
-    out.view.setFloat64(at + 8, metadata.term);
-    out.bytes[at + 16] = metadata.confState.autoLeave ? 1 : 0;
-    encodeConfState(out, metadata.confState);
-  }
+  writer.u32(group).u8(message.type).u16(fields);
+  writer.f64(message.to).f64(message.from).f64(message.term);
+  if (fields & LOG_TERM) writer.f64(message.logTerm);
+  if (fields & INDEX) writer.f64(message.index);
+  if (fields & COMMIT) writer.f64(message.commit);
+  if (fields & VOTE) writer.f64(message.vote);
+  if (fields & REJECT_HINT) writer.f64(message.rejectHint);
+  if (fields & CONTEXT) writer.f64(message.context);
+  if (fields & ENTRIES) writeEntries(writer, message.entries);
+  if (message.snapshot !== null) writeSnapshotMetadata(writer, message.snapshot.metadata);
 }
 
-function encodeEntries(out: FrameBuffer, entries: readonly Entry[]): void {
+function writeEntries(writer: BytesWriter, entries: readonly Entry[]): void {
   const firstIndex = entries[0].index;
-  let dataBytes = 0;
-  for (const entry of entries) dataBytes += entry.data.length;
-  const headerBytes = ENTRIES_FIXED_BYTES + entries.length * ENTRY_HEADER_BYTES;
-  let header = out.reserve(headerBytes + dataBytes);
-  const { bytes, view } = out;
-  let data = header + headerBytes;
-  view.setUint32(header, entries.length);
-  view.setUint32(header + 4, dataBytes);
-  view.setFloat64(header + 8, firstIndex);
-  header += ENTRIES_FIXED_BYTES;
+  writer.u32(entries.length).u32(dataBytesOf(entries)).f64(firstIndex);
   for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i];
-    assert(entry.index === firstIndex + i, "entries of one message follow each other");
-    view.setFloat64(header, entry.term);
-    bytes[header + 8] = entry.type;
-    view.setUint32(header + 9, entry.data.length);
-    header += ENTRY_HEADER_BYTES;
-    bytes.set(entry.data, data);
-    data += entry.data.length;
+    const { index, term, type, data } = entries[i];
+    assert(index === firstIndex + i, "entries of a message are contiguous");
+    writer.f64(term).u8(type).u32(data.length);
   }
+  for (const entry of entries) writer.raw(entry.data);
 }
 
-function encodeConfState(out: FrameBuffer, confState: ConfState): void {
-  const { voters, learners, votersOutgoing, learnersNext } = confState;
-  for (const ids of [voters, learners, votersOutgoing, learnersNext]) {
-    assert(ids.length <= 0xffff, "a configuration is small");
-    out.u16(ids.length);
-    for (const id of ids) out.f64(id);
-  }
+export function writeSnapshotMetadata(writer: BytesWriter, metadata: SnapshotMetadata): void {
+  writer.f64(metadata.index).f64(metadata.term);
+  writeConfState(writer, metadata.confState);
 }
 
+/** One received message and the group it is for. */
 export interface GroupMessage {
   readonly group: PartitionId;
   readonly message: Message;
@@ -156,32 +127,31 @@ export interface RaftFrame {
   readonly messages: readonly GroupMessage[];
 }
 
-/**
- * Decodes a whole frame or throws ProtocolError. Entries' data keep `payload`'s buffer alive if it is
- * `owned`; else each message's data share one buffer of exactly their size, because a log holds on to
- * them for long.
- */
-export function decodeRaftFrame(payload: Uint8Array, owned: boolean): RaftFrame {
-  const reader = new PayloadReader(payload);
-  const wallMs = reader.finite();
+/** Decodes a whole frame or throws CodecError. `owned` as in {@linkcode readMessage}. */
+export function readRaftFrame(payload: Uint8Array, owned: boolean): RaftFrame {
+  const reader = new BytesReader(payload);
+  const wallMs = readTime(reader);
   const messages: GroupMessage[] = [];
-  while (reader.remaining > 0) {
-    const group = reader.u32();
-    messages.push({ group, message: decodeMessage(reader, owned) });
-  }
+  while (reader.remaining > 0) messages.push(readMessage(reader, owned));
   return { wallMs, messages };
 }
 
-function decodeMessage(reader: PayloadReader, owned: boolean): Message {
+/**
+ * Reads one message. Throws CodecError on bytes that no peer of this version sends. If nobody else will
+ * write to the reader's bytes (`owned`) the entries' data are views on them; else each message's data
+ * share one buffer of exactly their size, because a log holds on to them for long.
+ */
+export function readMessage(reader: BytesReader, owned = false): GroupMessage {
+  const group = reader.u32();
   const type = reader.u8();
   if (IS_WIRE_TYPE[type] !== true) {
-    throw new ProtocolError(`malformed payload: message type ${type} never comes from a peer`);
+    throw new CodecError(`Raft message of type ${type}, which never comes from a peer`);
   }
   const fields = reader.u16();
-  if (fields > ALL_FIELDS) throw new ProtocolError(`malformed payload: message fields ${fields}`);
+  if (fields > ALL_FIELDS) throw new CodecError(`Raft message with unknown fields ${fields}`);
   const to = reader.integer();
   const from = reader.integer();
-  const message = newMessage(type, to, from);
+  const message = newMessage(type as MessageType, to, from);
   message.term = reader.integer();
   if (fields & LOG_TERM) message.logTerm = reader.integer();
   if (fields & INDEX) message.index = reader.integer();
@@ -190,19 +160,21 @@ function decodeMessage(reader: PayloadReader, owned: boolean): Message {
   if (fields & REJECT_HINT) message.rejectHint = reader.integer();
   if (fields & CONTEXT) message.context = reader.integer();
   if (fields & REJECT) message.reject = true;
-  if (fields & ENTRIES) message.entries = decodeEntries(reader, owned);
-  if (fields & SNAPSHOT) message.snapshot = decodeSnapshot(reader);
-  return message;
+  if (fields & ENTRIES) message.entries = readEntries(reader, owned);
+  if (fields & SNAPSHOT) {
+    message.snapshot = { data: NO_BYTES, metadata: readSnapshotMetadata(reader) };
+  }
+  return { group, message };
 }
 
-function decodeEntries(reader: PayloadReader, owned: boolean): Entry[] {
+function readEntries(reader: BytesReader, owned: boolean): Entry[] {
   const count = reader.u32();
   const dataBytes = reader.u32();
   const firstIndex = reader.integer();
   if (count === 0 || !Number.isSafeInteger(firstIndex + count)) {
-    throw new ProtocolError(`malformed payload: ${count} entries from index ${firstIndex}`);
+    throw new CodecError(`Raft message with ${count} entries from index ${firstIndex}`);
   }
-  const headers = new PayloadReader(reader.raw(count * ENTRY_HEADER_BYTES));
+  const headers = new BytesReader(reader.raw(count * ENTRY_HEADER_BYTES));
   const view = reader.raw(dataBytes);
   const data = owned ? view : view.slice();
   const entries = new Array<Entry>(count);
@@ -211,34 +183,18 @@ function decodeEntries(reader: PayloadReader, owned: boolean): Entry[] {
     const term = headers.integer();
     const type = headers.u8();
     const end = offset + headers.u32();
-    if (type > LAST_ENTRY_TYPE || end > dataBytes) {
-      throw new ProtocolError(`malformed payload: entry of type ${type} ends at ${end}`);
-    }
-    const bytes = end === offset ? NO_DATA : data.subarray(offset, end);
+    if (type > EntryType.ConfChangeV2) throw new CodecError(`entry of unknown type ${type}`);
+    if (end > dataBytes) throw new CodecError(`entry data ends at ${end} of ${dataBytes}`);
+    const bytes = end === offset ? NO_BYTES : data.subarray(offset, end);
     entries[i] = { term, index: firstIndex + i, type, data: bytes };
     offset = end;
   }
-  if (offset !== dataBytes) {
-    throw new ProtocolError(`malformed payload: ${dataBytes - offset} bytes of no entry`);
-  }
+  if (offset !== dataBytes) throw new CodecError(`${dataBytes - offset} data bytes of no entry`);
   return entries;
 }
 
-function decodeSnapshot(reader: PayloadReader): Snapshot {
+export function readSnapshotMetadata(reader: BytesReader): SnapshotMetadata {
   const index = reader.integer();
   const term = reader.integer();
-  const autoLeave = reader.u8();
-  if (autoLeave > 1) throw new ProtocolError(`malformed payload: autoLeave is ${autoLeave}`);
-  const confState = {
-    voters: decodeIds(reader),
-    learners: decodeIds(reader),
-    votersOutgoing: decodeIds(reader),
-    learnersNext: decodeIds(reader),
-    autoLeave: autoLeave === 1,
-  };
-  return { data: NO_DATA, metadata: { index, term, confState } };
-}
-
-function decodeIds(reader: PayloadReader): ReplicaId[] {
-  return Array.from({ length: reader.u16() }, () => reader.integer());
+  return { index, term, confState: readConfState(reader) };
 }

@@ -3,7 +3,7 @@
 
 import { InvariantError } from "../base/assert.ts";
 import type { NodeId } from "../base/ids.ts";
-import { textOf, type TransportHandlers, type TransportPlatform } from "./environment.ts";
+import { textOf, type TransportEnvironment, type TransportHandlers } from "./environment.ts";
 import type { InboundLink } from "./inbound_link.ts";
 import { INBOUND_REQUESTS_MAX } from "./parameters.ts";
 import { reasonBytes, type RequestFrame, ResponseStatus } from "./requests.ts";
@@ -13,12 +13,12 @@ import { reasonBytes, type RequestFrame, ResponseStatus } from "./requests.ts";
  * re-sends one, and its links succeed each other, so the highest number seen tells all.
  */
 class RequestGate {
-  readonly bootNonce: string;
+  readonly bootNonce: number;
   #highestSequence = 0;
   /** Requests that run now. */
   runningCount = 0;
 
-  constructor(bootNonce: string) {
+  constructor(bootNonce: number) {
     this.bootNonce = bootNonce;
   }
 
@@ -33,24 +33,24 @@ class RequestGate {
 /** Sends an answer to the incarnation that asked; false if that is impossible. */
 export type Respond = (
   nodeId: NodeId,
-  bootNonce: string,
+  bootNonce: number,
   sequence: number,
   status: number,
   body: Uint8Array,
 ) => boolean;
 
 export class RequestServer {
-  readonly #platform: TransportPlatform;
+  readonly #environment: TransportEnvironment;
   readonly #handlers: Pick<TransportHandlers, "onRequest">;
   readonly #respond: Respond;
   readonly #gates = new Map<NodeId, RequestGate>();
 
   constructor(
-    platform: TransportPlatform,
+    environment: TransportEnvironment,
     handlers: Pick<TransportHandlers, "onRequest">,
     respond: Respond,
   ) {
-    this.#platform = platform;
+    this.#environment = environment;
     this.#handlers = handlers;
     this.#respond = respond;
   }
@@ -60,8 +60,8 @@ export class RequestServer {
     const { nodeId, session: { bootNonce } } = link;
     const { sequence } = request;
     const gate = this.#gateOf(nodeId, bootNonce);
-    if (!gate.admit(sequence)) {
-      this.#platform.log.log("warn", "repeated request dropped", { peer: nodeId, sequence });
+    if (gate.bootNonce !== bootNonce || !gate.admit(sequence)) {
+      this.#environment.log.log("warn", "repeated request dropped", { peer: nodeId, sequence });
       return;
     }
     const answer = (status: number, body: Uint8Array) =>
@@ -83,15 +83,16 @@ export class RequestServer {
     }, (cause) => {
       gate.runningCount -= 1;
       if (cause instanceof InvariantError) {
-        this.#platform.process.fatal("a forwarded request failed", cause);
+        this.#environment.process.fatal("a forwarded request failed", cause);
       }
       answer(ResponseStatus.Failed, reasonBytes(textOf(cause)));
     });
   }
 
-  #gateOf(nodeId: NodeId, bootNonce: string): RequestGate {
+  /** The gate of the peer's newest incarnation; nonces ascend. */
+  #gateOf(nodeId: NodeId, bootNonce: number): RequestGate {
     const known = this.#gates.get(nodeId);
-    if (known !== undefined && known.bootNonce === bootNonce) return known;
+    if (known !== undefined && known.bootNonce >= bootNonce) return known;
     const gate = new RequestGate(bootNonce);
     this.#gates.set(nodeId, gate);
     return gate;

@@ -2,20 +2,19 @@
 // was sent (RULES 13). Must never call a request unsent that may have reached the peer.
 
 import { utf8Bytes, utf8TextOrUndefined } from "../base/bytes.ts";
-import type { FrameBuffer } from "./frame_buffer.ts";
+import { BytesReader } from "../base/codec.ts";
 import { FrameType } from "./frame.ts";
-import { PayloadReader } from "./payload_reader.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { readTime } from "./payload.ts";
 import type { Batch } from "./send_queue.ts";
 
-/** What became of a forwarded request. */
-export type ForwardResult =
-  | { readonly ok: true; readonly body: Uint8Array }
-  | {
-    readonly ok: false;
-    /** "none": the peer certainly did not begin it. "unknown": it may have run, or may still. */
-    readonly outcome: "none" | "unknown";
-    readonly detail: string;
-  };
+/** How a request ended. */
+export type CallResult =
+  | { readonly kind: "answered"; readonly body: Uint8Array }
+  /** It certainly never began: no byte of it left this node, or the peer says that it refused it. */
+  | { readonly kind: "not-sent"; readonly reason: string }
+  /** It may have run, or may yet. */
+  | { readonly kind: "unknown"; readonly reason: string };
 
 /** How a response begins. The numbers are protocol. */
 export const ResponseStatus = {
@@ -31,6 +30,7 @@ export const ResponseStatus = {
 export const REQUEST_FIXED_BYTES = 24;
 /** f64 sequence, u8 status; the body follows. */
 export const RESPONSE_FIXED_BYTES = 9;
+const REASON_LENGTH_MAX = 500;
 
 export interface RequestFrame {
   readonly sequence: number;
@@ -41,65 +41,67 @@ export interface RequestFrame {
 }
 
 /** Appends a request; returns the offset of its frame. */
-export function encodeRequest(out: FrameBuffer, request: RequestFrame): number {
+export function writeRequest(out: FrameWriter, request: RequestFrame): number {
   const offset = out.open(FrameType.Request);
-  out.f64(request.sequence);
-  out.f64(request.budgetMs);
-  out.f64(request.sentMonotonicMs);
-  out.raw(request.body);
-  out.close();
+  const { sequence, budgetMs, sentMonotonicMs, body } = request;
+  out.payload.f64(sequence).f64(budgetMs).f64(sentMonotonicMs).raw(body);
+  out.complete();
   return offset;
 }
 
-export function decodeRequest(payload: Uint8Array): RequestFrame {
-  const reader = new PayloadReader(payload);
+export function readRequest(payload: Uint8Array): RequestFrame {
+  const reader = new BytesReader(payload);
   return {
     sequence: reader.integer(),
-    budgetMs: reader.finite(),
-    sentMonotonicMs: reader.finite(),
-    body: reader.rest(),
+    budgetMs: readTime(reader),
+    sentMonotonicMs: readTime(reader),
+    body: reader.raw(reader.remaining),
   };
 }
 
-export function encodeResponse(
-  out: FrameBuffer,
+export function writeResponse(
+  out: FrameWriter,
   sequence: number,
   status: number,
   body: Uint8Array,
 ): void {
   out.open(FrameType.Response);
-  out.f64(sequence);
-  out.u8(status);
-  out.raw(body);
-  out.close();
+  out.payload.f64(sequence).u8(status).raw(body);
+  out.complete();
 }
 
-/** Decodes a response; a body is copied unless its payload is `owned`. */
-export function decodeResponse(
+/** Reads a response; a body is copied unless its payload is `owned`. */
+export function readResponse(
   payload: Uint8Array,
   owned: boolean,
-): { sequence: number; result: ForwardResult } {
-  const reader = new PayloadReader(payload);
+): { sequence: number; result: CallResult } {
+  const reader = new BytesReader(payload);
   const sequence = reader.integer();
   const status = reader.u8();
-  const body = reader.rest();
+  const body = reader.raw(reader.remaining);
   if (status === ResponseStatus.Ok) {
-    return { sequence, result: { ok: true, body: owned ? body : body.slice() } };
+    return { sequence, result: { kind: "answered", body: owned ? body : body.slice() } };
   }
-  const outcome = status === ResponseStatus.Refused ? "none" : "unknown";
-  const detail = utf8TextOrUndefined(body) ?? "the peer gave no reason";
-  return { sequence, result: { ok: false, outcome, detail } };
+  const kind = status === ResponseStatus.Refused ? "not-sent" : "unknown";
+  return { sequence, result: { kind, reason: reasonText(body) } };
 }
 
+/** A reason as it travels. */
 export function reasonBytes(text: string): Uint8Array {
-  return utf8Bytes(text.slice(0, 500));
+  return utf8Bytes(text.slice(0, REASON_LENGTH_MAX));
+}
+
+export function reasonText(bytes: Uint8Array): string {
+  return utf8TextOrUndefined(bytes) ?? "no reason was given";
 }
 
 interface Outstanding {
   readonly batch: Batch;
   readonly frameOffset: number;
+  /** Of its frame. */
+  readonly payloadBytes: number;
   readonly deadlineMs: number;
-  readonly settle: (result: ForwardResult) => void;
+  readonly settle: (result: CallResult) => void;
 }
 
 /** Requests to one peer that wait for an answer. */
@@ -116,7 +118,7 @@ export class OutstandingRequests {
   }
 
   /** The peer answered. An answer nobody waits for any more is ignored. */
-  answered(sequence: number, result: ForwardResult): void {
+  answered(sequence: number, result: CallResult): void {
     const outstanding = this.#bySequence.get(sequence);
     if (outstanding === undefined) return;
     this.#bySequence.delete(sequence);
@@ -128,8 +130,8 @@ export class OutstandingRequests {
     for (const [sequence, outstanding] of this.#bySequence) {
       if (nowMs < outstanding.deadlineMs) continue;
       this.#bySequence.delete(sequence);
-      const { batch, frameOffset } = outstanding;
-      if (!batch.begun) batch.frames.withdraw(frameOffset);
+      const { batch, frameOffset, payloadBytes } = outstanding;
+      if (!batch.begun) batch.frames.withdraw(frameOffset, payloadBytes);
       this.#giveUp(outstanding, "no answer within the budget");
     }
   }
@@ -141,8 +143,7 @@ export class OutstandingRequests {
     for (const outstanding of all) this.#giveUp(outstanding, reason);
   }
 
-  #giveUp(outstanding: Outstanding, detail: string): void {
-    const outcome = outstanding.batch.begun ? "unknown" : "none";
-    outstanding.settle({ ok: false, outcome, detail });
+  #giveUp(outstanding: Outstanding, reason: string): void {
+    outstanding.settle({ kind: outstanding.batch.begun ? "unknown" : "not-sent", reason });
   }
 }

@@ -3,22 +3,23 @@
 // latter may ever be called "not sent" (RULES 13).
 
 import { assert } from "../base/assert.ts";
-import { FRAME_HEADER_BYTES, FrameType, writeFrameHeader } from "./frame.ts";
-import { FrameBuffer } from "./frame_buffer.ts";
+import { FRAME_HEADER_BYTES, FrameType } from "./frame.ts";
+import { FrameWriter } from "./frame_writer.ts";
 import { SEGMENT_BYTES, SPARE_SEGMENTS_MAX } from "./parameters.ts";
 
 /** Payload of a ping: the sender's monotonic and wall clock, both f64 in milliseconds. */
-export const PING_BYTES = 16;
+const PING_BYTES = 16;
 /** Every batch begins with room for a ping, which so never waits behind what is queued. */
 const PING_FRAME_BYTES = FRAME_HEADER_BYTES + PING_BYTES;
+const NO_PING = new Uint8Array(PING_FRAME_BYTES);
 
 /** Frames that are handed to the network together. */
 export class Batch {
-  readonly frames: FrameBuffer;
+  readonly frames: FrameWriter;
   /** Whether a byte of it may have left this node. */
   begun = false;
 
-  constructor(frames: FrameBuffer) {
+  constructor(frames: FrameWriter) {
     this.frames = frames;
   }
 
@@ -35,7 +36,8 @@ export class SendQueue {
   #inFlight: Batch | null = null;
   /** Bytes of all waiting batches but the last, and of the one in flight. */
   #closedBytes = 0;
-  readonly #spare: FrameBuffer[] = [];
+  readonly #spare: FrameWriter[] = [];
+  readonly #ping = new FrameWriter(PING_FRAME_BYTES);
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -59,9 +61,9 @@ export class SendQueue {
     const last = this.#waiting.at(-1);
     if (last !== undefined && last.sizeBytes < SEGMENT_BYTES) return last;
     if (last !== undefined) this.#closedBytes += last.sizeBytes;
-    const frames = this.#spare.pop() ?? new FrameBuffer();
+    const frames = this.#spare.pop() ?? new FrameWriter();
     frames.clear();
-    frames.reserve(PING_FRAME_BYTES);
+    frames.payload.raw(NO_PING);
     const batch = new Batch(frames);
     this.#waiting.push(batch);
     return batch;
@@ -76,16 +78,16 @@ export class SendQueue {
     if (this.#waiting.length === 0 && ping !== undefined) this.batchFor(0, Infinity);
     const batch = this.#waiting.shift();
     if (batch === undefined) return undefined;
-    const { frames } = batch;
-    frames.close();
+    const bytes = batch.frames.view();
     if (this.#waiting.length === 0) this.#closedBytes += batch.sizeBytes;
     this.#inFlight = batch;
     batch.begun = true;
-    if (ping === undefined) return frames.bytes.subarray(PING_FRAME_BYTES, frames.length);
-    frames.view.setFloat64(FRAME_HEADER_BYTES, ping.monotonicMs);
-    frames.view.setFloat64(FRAME_HEADER_BYTES + 8, ping.wallMs);
-    writeFrameHeader(frames.bytes, frames.view, 0, FrameType.Ping, PING_BYTES);
-    return frames.bytes.subarray(0, frames.length);
+    if (ping === undefined) return bytes.subarray(PING_FRAME_BYTES);
+    this.#ping.clear();
+    this.#ping.open(FrameType.Ping);
+    this.#ping.payload.f64(ping.monotonicMs).f64(ping.wallMs);
+    bytes.set(this.#ping.view());
+    return bytes;
   }
 
   /** The batch in flight was taken by the network. */
@@ -94,7 +96,7 @@ export class SendQueue {
     assert(batch !== null, "nothing was in flight");
     this.#inFlight = null;
     this.#closedBytes -= batch.sizeBytes;
-    const isSmall = batch.frames.bytes.length <= 2 * SEGMENT_BYTES;
+    const isSmall = batch.frames.length <= 2 * SEGMENT_BYTES;
     if (isSmall && this.#spare.length < SPARE_SEGMENTS_MAX) this.#spare.push(batch.frames);
   }
 }

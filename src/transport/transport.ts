@@ -3,53 +3,38 @@
 // one peer sends harm the link of another.
 
 import { assert } from "../base/assert.ts";
+import { CodecError } from "../base/codec.ts";
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import { PEER_FRAME_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Address, Connection, Listener, TimerHandle } from "../platform/ports.ts";
 import type { Message } from "../raft/mod.ts";
-import { callAddress, type CallReply, serveCall } from "./control_call.ts";
+import { callAddress, serveCall } from "./control_call.ts";
 import {
-  type DialOverride,
   type LinkDirection,
-  type LinkEnvironment,
   textOf,
+  type TransportEnvironment,
   type TransportHandlers,
-  type TransportPlatform,
 } from "./environment.ts";
-import { FrameReader, FrameType } from "./frame.ts";
+import { FrameReader } from "./frame.ts";
 import { acceptHandshake, HandshakeError, LinkKind, type Session } from "./handshake.ts";
 import { InboundLink, type InboundSink } from "./inbound_link.ts";
 import { type OutboundEvents, OutboundLink } from "./outbound_link.ts";
 import {
-  GOSSIP_QUEUE_BYTES_MAX,
+  DATAGRAM_QUEUE_BYTES_MAX,
   HANDSHAKE_FRAME_BYTES_MAX,
   INBOUND_HANDSHAKES_MAX,
   INBOUND_LINKS_MAX,
   KEEPALIVE_INTERVAL_MS,
   RECEIVE_BUFFER_BYTES,
   REQUEST_SWEEP_MS,
-  SNAPSHOT_QUEUE_BYTES_MAX,
 } from "./parameters.ts";
+import { isName } from "./payload.ts";
 import type { RaftFrame } from "./raft_codec.ts";
 import { RequestServer } from "./request_server.ts";
-import type { ForwardResult } from "./requests.ts";
+import type { CallResult } from "./requests.ts";
 
 /** A keepalive tick this much too late means that this node itself did not run. */
 const STALL_MS = 3 * KEEPALIVE_INTERVAL_MS;
-
-export interface TransportOptions {
-  readonly platform: TransportPlatform;
-  readonly nodeId: NodeId;
-  /** "" while the node belongs to no cluster: then only control calls are served and made. */
-  readonly clusterId: () => string;
-  /** Drawn at each start of the process; printable ASCII, at most 64 characters. */
-  readonly bootNonce: string;
-  /** Shared by all nodes of the cluster; empty for none. At least 16 random bytes are wise. */
-  readonly secret: Uint8Array;
-  readonly listenAddress: Address;
-  readonly dialOverride?: DialOverride;
-  readonly handlers: TransportHandlers;
-}
 
 export interface Peer {
   readonly nodeId: NodeId;
@@ -72,43 +57,35 @@ export interface PeerStatus extends Peer {
 }
 
 export class Transport {
-  readonly #options: TransportOptions;
+  readonly #environment: TransportEnvironment;
   readonly #handlers: TransportHandlers;
-  readonly #environment: LinkEnvironment;
   readonly #outbound = new Map<NodeId, OutboundLink>();
   readonly #inbound = new Map<NodeId, InboundLink>();
-  readonly #bootNonces = new Map<NodeId, string>();
+  readonly #bootNonces = new Map<NodeId, number>();
   readonly #requestServer: RequestServer;
   readonly #shaking = new Set<Connection>();
   readonly #calls = new Set<Connection>();
   #dirty: OutboundLink[] = [];
-  #deferredFlush: TimerHandle | null = null;
   #keepAliveTimer: TimerHandle | null = null;
   #sweepTimer: TimerHandle | null = null;
   #listener: Listener | null = null;
   #nextSequence = 1;
   #stopped = false;
 
-  constructor(options: TransportOptions) {
-    const { platform, nodeId, clusterId, bootNonce, secret } = options;
-    assert(/^[\x21-\x7e]{1,64}$/.test(bootNonce), "a boot nonce is 1..64 printable characters");
-    assert(/^[\x21-\x7e]{1,64}$/.test(nodeId), "a node id is 1..64 printable characters");
-    this.#options = options;
-    this.#handlers = options.handlers;
-    this.#environment = {
-      platform,
-      identity: { nodeId, clusterId, bootNonce, secret },
-      dialOverride: options.dialOverride ?? ((address) => address),
-    };
-    this.#requestServer = new RequestServer(platform, options.handlers, (nodeId, ...response) => {
-      return this.#outbound.get(nodeId)?.respond(...response) ?? false;
+  constructor(environment: TransportEnvironment, handlers: TransportHandlers) {
+    const { nodeId, bootNonce } = environment;
+    assert(nodeId !== "" && isName(nodeId), `not a node id: ${nodeId}`);
+    assert(Number.isSafeInteger(bootNonce) && bootNonce >= 0, `not a boot nonce: ${bootNonce}`);
+    this.#environment = environment;
+    this.#handlers = handlers;
+    this.#requestServer = new RequestServer(environment, handlers, (to, ...response) => {
+      return this.#outbound.get(to)?.respond(...response) ?? false;
     });
   }
 
-  /** Listens and begins keepalive. Resolves with the bound address; rejects when it is taken. */
-  async start(): Promise<Address> {
-    const { network } = this.#options.platform;
-    const listener = await network.listen(this.#options.listenAddress, (connection) => {
+  /** Listens; resolves with the bound address, rejects if it can't be had. */
+  async start(address: Address): Promise<Address> {
+    const listener = await this.#environment.network.listen(address, (connection) => {
       this.#accept(connection);
     });
     if (this.#stopped) listener.close();
@@ -122,7 +99,6 @@ export class Transport {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#listener?.close();
-    this.#deferredFlush?.cancel();
     this.#keepAliveTimer?.cancel();
     this.#sweepTimer?.cancel();
     for (const link of this.#outbound.values()) link.close();
@@ -135,7 +111,7 @@ export class Transport {
   setPeers(peers: readonly Peer[]): void {
     if (this.#stopped) return;
     const wanted = new Map(peers.map((peer) => [peer.nodeId, peer.address]));
-    wanted.delete(this.#options.nodeId);
+    wanted.delete(this.#environment.nodeId);
     for (const [nodeId, link] of this.#outbound) {
       if (wanted.get(nodeId) === link.address) continue;
       const wasUp = link.isUp;
@@ -158,41 +134,33 @@ export class Transport {
   }
 
   /**
-   * Runs `body` at the peer, at most once. Resolves within about `budgetMs`, never rejects.
-   * `outcome: "none"` is certain: no byte was sent, or the peer says that it did not begin.
+   * Runs `body` at the peer, at most once. Resolves within about `budgetMs`, never rejects. "not-sent"
+   * is certain: no byte of it left this node, or the peer says that it did not begin.
    */
-  request(to: NodeId, body: Uint8Array, budgetMs: number): Promise<ForwardResult> {
+  request(to: NodeId, body: Uint8Array, budgetMs: number): Promise<CallResult> {
     const link = this.#outbound.get(to);
-    if (link === undefined) {
-      return Promise.resolve({ ok: false, outcome: "none", detail: "no link to the peer" });
-    }
+    if (link === undefined) return Promise.resolve({ kind: "not-sent", reason: "no such peer" });
     return new Promise((resolve) => {
       link.request(this.#nextSequence++, body, budgetMs, resolve);
       this.#scheduleSweep();
     });
   }
 
-  /** Queues snapshot bytes; false if there is no link or SNAPSHOT_QUEUE_BYTES_MAX wait already. */
-  sendSnapshot(to: NodeId, body: Uint8Array): boolean {
-    const link = this.#outbound.get(to);
-    return link?.sendOpaque(FrameType.Snapshot, body, SNAPSHOT_QUEUE_BYTES_MAX) ?? false;
+  /** Queues bytes that may get lost; false without a link, or if too much waits already. */
+  sendDatagram(to: NodeId, body: Uint8Array): boolean {
+    return this.#outbound.get(to)?.sendDatagram(body, DATAGRAM_QUEUE_BYTES_MAX) ?? false;
   }
 
-  /** Queues gossip; false if there is no link or too much waits already. */
-  sendGossip(to: NodeId, body: Uint8Array): boolean {
-    const link = this.#outbound.get(to);
-    return link?.sendOpaque(FrameType.Gossip, body, GOSSIP_QUEUE_BYTES_MAX) ?? false;
-  }
-
-  /** Asks whoever listens at `address`; see {@linkcode callAddress} of control_call.ts. */
-  callAddress(address: Address, body: Uint8Array, timeoutMs: number): Promise<CallReply> {
+  /**
+   * Calls whoever listens at `address`, cluster or not. Rejects with the reason when it can't be
+   * reached, refuses, or does not answer within `timeoutMs`; the call may have been handled then.
+   */
+  callAddress(address: Address, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     return callAddress(this.#environment, address, body, timeoutMs);
   }
 
-  /** Hands what this turn queued to the network now. Without it that happens right after the turn. */
+  /** End of a turn: hands what was queued to the network. */
   flush(): void {
-    this.#deferredFlush?.cancel();
-    this.#deferredFlush = null;
     const dirty = this.#dirty;
     this.#dirty = [];
     for (const link of dirty) link.flush();
@@ -200,26 +168,17 @@ export class Transport {
 
   // ---------------------------------------------------------------------------------------- status
 
-  /** Whether what is sent to the peer has a link to go on. */
+  /** Whether something can be sent to the peer now. */
   isUp(nodeId: NodeId): boolean {
     return this.#outbound.get(nodeId)?.isUp ?? false;
   }
 
-  /** When the peer was last heard on its link to this node (monotonic); undefined if it has none. */
-  lastHeardMs(nodeId: NodeId): number | undefined {
-    return this.#inbound.get(nodeId)?.heardMs;
+  /** Whether the peer has a link to us. */
+  isHeard(nodeId: NodeId): boolean {
+    return this.#inbound.has(nodeId);
   }
 
-  /** The latest known boot nonce of the peer. */
-  peerBootNonce(nodeId: NodeId): string | undefined {
-    return this.#bootNonces.get(nodeId);
-  }
-
-  /** Bytes that wait to be written to the peer. */
-  queuedBytes(nodeId: NodeId): number {
-    return this.#outbound.get(nodeId)?.queuedBytes ?? 0;
-  }
-
+  /** Every peer, for operators. */
   status(): PeerStatus[] {
     return Array.from(this.#outbound.values(), (link) => {
       const inbound = this.#inbound.get(link.nodeId);
@@ -242,7 +201,6 @@ export class Transport {
   // ------------------------------------------------------------------------------------- accepting
 
   async #accept(connection: Connection): Promise<void> {
-    const { platform, identity } = this.#environment;
     const crowded = this.#shaking.size >= INBOUND_HANDSHAKES_MAX ||
       this.#inbound.size + this.#calls.size >= INBOUND_LINKS_MAX;
     if (this.#stopped || crowded) return connection.close();
@@ -250,12 +208,12 @@ export class Transport {
     const reader = new FrameReader(RECEIVE_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
     let session: Session;
     try {
-      session = await acceptHandshake(connection, reader, identity, platform);
+      session = await acceptHandshake(connection, reader, this.#environment);
     } catch (cause) {
       if (this.#stopped) return;
       const code = cause instanceof HandshakeError ? cause.code : "malformed";
       const fields = { remote: connection.remote, code, reason: textOf(cause) };
-      platform.log.log("warn", "peer connection refused", fields);
+      this.#environment.log.log("warn", "peer connection refused", fields);
       return;
     } finally {
       this.#shaking.delete(connection);
@@ -290,14 +248,14 @@ export class Transport {
     }
     outbound?.nudge();
     this.#guard(() => this.#handlers.onLinkUp(nodeId, "inbound"));
-    link.run().catch((cause) => this.#options.platform.process.fatal("peer link failed", cause));
+    link.run().catch((cause) => this.#environment.process.fatal("peer link failed", cause));
   }
 
-  #noteBootNonce(nodeId: NodeId, bootNonce: string): void {
+  #noteBootNonce(nodeId: NodeId, bootNonce: number): void {
     const known = this.#bootNonces.get(nodeId);
     this.#bootNonces.set(nodeId, bootNonce);
     if (known !== undefined && known !== bootNonce) {
-      this.#guard(() => this.#handlers.onPeerRestarted(nodeId));
+      this.#guard(() => this.#handlers.onPeerRestarted?.(nodeId));
     }
   }
 
@@ -315,11 +273,8 @@ export class Transport {
     onResponseFrame: (link, sequence, result) => {
       this.#outbound.get(link.nodeId)?.requests.answered(sequence, result);
     },
-    onSnapshotFrame: (link, body) => {
-      this.#guard(() => this.#handlers.onSnapshot(link.nodeId, body));
-    },
-    onGossipFrame: (link, body) => {
-      this.#guard(() => this.#handlers.onGossip(link.nodeId, body));
+    onDatagramFrame: (link, body) => {
+      this.#guard(() => this.#handlers.onDatagram(link.nodeId, body));
     },
     onInboundClosed: (link, reason) => {
       if (this.#inbound.get(link.nodeId) !== link) return;
@@ -336,7 +291,7 @@ export class Transport {
     onDown: (link, reason) => this.#linkDown(link.nodeId, "outbound", reason),
     onDirty: (link) => {
       this.#dirty.push(link);
-      this.#deferredFlush ??= this.#options.platform.clock.defer(() => this.flush());
+      this.#environment.scheduleFlush();
     },
   };
 
@@ -345,20 +300,21 @@ export class Transport {
     this.#guard(() => this.#handlers.onLinkDown(nodeId, direction, reason));
   }
 
-  /** A handler that throws has broken an invariant: going on would be unsafe. */
+  /** A handler that throws has met bytes no peer sends, or a broken invariant: then the process ends. */
   #guard(call: () => void): void {
     if (this.#stopped) return;
     try {
       call();
     } catch (cause) {
-      this.#options.platform.process.fatal("handler of a peer message failed", cause);
+      if (cause instanceof CodecError) throw cause;
+      this.#environment.process.fatal("handler of a peer message failed", cause);
     }
   }
 
   // ------------------------------------------------------------------------------------------ time
 
   #scheduleKeepAlive(): void {
-    const { clock } = this.#options.platform;
+    const { clock } = this.#environment;
     if (this.#stopped) return;
     const dueMs = clock.monotonicMs() + KEEPALIVE_INTERVAL_MS;
     this.#keepAliveTimer = clock.setTimer(KEEPALIVE_INTERVAL_MS, () => {
@@ -372,7 +328,7 @@ export class Transport {
 
   #scheduleSweep(): void {
     if (this.#sweepTimer !== null || this.#stopped) return;
-    const { clock } = this.#options.platform;
+    const { clock } = this.#environment;
     this.#sweepTimer = clock.setTimer(REQUEST_SWEEP_MS, () => {
       this.#sweepTimer = null;
       const nowMs = clock.monotonicMs();

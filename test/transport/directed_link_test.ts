@@ -24,14 +24,13 @@ Deno.test("what a node says crosses only the link that it dialled: cut, nothing 
   const pongBytes = ba.backwardBytes;
   for (let i = 0; i < 300; i++) {
     a.sendMark("b", 100 + i);
-    a.transport.sendGossip("b", new Uint8Array(100));
-    a.transport.sendSnapshot("b", new Uint8Array(100));
+    a.transport.sendDatagram("b", new Uint8Array(100));
     a.transport.request("b", new Uint8Array([1]), 100);
     b.sendMark("a", i);
     await bench.scheduler.runFor(10);
   }
   assertEquals(ab.forwardBytes, cutBytes);
-  assertEquals([b.marksFrom("a"), b.gossip, b.snapshots, b.ran], [[1], [], [], []]);
+  assertEquals([b.marksFrom("a"), b.datagrams, b.ran], [[1], [], []]);
   assertEquals((ba.backwardBytes - pongBytes) % PONG_FRAME_BYTES, 0, "only pongs came back");
   assert(ba.backwardBytes - pongBytes <= 31 * PONG_FRAME_BYTES);
   assertEquals(a.marksFrom("b").length, 300, "the other direction is not touched");
@@ -56,7 +55,7 @@ Deno.test("a dial override puts a proxy into one directed link and into control 
   await bench.scheduler.settle(relay.listen("proxy:1"));
   const asked: (string | undefined)[] = [];
   const a = await bench.node("a", {
-    dialOverride: (address, nodeId) => {
+    dialOverride: (nodeId, address) => {
       asked.push(nodeId);
       return address === "b:1" ? relay.address : address;
     },
@@ -78,56 +77,52 @@ Deno.test("a dial override puts a proxy into one directed link and into control 
   assertEquals([a.transport.isUp("b"), b.transport.isUp("a")], [false, true]);
 });
 
-Deno.test("over loopback TCP: links, a request, a large snapshot, and a cut directed link", async () => {
+Deno.test("over loopback TCP: links, a request, a large datagram, and a cut directed link", async () => {
   const network = new DenoNetwork();
   const arrived: string[] = [];
   const change = { wake: () => {} };
   const until = async (condition: () => boolean) => {
     while (!condition()) await new Promise<void>((resolve) => change.wake = resolve);
   };
-  const log = new MemoryLog();
   const make = (name: string, override: (address: string) => string = (address) => address) => {
     const note = (what: string) => {
       arrived.push(`${name} ${what}`);
       change.wake();
     };
-    return new Transport({
-      platform: {
-        network,
-        clock: new DenoClock(),
-        random: new DenoRandom(),
-        log,
-        digest: new NodeDigest(),
-        process: {
-          fatal: (reason, cause) => {
-            throw new Error(reason, { cause });
-          },
+    const clock = new DenoClock();
+    const transport: Transport = new Transport({
+      network,
+      clock,
+      random: new DenoRandom(),
+      log: new MemoryLog(),
+      digest: new NodeDigest(),
+      process: {
+        fatal: (reason, cause) => {
+          throw new Error(reason, { cause });
         },
       },
       nodeId: name,
       clusterId: () => "c",
-      bootNonce: `boot-${name}`,
+      bootNonce: 1,
       secret: new Uint8Array(16),
-      listenAddress: "127.0.0.1:0",
-      dialOverride: override,
-      handlers: {
-        onRaft: (_from, _group, message) => note(`raft ${message.commit}`),
-        onRequest: (_from, body) => Promise.resolve(body.map((byte) => byte * 2)),
-        onSnapshot: (_from, body) => note(`snapshot ${body.length}`),
-        onGossip: () => {},
-        onControl: (body) => Promise.resolve(body),
-        onLinkUp: (nodeId, direction) => note(`up ${nodeId} ${direction}`),
-        onLinkDown: (nodeId, direction) => note(`down ${nodeId} ${direction}`),
-        onPeerRestarted: () => {},
-      },
+      scheduleFlush: () => void clock.defer(() => transport.flush()),
+      dialOverride: (_, address) => override(address),
+    }, {
+      onRaft: (_from, _group, message) => note(`raft ${message.commit}`),
+      onRequest: (_from, body) => Promise.resolve(body.map((byte) => byte * 2)),
+      onDatagram: (_from, body) => note(`datagram ${body.length}`),
+      onControl: (body) => Promise.resolve(body),
+      onLinkUp: (nodeId, direction) => note(`up ${nodeId} ${direction}`),
+      onLinkDown: (nodeId, direction) => note(`down ${nodeId} ${direction}`),
     });
+    return transport;
   };
   const relays = new Map<string, Relay>();
   const a = make("a", (address) => relays.get(address)?.address ?? address);
   const b = make("b");
   const peers = [
-    { nodeId: "a", address: await a.start() },
-    { nodeId: "b", address: await b.start() },
+    { nodeId: "a", address: await a.start("127.0.0.1:0") },
+    { nodeId: "b", address: await b.start("127.0.0.1:0") },
   ];
   const relay = await new Relay(network, peers[1].address).listen("127.0.0.1:0");
   relays.set(peers[1].address, relay);
@@ -144,9 +139,9 @@ Deno.test("over loopback TCP: links, a request, a large snapshot, and a cut dire
     b.sendRaft("a", 1, mark(6));
     await until(() => arrived.includes("b raft 5") && arrived.includes("a raft 6"));
     const reply = await a.request("b", new Uint8Array([1, 2, 3]), 5000);
-    assertEquals(reply, { ok: true, body: new Uint8Array([2, 4, 6]) });
-    assert(a.sendSnapshot("b", new Uint8Array(900_000)));
-    await until(() => arrived.includes("b snapshot 900000"));
+    assertEquals(reply, { kind: "answered", body: new Uint8Array([2, 4, 6]) });
+    assert(a.sendDatagram("b", new Uint8Array(900_000)));
+    await until(() => arrived.includes("b datagram 900000"));
     assert(relay.forwardBytes > 900_000);
 
     relay.cut();
@@ -156,7 +151,7 @@ Deno.test("over loopback TCP: links, a request, a large snapshot, and a cut dire
     assertEquals(b.isUp("a"), true);
     assertEquals(arrived.includes("b raft 7"), false);
     const call = await b.callAddress(peers[0].address, new Uint8Array([4]), 1000);
-    assertEquals([call.from.nodeId, call.body[0]], ["a", 4]);
+    assertEquals(call, new Uint8Array([4]));
   } finally {
     a.stop();
     b.stop();

@@ -1,17 +1,12 @@
-// Forwarded requests: what may be called "none" and "unknown" (RULES 13), and at most once (RULES 15).
+// Forwarded requests: what may be called "not sent" and what "unknown" (RULES 13), and at most once (RULES 15).
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Connection, Network } from "../../src/platform/ports.ts";
-import type { ForwardResult } from "../../src/transport/mod.ts";
+import type { CallResult } from "../../src/transport/mod.ts";
 import { REQUEST_SWEEP_MS } from "../../src/transport/parameters.ts";
 import { TestBench, type TestNode } from "./harness.ts";
 
 const body = (...bytes: number[]) => new Uint8Array(bytes);
-
-function failure(result: ForwardResult): { outcome: string; detail: string } {
-  assert(!result.ok, "the request should have failed");
-  return result;
-}
 
 /** Holds the writes of all connections that the node dials from now on until released. */
 function holdWrites(node: TestNode): { release: () => void; held: () => number } {
@@ -54,15 +49,15 @@ Deno.test("a request is answered, or the handler's failure is unknown", async ()
       : Promise.reject(new Error("the disk is on fire"));
   };
   assertEquals(await bench.scheduler.settle(a.transport.request("b", body(1), 1000)), {
-    ok: true,
+    kind: "answered",
     body: body(5),
   });
-  const failed = failure(await bench.scheduler.settle(a.transport.request("b", body(2), 1000)));
-  assertEquals(failed.outcome, "unknown");
-  assertStringIncludes(failed.detail, "the disk is on fire");
+  const failed = await bench.scheduler.settle(a.transport.request("b", body(2), 1000));
+  assert(failed.kind === "unknown");
+  assertStringIncludes(failed.reason, "the disk is on fire");
 });
 
-Deno.test("a request withdrawn from the queue has outcome none and never runs", async () => {
+Deno.test("a request withdrawn from the queue is not sent and never runs", async () => {
   const bench = new TestBench(2);
   const a = await bench.node("a");
   const b = await bench.node("b");
@@ -73,10 +68,10 @@ Deno.test("a request withdrawn from the queue has outcome none and never runs", 
   assertEquals(writes.held(), 1);
   const short = a.transport.request("b", body(1), 50);
   const long = a.transport.request("b", body(2), 400);
-  assertEquals(failure(await bench.scheduler.settle(short)).outcome, "none");
+  assertEquals((await bench.scheduler.settle(short)).kind, "not-sent");
   assertEquals(b.ran, []);
   writes.release();
-  assertEquals(await bench.scheduler.settle(long), { ok: true, body: body(2) });
+  assertEquals(await bench.scheduler.settle(long), { kind: "answered", body: body(2) });
   await bench.scheduler.runFor(500);
   assertEquals(b.ran, [2]);
   assertEquals(b.log.of("link from peer closed"), []);
@@ -87,15 +82,15 @@ Deno.test("a request whose write has begun is unknown when its budget ends, and 
   const [a, b] = await bench.cluster("a", "b");
   b.onRequest = () => new Promise(() => {});
   const started = bench.scheduler.nowMs;
-  const result = failure(await bench.scheduler.settle(a.transport.request("b", body(1), 300)));
-  assertEquals(result.outcome, "unknown");
+  const result = await bench.scheduler.settle(a.transport.request("b", body(1), 300));
+  assertEquals(result.kind, "unknown");
   const tookMs = bench.scheduler.nowMs - started;
   assert(tookMs >= 300 && tookMs <= 300 + 2 * REQUEST_SWEEP_MS, `${tookMs} ms`);
   assertEquals(b.ran, [1]);
   assertEquals(a.transport.status()[0].outstandingRequests, 0);
 });
 
-Deno.test("when a link breaks, sent requests are unknown and queued ones none", async () => {
+Deno.test("when a link breaks, sent requests are unknown and queued ones not sent", async () => {
   const bench = new TestBench(4);
   const a = await bench.node("a");
   const b = await bench.node("b");
@@ -109,7 +104,7 @@ Deno.test("when a link breaks, sent requests are unknown and queued ones none", 
   bench.network.reset("a", "b");
   writes.release();
   const results = [await bench.scheduler.settle(first), await bench.scheduler.settle(begun)];
-  assertEquals(results.map((result) => failure(result).outcome), ["unknown", "none"]);
+  assertEquals(results.map((result) => result.kind), ["unknown", "not-sent"]);
 });
 
 Deno.test("what is sent into a blackhole is unknown, and dropped when it arrives too late", async () => {
@@ -119,10 +114,10 @@ Deno.test("what is sent into a blackhole is unknown, and dropped when it arrives
   bench.network.blackhole("a", "b");
   const late = a.transport.request("b", body(1), 200);
   const inTime = a.transport.request("b", body(2), 2000);
-  assertEquals(failure(await bench.scheduler.settle(late)).outcome, "unknown");
+  assertEquals((await bench.scheduler.settle(late)).kind, "unknown");
   await bench.scheduler.runFor(300);
   bench.network.healAll();
-  assertEquals(await bench.scheduler.settle(inTime), { ok: true, body: body(2) });
+  assertEquals(await bench.scheduler.settle(inTime), { kind: "answered", body: body(2) });
   await bench.scheduler.runFor(100);
   assertEquals(b.ran, [2], "an expired request is not begun");
 });
@@ -133,7 +128,7 @@ Deno.test("what a dead machine may have got is unknown within a second or so", a
   b.incarnation.kill({ silently: true });
   const startedMs = bench.scheduler.nowMs;
   const result = await bench.scheduler.settle(a.transport.request("b", body(1), 60_000));
-  assertEquals(failure(result).outcome, "unknown");
+  assertEquals(result.kind, "unknown");
   assert(bench.scheduler.nowMs - startedMs <= 1000, "the link's silence ends the wait");
 });
 
@@ -153,17 +148,17 @@ Deno.test("an answer for an earlier life of the asker reaches nobody", async () 
   await bench.scheduler.runFor(10);
   assertEquals(b.ran, [1, 2]);
   for (const answer of answers) answer();
-  assertEquals(await bench.scheduler.settle(fresh), { ok: true, body: body(102) });
+  assertEquals(await bench.scheduler.settle(fresh), { kind: "answered", body: body(102) });
 });
 
-Deno.test("under lost links, blackholes and pauses each request runs at most once and is never none if it ran", async () => {
-  const seen = { ok: 0, none: 0, unknown: 0, unknownThatRan: 0 };
+Deno.test("under lost links, blackholes and pauses each request runs at most once, and not at all if not sent", async () => {
+  const seen = { answered: 0, "not-sent": 0, unknown: 0, unknownThatRan: 0 };
   for (let seed = 1; seed <= 15; seed++) {
     const bench = new TestBench(seed, { splitChance: 0.3 });
     const random = bench.random.stream("test");
     const [a, b] = await bench.cluster("a", "b");
     const runs = new Map<number, number>();
-    const results = new Map<number, ForwardResult>();
+    const results = new Map<number, CallResult>();
     b.onRequest = async (got) => {
       const id = new DataView(got.buffer, got.byteOffset).getUint32(0);
       runs.set(id, (runs.get(id) ?? 0) + 1);
@@ -190,12 +185,12 @@ Deno.test("under lost links, blackholes and pauses each request runs at most onc
     for (const [id, result] of results) {
       const ran = runs.get(id) ?? 0;
       assert(ran <= 1, `seed ${seed}: request ${id} ran ${ran} times`);
-      seen[result.ok ? "ok" : result.outcome] += 1;
-      if (result.ok) assertEquals(ran, 1, `seed ${seed}: ${id} was answered`);
-      else if (result.outcome === "none") assertEquals(ran, 0, `seed ${seed}: ${id} is "none"`);
+      seen[result.kind] += 1;
+      if (result.kind === "answered") assertEquals(ran, 1, `seed ${seed}: ${id} was answered`);
+      else if (result.kind === "not-sent") assertEquals(ran, 0, `seed ${seed}: ${id} did run`);
       else seen.unknownThatRan += ran;
     }
   }
-  assert(seen.ok > 500 && seen.none > 500, JSON.stringify(seen));
+  assert(seen.answered > 500 && seen["not-sent"] > 500, JSON.stringify(seen));
   assert(seen.unknownThatRan > 50 && seen.unknown > seen.unknownThatRan, JSON.stringify(seen));
 });

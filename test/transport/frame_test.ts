@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { CodecError } from "../../src/base/codec.ts";
 import {
   type Frame,
   FRAME_HEADER_BYTES,
   FrameReader,
   FrameType,
   headerCheck,
-  ProtocolError,
 } from "../../src/transport/frame.ts";
-import { FrameBuffer } from "../../src/transport/frame_buffer.ts";
+import { FrameWriter } from "../../src/transport/frame_writer.ts";
 import { LARGE_PAYLOAD_BYTES } from "../../src/transport/parameters.ts";
 import { SendQueue } from "../../src/transport/send_queue.ts";
 import { SeededRandom } from "../sim/random.ts";
@@ -40,12 +40,12 @@ Deno.test("FrameReader gives back all frames, whatever the pieces they come in",
   const frames = fc.array(fc.tuple(fc.integer({ min: 1, max: 255 }), payload), { maxLength: 12 });
   fc.assert(
     fc.property(frames, fc.nat(), (list, seed) => {
-      const out = new FrameBuffer();
+      const out = new FrameWriter();
       for (const [type, bytes] of list) out.append(type, bytes);
       const random = new SeededRandom(seed);
       const most = random.pick([1 << 16, 1 << 18, 1 << 20]);
       const reader = new FrameReader(1 << 18, 1 << 24);
-      const got = readFrames(reader, out.bytes.slice(0, out.length), () => 1 + random.int(most));
+      const got = readFrames(reader, out.view().slice(), () => 1 + random.int(most));
       assertEquals(got.map(({ type, payload }) => [type, payload]), list);
       for (const { payload, owned } of got) {
         assertEquals(owned, payload.length > LARGE_PAYLOAD_BYTES);
@@ -56,14 +56,14 @@ Deno.test("FrameReader gives back all frames, whatever the pieces they come in",
 });
 
 Deno.test("FrameReader notices every flipped bit of a frame", () => {
-  const out = new FrameBuffer();
-  out.append(FrameType.Gossip, new SeededRandom(1).bytes(40));
-  const good = out.bytes.slice(0, out.length);
+  const out = new FrameWriter();
+  out.append(FrameType.Datagram, new SeededRandom(1).bytes(40));
+  const good = out.view().slice();
   for (let bit = 0; bit < good.length * 8; bit++) {
     const bad = good.slice();
     bad[bit >> 3] ^= 1 << (bit & 7);
     const reader = new FrameReader(4096, 1024);
-    assertThrows(() => readFrames(reader, bad, () => 7), ProtocolError, "damaged");
+    assertThrows(() => readFrames(reader, bad, () => 7), CodecError, "damaged");
   }
 });
 
@@ -74,17 +74,17 @@ Deno.test("FrameReader refuses an oversized frame before it reads or allocates a
   view.setUint8(4, FrameType.Raft);
   view.setUint16(6, headerCheck(1025, FrameType.Raft, 0));
   const reader = new FrameReader(4096, 1024);
-  assertThrows(() => readFrames(reader, header, () => 99), ProtocolError, "oversized");
+  assertThrows(() => readFrames(reader, header, () => 99), CodecError, "oversized");
 });
 
 Deno.test("a withdrawn frame becomes one that its reader skips; others stay", () => {
-  const out = new FrameBuffer();
+  const out = new FrameWriter();
   out.append(FrameType.Request, new Uint8Array([1]));
   const offset = out.append(FrameType.Request, new Uint8Array([2, 2]));
   out.append(FrameType.Request, new Uint8Array([3]));
-  out.withdraw(offset);
+  out.withdraw(offset, 2);
   const reader = new FrameReader(4096, 1024);
-  const frames = readFrames(reader, out.bytes.slice(0, out.length), () => 99);
+  const frames = readFrames(reader, out.view().slice(), () => 99);
   assertEquals(frames.map(({ type }) => type), [
     FrameType.Request,
     FrameType.Void,
@@ -121,7 +121,7 @@ Deno.test("SendQueue writes in order, in few batches, pings first, and keeps its
       else {
         const payload = new Uint8Array(size);
         new DataView(payload.buffer).setUint32(0, i);
-        batch.frames.append(FrameType.Gossip, payload);
+        batch.frames.append(FrameType.Datagram, payload);
         sent.push(i);
       }
       assert(queue.queuedBytes <= limitBytes);

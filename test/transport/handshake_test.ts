@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FrameType } from "../../src/transport/frame.ts";
-import { FrameBuffer } from "../../src/transport/frame_buffer.ts";
+import { FrameWriter } from "../../src/transport/frame_writer.ts";
 import { type NodeSettings, TestBench } from "./harness.ts";
 
 /** What a dialler and an acceptor log when node "b" is told to link to "a". */
@@ -13,7 +13,7 @@ async function refusal(dialler: NodeSettings, acceptor: NodeSettings) {
   b.transport.setPeers([{ nodeId: "a", address: a.address }]);
   await bench.scheduler.runFor(3000);
   assertEquals(b.transport.isUp("a"), false);
-  assertEquals(a.transport.lastHeardMs("b"), undefined);
+  assertEquals(a.transport.isHeard("b"), false);
   assertEquals(a.events, []);
   const failures = b.log.of("cannot link to peer");
   assert(failures.length >= 2, "it goes on trying");
@@ -73,14 +73,14 @@ Deno.test("a node that is told its own address for another one's is refused by i
 });
 
 /** Sends raw frames to a fresh node and returns what it logged. */
-async function sendRaw(frames: (out: FrameBuffer) => void): Promise<string> {
+async function sendRaw(frames: (out: FrameWriter) => void): Promise<string> {
   const bench = new TestBench(5);
   const a = await bench.node("a");
   const b = await bench.node("b");
   const connection = await bench.scheduler.settle(b.network.dial(a.address, 100));
-  const out = new FrameBuffer();
+  const out = new FrameWriter();
   frames(out);
-  connection.write(out.bytes.slice(0, out.length)).catch(() => {});
+  connection.write(out.view().slice()).catch(() => {});
   const reply: number[] = [];
   const into = new Uint8Array(1000);
   const ended = (async () => {
@@ -98,10 +98,8 @@ async function sendRaw(frames: (out: FrameBuffer) => void): Promise<string> {
 Deno.test("another protocol version is refused by name, whatever follows it", async () => {
   const reason = await sendRaw((out) => {
     out.open(FrameType.Hello);
-    out.u32(0x504e544e);
-    out.u16(2);
-    out.raw(new Uint8Array(77).fill(0xab));
-    out.close();
+    out.payload.u32(0x504e544e).u16(2).raw(new Uint8Array(77).fill(0xab));
+    out.complete();
   });
   assertStringIncludes(reason, "version 2");
   assertStringIncludes(reason, "version 1");
@@ -109,7 +107,7 @@ Deno.test("another protocol version is refused by name, whatever follows it", as
 
 Deno.test("strangers who speak something else are turned away", async () => {
   const http = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  assertStringIncludes(await sendRaw((out) => out.raw(http)), "damaged frame header");
+  assertStringIncludes(await sendRaw((out) => out.payload.raw(http)), "damaged frame header");
   assertStringIncludes(
     await sendRaw((out) => out.append(FrameType.Hello, new Uint8Array(60))),
     "magic",

@@ -1,9 +1,10 @@
 // Nodes that consist of a Transport only, on simulated clocks and network, recording what reaches them.
 
+import { CodecError } from "../../src/base/codec.ts";
 import { NodeDigest } from "../../src/platform/deno/mod.ts";
 import type { Log, LogLevel, Network } from "../../src/platform/ports.ts";
 import { type Message, MessageType, newMessage } from "../../src/raft/mod.ts";
-import { type DialOverride, Transport } from "../../src/transport/mod.ts";
+import { Transport, type TransportEnvironment } from "../../src/transport/mod.ts";
 import { Incarnation, Scheduler, SimClock } from "../sim/clock.ts";
 import { SimNetwork, type SimNetworkOptions } from "../sim/network.ts";
 import { SeededRandom } from "../sim/random.ts";
@@ -35,8 +36,7 @@ export class MemoryLog implements Log {
 export interface NodeSettings {
   readonly clusterId?: string;
   readonly secret?: string;
-  readonly bootNonce?: string;
-  readonly dialOverride?: DialOverride;
+  readonly dialOverride?: TransportEnvironment["dialOverride"];
   readonly nodeId?: string;
 }
 
@@ -47,6 +47,9 @@ export interface ReceivedMessage {
   readonly wallMs: number;
 }
 
+/** A datagram that begins with it is malformed in the eyes of its handler. */
+export const BAD_DATAGRAM = 0xbd;
+
 export class TestNode {
   readonly name: string;
   readonly address: string;
@@ -56,8 +59,7 @@ export class TestNode {
   readonly log = new MemoryLog();
   readonly transport: Transport;
   readonly raft: ReceivedMessage[] = [];
-  readonly gossip: { from: string; body: Uint8Array }[] = [];
-  readonly snapshots: { from: string; body: Uint8Array }[] = [];
+  readonly datagrams: { from: string; body: Uint8Array }[] = [];
   readonly events: string[] = [];
   /** Bodies of requests that ran, first byte only. */
   readonly ran: number[] = [];
@@ -72,44 +74,51 @@ export class TestNode {
     this.incarnation = new Incarnation(bench.scheduler, name);
     this.clock = new SimClock(this.incarnation);
     this.network = bench.network.forNode(this.incarnation);
+    let flushScheduled = false;
     this.transport = new Transport({
-      platform: {
-        network: this.network,
-        clock: this.clock,
-        random: bench.random.stream(`${name}/${bench.scheduler.nowMs}`),
-        log: this.log,
-        digest: new NodeDigest(),
-        process: {
-          fatal: (reason, cause) => {
-            throw new Error(`fatal: ${reason}`, { cause });
-          },
+      network: this.network,
+      clock: this.clock,
+      random: bench.random.stream(`${name}/${bench.scheduler.nowMs}`),
+      log: this.log,
+      digest: new NodeDigest(),
+      process: {
+        fatal: (reason, cause) => {
+          throw new Error(`fatal: ${reason}`, { cause });
         },
       },
       nodeId: settings.nodeId ?? name,
       clusterId: () => this.clusterId,
-      bootNonce: settings.bootNonce ?? `boot-${name}-${bench.scheduler.nowMs}`,
+      bootNonce: Math.floor(bench.scheduler.nowMs * 1000),
       secret: new TextEncoder().encode(settings.secret ?? "secret"),
-      listenAddress: this.address,
-      dialOverride: settings.dialOverride,
-      handlers: {
-        onRaft: (from, group, message, wallMs) => {
-          this.raft.push({ from, group, message, wallMs });
-        },
-        onRequest: (_from, body, budgetMs) => {
-          this.ran.push(body[0]);
-          return this.onRequest(body, budgetMs);
-        },
-        onSnapshot: (from, body) => this.snapshots.push({ from, body }),
-        onGossip: (from, body) => this.gossip.push({ from, body }),
-        onControl: (body, caller) => {
-          this.events.push(`call ${caller.nodeId} ${caller.clusterId}`);
-          if (body[0] === 0) return Promise.reject(new Error("no such call"));
-          return Promise.resolve(body.map((byte) => byte + 1));
-        },
-        onLinkUp: (nodeId, direction) => this.events.push(`up ${nodeId} ${direction}`),
-        onLinkDown: (nodeId, direction) => this.events.push(`down ${nodeId} ${direction}`),
-        onPeerRestarted: (nodeId) => this.events.push(`restarted ${nodeId}`),
+      scheduleFlush: () => {
+        if (flushScheduled) return;
+        flushScheduled = true;
+        this.clock.defer(() => {
+          flushScheduled = false;
+          this.transport.flush();
+        });
       },
+      dialOverride: settings.dialOverride ?? ((_, address) => address),
+    }, {
+      onRaft: (from, group, message, wallMs) => {
+        this.raft.push({ from, group, message, wallMs });
+      },
+      onRequest: (_from, body, budgetMs) => {
+        this.ran.push(body[0]);
+        return this.onRequest(body, budgetMs);
+      },
+      onDatagram: (from, body) => {
+        if (body[0] === BAD_DATAGRAM) throw new CodecError("a bad datagram");
+        this.datagrams.push({ from, body });
+      },
+      onControl: (body, caller) => {
+        this.events.push(`call ${caller.nodeId} ${caller.clusterId}`);
+        if (body[0] === 0) return Promise.reject(new Error("no such call"));
+        return Promise.resolve(body.map((byte) => byte + 1));
+      },
+      onLinkUp: (nodeId, direction) => this.events.push(`up ${nodeId} ${direction}`),
+      onLinkDown: (nodeId, direction) => this.events.push(`down ${nodeId} ${direction}`),
+      onPeerRestarted: (nodeId) => this.events.push(`restarted ${nodeId}`),
     });
   }
 
@@ -143,7 +152,7 @@ export class TestBench {
   /** Starts a node; it dials nobody yet. */
   async node(name: string, settings: NodeSettings = {}): Promise<TestNode> {
     const node = new TestNode(this, name, settings);
-    await this.scheduler.settle(node.transport.start());
+    await this.scheduler.settle(node.transport.start(node.address));
     return node;
   }
 
@@ -171,7 +180,7 @@ export class TestBench {
           nodes.every((other) =>
             other === node ||
             (node.transport.isUp(other.name) &&
-              node.transport.lastHeardMs(other.name) !== undefined)
+              node.transport.isHeard(other.name))
           )
         ),
     );

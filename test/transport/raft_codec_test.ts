@@ -1,14 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type Entry, type Message, MessageType, newMessage } from "../../src/raft/mod.ts";
-import { ProtocolError } from "../../src/transport/frame.ts";
-import { FrameBuffer } from "../../src/transport/frame_buffer.ts";
+import { BytesWriter, CodecError } from "../../src/base/codec.ts";
 import {
-  decodeRaftFrame,
-  encodeRaftFrameStart,
-  encodeRaftMessage,
   type GroupMessage,
-  raftMessageBytes,
+  messageBytes,
+  readRaftFrame,
+  writeMessage,
 } from "../../src/transport/raft_codec.ts";
 
 const WIRE_TYPES = [
@@ -72,37 +70,36 @@ const groupMessage: fc.Arbitrary<GroupMessage> = fc.record({
 });
 
 function encode(messages: readonly GroupMessage[], wallMs: number): Uint8Array {
-  const out = new FrameBuffer();
-  encodeRaftFrameStart(out, wallMs);
-  for (const { group, message } of messages) encodeRaftMessage(out, group, message);
-  return out.bytes.slice(0, out.length);
+  const writer = new BytesWriter().f64(wallMs);
+  for (const { group, message } of messages) writeMessage(writer, group, message);
+  return writer.take();
 }
 
-Deno.test("decodeRaftFrame() gives back what was encoded, and owns the data it must", () => {
+Deno.test("readRaftFrame() gives back what was encoded, and owns the data it must", () => {
   const wallMs = fc.double({ noNaN: true, noDefaultInfinity: true });
   fc.assert(fc.property(fc.array(groupMessage), wallMs, fc.boolean(), (messages, wall, owned) => {
     const payload = encode(messages, wall);
-    const frame = decodeRaftFrame(payload, owned);
+    const frame = readRaftFrame(payload, owned);
     if (!owned) payload.fill(0xee); // as the next read would
     assertEquals(frame, { wallMs: wall, messages });
   }));
 });
 
-Deno.test("raftMessageBytes() is never less than what is written", () => {
+Deno.test("messageBytes() is never less than what is written", () => {
   fc.assert(fc.property(groupMessage, ({ group, message }) => {
-    const out = new FrameBuffer();
-    encodeRaftMessage(out, group, message);
-    assert(out.length <= raftMessageBytes(message));
-    assert(raftMessageBytes(message) - out.length <= 48);
+    const out = new BytesWriter();
+    writeMessage(out, group, message);
+    assert(out.length <= messageBytes(message));
+    assert(messageBytes(message) - out.length <= 48);
   }));
 });
 
-Deno.test("decodeRaftFrame() takes any bytes without harm: a frame or a ProtocolError", () => {
+Deno.test("readRaftFrame() takes any bytes without harm: a frame or a CodecError", () => {
   const check = (payload: Uint8Array) => {
     try {
-      decodeRaftFrame(payload, false);
+      readRaftFrame(payload, false);
     } catch (error) {
-      assert(error instanceof ProtocolError, String(error));
+      assert(error instanceof CodecError, String(error));
     }
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), check));
@@ -128,6 +125,6 @@ Deno.test("messages that only a replica itself may produce neither leave nor ent
     assertThrows(() => encode([{ group: 1, message }], 0));
     const payload = encode([{ group: 1, message: newMessage(MessageType.Heartbeat, 1, 2) }], 0);
     payload[8 + 4] = type;
-    assertThrows(() => decodeRaftFrame(payload, false), ProtocolError);
+    assertThrows(() => readRaftFrame(payload, false), CodecError);
   }
 });

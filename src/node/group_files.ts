@@ -91,6 +91,10 @@ export class SharedGroupLog implements GroupLog {
     });
   }
 
+  afterPending(callback: () => void): void {
+    this.#wal.afterPending(callback);
+  }
+
   recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void {
     this.#wal.recordConfiguration(this.#group, index, encodeConfiguration(configuration));
   }

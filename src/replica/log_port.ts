@@ -29,6 +29,8 @@ export interface GroupLog {
    * Bytes are copied before the call returns.
    */
   append(append: LogAppend, onDurable: () => void): void;
+  /** Calls back, in order with `append`, once everything appended so far is durable. Costs no sync. */
+  afterPending(callback: () => void): void;
   /** A configuration took effect at `index`. Durable with the next batch. */
   recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void;
   /** A snapshot file up to `point.index` is durable: entries up to it may go. */

@@ -20,6 +20,7 @@ import {
   decodeConfChange,
   decodeConfChangeV2,
   EntryType,
+  type HardState,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
@@ -93,6 +94,8 @@ export class Replica<Result = unknown> {
   readonly #grants = new Map<ReplicaId, number>();
   #grantTerm: Term = 0;
   #configuration: AppliedConfiguration;
+  /** Term and vote as last handed to the log. */
+  #durable: HardState;
   #appliedIndex: LogIndex;
   #appliedTerm: Term;
   #role: Role = Role.Follower;
@@ -121,6 +124,7 @@ export class Replica<Result = unknown> {
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
     this.#term = recovered.hardState.term;
+    this.#durable = recovered.hardState;
     this.#awaitingSnapshot = options.awaitingSnapshot;
     if (this.#awaitingSnapshot) this.#heldApplies = [];
     this.#storage = new WindowStorage(recovered, options.snapshots, () => {
@@ -382,6 +386,14 @@ export class Replica<Result = unknown> {
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
     const deliver = () => this.#deliver(message.responses);
+    const votes = hardState !== null &&
+      (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
+    if (snapshot === null && entries.length === 0 && !votes) {
+      // The commit index alone is a hint that the next record carries: it is not worth a sync. What
+      // waits for earlier records must still wait for them.
+      return this.#options.log.afterPending(deliver);
+    }
+    if (hardState !== null) this.#durable = hardState;
     if (snapshot === null) {
       return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
     }

@@ -62,6 +62,8 @@ export class Wal {
   #recordEnds: number[] = [];
   #callbacks: (() => void)[] = [];
   #inFlight = false;
+  /** What to call when the batch in flight is durable. */
+  #inFlightCallbacks: (() => void)[] = [];
   /** The last attempt to write met a full disk. */
   #stalled = false;
   #spaceLow = false;
@@ -153,6 +155,13 @@ export class Wal {
     this.#record(onDurable);
   }
 
+  /** Calls back once everything appended so far is durable; writes and syncs nothing itself. */
+  afterPending(callback: () => void): void {
+    if (this.#recordEnds.length > 0) this.#record(callback);
+    else if (this.#inFlight) this.#inFlightCallbacks.push(callback);
+    else callback();
+  }
+
   /** A configuration took effect at `index`. Durable with the batch it gathers in. */
   recordConfiguration(group: PartitionId, index: LogIndex, confState: Uint8Array): void {
     this.#batch.configuration(group, index, confState);
@@ -236,6 +245,7 @@ export class Wal {
     const end = this.#writer.end;
     const chain = this.#writer.chain;
     this.#inFlight = true;
+    this.#inFlightCallbacks = callbacks;
     this.#writer.segment.file.sync().then(
       () => this.#onSynced(end, chain, callbacks),
       (cause) => this.#fail("Cannot sync the log", cause),

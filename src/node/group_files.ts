@@ -95,6 +95,10 @@ export class SharedGroupLog implements GroupLog {
     this.#wal.afterPending(callback);
   }
 
+  get isSyncing(): boolean {
+    return this.#wal.isSyncing;
+  }
+
   recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void {
     this.#wal.recordConfiguration(this.#group, index, encodeConfiguration(configuration));
   }

@@ -45,6 +45,8 @@ export const ELECTION_TICKS = 10;
 export const HEARTBEAT_TICKS = 2;
 /** After a link to the leader broke: longest random wait before campaigning. */
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
+/** Proposals that are worth a batch of their own while a sync is under way. */
+const GATHER_MAX = 64;
 /** Longest stretch of work before other groups and requests get their turn. */
 const TURN_MS_MAX = 8;
 
@@ -94,6 +96,8 @@ export class Replica<Result = unknown> {
   readonly #grants = new Map<ReplicaId, number>();
   #grantTerm: Term = 0;
   #configuration: AppliedConfiguration;
+  /** Proposals wait for the end of a sync. */
+  #gathering = false;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
   #appliedIndex: LogIndex;
@@ -327,6 +331,18 @@ export class Replica<Result = unknown> {
 
   #proposeQueued(): void {
     if (this.#proposals.queued === 0) return;
+    if (this.#options.log.isSyncing && this.#proposals.queued < GATHER_MAX) {
+      // What enters the log now is synced with the next batch anyway: gathering until then makes one
+      // message and one sync, here and on every follower, out of many.
+      if (!this.#gathering) {
+        this.#gathering = true;
+        this.#options.log.afterPending(() => {
+          this.#gathering = false;
+          this.#options.wake();
+        });
+      }
+      return;
+    }
     const batch = this.#proposals.take();
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));

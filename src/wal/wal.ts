@@ -162,6 +162,11 @@ export class Wal {
     else callback();
   }
 
+  /** Whether a sync is under way. */
+  get isSyncing(): boolean {
+    return this.#inFlight;
+  }
+
   /** A configuration took effect at `index`. Durable with the batch it gathers in. */
   recordConfiguration(group: PartitionId, index: LogIndex, confState: Uint8Array): void {
     this.#batch.configuration(group, index, confState);

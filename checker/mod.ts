@@ -1,1 +1,62 @@
-export {};
+// knossos-ts: a linearizability checker. This file only re-exports.
+
+export {
+  type EventType,
+  type FailMeaning,
+  type HistoryEvent,
+  HistoryError,
+  isKnown,
+  type Json,
+  type Operation,
+  type PartitionKey,
+  type ProcessId,
+} from "./history/types.ts";
+export { OperationBuilder, operationsFrom, validateOperations } from "./history/operations.ts";
+export {
+  detectFormat,
+  type Format,
+  FORMATS,
+  HistoryReader,
+  type ParsedHistory,
+  parseHistory,
+  type ParseOptions,
+} from "./history/parse.ts";
+export {
+  type AnyModel,
+  type AnyNondeterministicModel,
+  determinize,
+  type Model,
+  type NondeterministicModel,
+  type RegisterAccess,
+} from "./models/model.ts";
+export {
+  MODEL_NAMES,
+  modelNamed,
+  type ModelReference,
+  parseLooseJson,
+  parseModelReference,
+} from "./models/registry.ts";
+export { appendKv, appendKvWhole } from "./models/append_kv.ts";
+export { fifoQueue, mutex, set } from "./models/collections.ts";
+export { kv, type KvInput, type KvOperation, type KvOutput } from "./models/kv.ts";
+export {
+  kvTxn,
+  type KvTxnOperation,
+  type TxnCompare,
+  type TxnInput,
+  type TxnOutput,
+  type TxnStep,
+  type TxnStepResult,
+} from "./models/kv_txn.ts";
+export { multiRegister } from "./models/multi_register.ts";
+export { casRegister, register } from "./models/register.ts";
+export { check, type CheckOptions, type Progress } from "./check.ts";
+export { findFlaw, type Flaw } from "./search/verify.ts";
+export { describeOperation } from "./verdict/explain.ts";
+export type {
+  Counterexample,
+  Method,
+  PartitionVerdict,
+  Verdict,
+  VerdictKind,
+} from "./verdict/types.ts";

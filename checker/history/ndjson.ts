@@ -13,11 +13,16 @@ export class NdjsonReader {
   #rest = "";
   #line = 1;
   #lastSequence = -Infinity;
+  #sawOperation = false;
   #kind: "unknown" | "events" | "operations" = "unknown";
 
   constructor(fail: FailMeaning) {
     this.#fail = fail;
     this.#builder = new OperationBuilder(fail);
+  }
+
+  get isEmpty(): boolean {
+    return this.#builder.isEmpty && !this.#sawOperation;
   }
 
   push(text: string): void {
@@ -78,6 +83,7 @@ export class NdjsonReader {
   }
 
   #operation(fields: Record<string, Json | undefined>, line: number): void {
+    this.#sawOperation = true;
     const { process, call, input, type } = fields;
     const end = fields.return;
     if (typeof process !== "number" && typeof process !== "string") {

@@ -33,6 +33,12 @@ export class OperationBuilder {
   /** Indices of operations that failed and say nothing. */
   readonly #dropped: number[] = [];
   #sequence = 0;
+  #isEmpty = true;
+
+  /** True until the first event, be it the nemesis'. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
 
   constructor(fail: FailMeaning) {
     this.#fail = fail;
@@ -40,6 +46,7 @@ export class OperationBuilder {
 
   push(event: HistoryEvent): void {
     const { process, type, line } = event;
+    this.#isEmpty = false;
     if (process === NEMESIS) return;
     const sequence = this.#sequence++;
     const open = this.#open.get(process);

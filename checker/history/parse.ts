@@ -6,7 +6,7 @@ import { eventFrom } from "./events.ts";
 import { NdjsonReader } from "./ndjson.ts";
 import { OperationBuilder } from "./operations.ts";
 import { porcupineEtcdEvents, porcupineKvEvents } from "./porcupine.ts";
-import { type FailMeaning, type HistoryEvent, HistoryError, type Operation } from "./types.ts";
+import { type FailMeaning, type HistoryEvent, HistoryError, type Json, type Operation } from "./types.ts";
 
 export const FORMATS = ["ndjson", "edn", "porcupine-etcd", "porcupine-kv"] as const;
 export type Format = typeof FORMATS[number];
@@ -77,10 +77,10 @@ export class HistoryReader {
     const format = this.#format ??= detectFormat(this.#pending);
     if (format === "ndjson" && this.#ndjson === undefined) this.#startNdjson();
     const fail = this.#fail();
-    const operations = this.#ndjson?.end() ?? build(eventsOf(format, this.#pending), fail);
-    if (operations.length === 0) {
-      throw new HistoryError("the history is empty: it holds no operation");
-    }
+    const reader = this.#ndjson ?? build(eventsOf(format, this.#pending), fail);
+    const operations = reader.end();
+    // Events without any operation that happened (all failed, or only the nemesis') are a history too.
+    if (reader.isEmpty) throw new HistoryError("the history is empty: it holds no event");
     return { format, fail, operations };
   }
 
@@ -107,10 +107,10 @@ export function parseHistory(text: string, options: ParseOptions = {}): ParsedHi
   return reader.end();
 }
 
-function build(events: Iterable<HistoryEvent>, fail: FailMeaning): Operation[] {
+function build(events: Iterable<HistoryEvent>, fail: FailMeaning): OperationBuilder {
   const builder = new OperationBuilder(fail);
   for (const event of events) builder.push(event);
-  return builder.end();
+  return builder;
 }
 
 function eventsOf(format: Format, text: string): Iterable<HistoryEvent> {
@@ -126,6 +126,23 @@ function eventsOf(format: Format, text: string): Iterable<HistoryEvent> {
 
 function* ednEvents(text: string): Generator<HistoryEvent> {
   for (const form of new EdnReader(text.replace(/^\uFEFF/, "")).forms()) {
-    yield eventFrom(form.value, form.line);
+    yield withoutNilReads(eventFrom(form.value, form.line));
   }
+}
+
+/**
+ * In Jepsen and Knossos a completed read of nil says nothing about the state (knossos.model: `nil` fits
+ * every value), at the top as well as inside a transaction's list.
+ */
+function withoutNilReads(event: HistoryEvent): HistoryEvent {
+  if (event.type !== "ok") return event;
+  const { value, ...rest } = event;
+  if (value === null) return rest;
+  if (!Array.isArray(value) || !value.every((item) => Array.isArray(item) && item.length === 3)) {
+    return event;
+  }
+  const items = (value as Json[][]).map((item) =>
+    (item[0] === "read" || item[0] === "r") && item[2] === null ? item.slice(0, 2) : item
+  );
+  return { ...rest, value: items };
 }

@@ -90,6 +90,16 @@ export function kv(init: Json = null): Model<Cell, KvOperation> {
         ? state.lowest > revision
         : state.lowest > revision || (state.exact && state.lowest === revision);
     },
+    covers(general, special) {
+      if (general.present !== special.present) return false;
+      if (!equalValues(general.value, special.value)) return false;
+      if (special.mayExpire && !general.mayExpire) return false;
+      // A missing key's last revision only bounds the next one from below.
+      if (!general.present) return general.lowest <= special.lowest;
+      if (general.exact) return special.exact && general.lowest === special.lowest;
+      return general.lowest <= special.lowest &&
+        general.not.every((revision) => revision < special.lowest || special.not.includes(revision));
+    },
     order(operation) {
       if (!isKnown(operation)) return undefined;
       const revision = operation.output?.revision;

@@ -33,6 +33,11 @@ interface ModelBase<State, Op extends Operation> {
    */
   hopeless?(state: State, operation: Op): boolean;
   /**
+   * True only if every sequence of operations possible from `special` is possible from `general`, and in
+   * each pair of states so reached the one covers the other again.
+   */
+  covers?(general: State, special: State): boolean;
+  /**
    * Which operations of unknown outcome no completed response can depend on: if the history is
    * linearizable with some of them, it must be so without any of them. Gets one partition's operations;
    * returns positions in that array.
@@ -102,7 +107,7 @@ export function determinize(model: AnyNondeterministicModel): AnyModel {
     }
     return [...seen.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, bucket]) => bucket);
   };
-  const { steps: _steps, init: _init, hash: _hash, equal: _equal, hopeless, ...rest } = bound(model);
+  const { steps: _steps, init: _init, hash: _hash, equal: _equal, hopeless, covers, ...rest } = bound(model);
   return {
     ...rest,
     name: model.name,
@@ -119,6 +124,10 @@ export function determinize(model: AnyNondeterministicModel): AnyModel {
     ...(hopeless === undefined ? {} : {
       hopeless: (states: readonly unknown[], operation: Operation) =>
         states.every((state) => hopeless(state, operation)),
+    }),
+    ...(covers === undefined ? {} : {
+      covers: (general: readonly unknown[], special: readonly unknown[]) =>
+        special.every((state) => general.some((other) => covers(other, state))),
     }),
     describe: (operation: Operation) => model.describe(operation),
     describeState: (states: readonly unknown[]) =>

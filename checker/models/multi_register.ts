@@ -6,7 +6,8 @@ import { isKnown, type Json, type Operation } from "../history/types.ts";
 import type { Model } from "./model.ts";
 import { canonical, equalValues, fieldsOf, show, valueKey } from "./values.ts";
 
-type Access = readonly [kind: string, name: Json, value: Json];
+/** A read's value left out of the response says nothing about it. */
+type Access = readonly [kind: string, name: Json, value?: Json];
 
 export interface MultiRegisterInput {
   readonly f: string;
@@ -35,7 +36,7 @@ export function multiRegister(
     hash: (state) =>
       [...state].map(([name, value]) => `${name}=${canonical(value)}`).sort().join("\u0001"),
     step(state, operation) {
-      const seen = isKnown(operation) ? operation.output ?? operation.input.value : undefined;
+      const seen = isKnown(operation) ? operation.output ?? undefined : undefined;
       let next: Map<string | number, Json> | undefined;
       for (let i = 0; i < operation.input.value.length; i++) {
         const [kind, name, value] = operation.input.value[i]!;
@@ -44,7 +45,10 @@ export function multiRegister(
           next ??= new Map(state);
           next.set(key, value ?? null);
         } else if (seen !== undefined) {
-          if (!equalValues((next ?? state).get(key) ?? null, seen[i]![2] ?? null)) return undefined;
+          const value = seen[i]![2];
+          if (value !== undefined && !equalValues((next ?? state).get(key) ?? null, value)) {
+            return undefined;
+          }
         }
       }
       return next ?? state;

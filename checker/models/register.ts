@@ -1,5 +1,5 @@
 // A register, with and without compare-and-set. State: its value, any JSON.
-// `read` -> the value; `write` v; `cas` [from, to] -> done, or a failure that shows it was not `from`.
+// `read` -> the value (without an output it says nothing); `write` v; `cas` [from, to] -> done, or a failure that shows it was not `from`.
 
 import { isKnown, type Json, type Operation } from "../history/types.ts";
 import type { Model, RegisterAccess } from "./model.ts";
@@ -26,6 +26,11 @@ function casPair(operation: RegisterOperation): readonly [Json, Json] {
   return operation.input.value as unknown as readonly [Json, Json];
 }
 
+/** A read whose value is not known, or was not recorded. */
+function saysNothing(operation: RegisterOperation): boolean {
+  return !isKnown(operation) || operation.output === undefined;
+}
+
 /** A cas that was answered "no": an observation that the value was not the expected one. */
 function refused(operation: RegisterOperation): boolean {
   return isKnown(operation) && (operation.failed === true || operation.output === false);
@@ -44,7 +49,7 @@ function model(
     step(state, operation) {
       const { f, value } = operation.input;
       if (f === "read") {
-        return !isKnown(operation) || equalValues(state, operation.output) ? state : undefined;
+        return saysNothing(operation) || equalValues(state, operation.output) ? state : undefined;
       }
       if (f === "write") return value ?? null;
       const [from, to] = casPair(operation);
@@ -55,13 +60,17 @@ function model(
     observes: (operation) => operation.input.f === "read" || refused(operation),
     access(operation): RegisterAccess | undefined {
       const { f, value } = operation.input;
-      if (f === "read") return { kind: "read", value: operation.output ?? null };
+      if (f === "read") {
+        // A read that says nothing fits anywhere: a zone could not express that, a dropped one need not.
+        if (isKnown(operation) && operation.output === undefined) return undefined;
+        return { kind: "read", value: operation.output ?? null };
+      }
       return f === "write" ? { kind: "write", value: value ?? null } : undefined;
     },
     irrelevant,
     tokens(operation) {
       const { f, value } = operation.input;
-      if (f === "read") return [valueKey(operation.output)];
+      if (f === "read") return saysNothing(operation) ? [] : [valueKey(operation.output)];
       if (f === "write") return [valueKey(value)];
       // A refusal can rest on any other value, so it is about all of them.
       return refused(operation) ? undefined : casPair(operation).map(valueKey);
@@ -79,7 +88,7 @@ function model(
     describe(operation) {
       const { f, value } = operation.input;
       const known = isKnown(operation);
-      if (f === "read") return known ? `read -> ${show(operation.output ?? null)}` : "read -> ?";
+      if (f === "read") return known ? `read -> ${show(operation.output)}` : "read -> ?";
       if (f === "write") return `write(${show(value)})${known ? "" : " -> ?"}`;
       const [from, to] = casPair(operation);
       return `cas(${show(from)}, ${show(to)}) -> ${known ? (refused(operation) ? "refused" : "done") : "?"}`;
@@ -101,7 +110,7 @@ function irrelevant(operations: readonly RegisterOperation[]): readonly number[]
     const { f } = operation.input;
     if (isKnown(operation)) {
       if (refused(operation)) return [];
-      if (f === "read") needed.add(valueKey(operation.output));
+      if (f === "read" && !saysNothing(operation)) needed.add(valueKey(operation.output));
       if (f === "cas") needed.add(valueKey(casPair(operation)[0]));
     } else if (f === "cas") unknownCas.push(operation);
   }

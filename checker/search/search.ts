@@ -8,6 +8,7 @@
 //   that has one later it can move to the front: it fits here and changes nothing.
 // - Operations of unknown outcome are tried only when the known ones are, once those that would change
 //   nothing are left out. Equal ones are used in the order of their calls: they can be exchanged.
+// - An optional operation must be followed by one that fares differently for it, or it was needless.
 // - A configuration is covered by one that used fewer optional operations: whatever completes the former
 //   completes the latter.
 // - A configuration in which some pending operation is hopeless (the model says so) is given up.
@@ -69,6 +70,7 @@ export class Search {
   #bestShared = 0;
 
   #deadline = 0;
+  #furthestDeadline = 0;
   #phase: "arriving" | "choosing" | "linearizable" | "illegal" = "arriving";
   #steps = 0;
 
@@ -162,6 +164,14 @@ export class Search {
     return Int32Array.from(this.#best.subarray(0, this.#bestDepth), (i) => ids[i]!);
   }
 
+  /**
+   * After `illegal`: the operation (a position in the problem) before whose return no path could pass.
+   * Unless hopelessness was seen ahead of it, the history up to that return is the shortest illegal one.
+   */
+  get blocked(): number {
+    return -this.problem.entries[this.#furthestDeadline]! - 1;
+  }
+
   /** Gives big memory back. Only `order` and `states` may be used afterwards. */
   release(): void {
     this.#configurations.release();
@@ -186,6 +196,7 @@ export class Search {
       return;
     }
     this.#deadline = entry;
+    if (entry > this.#furthestDeadline) this.#furthestDeadline = entry;
     this.#phase = "choosing";
     this.#start = this.#end;
     this.#cursor = this.#end;
@@ -253,6 +264,7 @@ export class Search {
         if (operation === this.#watched) this.refusedIn.add(this.#state);
         continue;
       }
+      if (this.#isNeedless(operation, next)) continue;
       const kind = this.#withOptional ? CHOSEN_LAST : CHOSEN;
       if (operation < knownCount) this.#placeKnown(operation, kind);
       else if (next === this.#state) continue;
@@ -265,14 +277,52 @@ export class Search {
     else this.#back();
   }
 
+  /**
+   * True if the last operation placed was optional and this one leads to the same state without it: then
+   * the path without it, which is tried too, does no worse.
+   */
+  #isNeedless(operation: number, next: number): boolean {
+    if (this.#depth === 0) return false;
+    const last = this.#depth - 1;
+    if (this.#pathOperation[last]! < this.problem.knownCount) return false;
+    const without = this.states.step(this.#pathState[last]!, this.problem.classOf[operation]!);
+    return without !== IMPOSSIBLE && this.states.covers(without, next);
+  }
+
+  /** Candidates of unknown outcome: first those after which some pending operation fares better. */
   #addOptional(): void {
-    const { availableAfter, knownCount } = this.problem;
+    const { availableAfter, knownCount, classOf } = this.problem;
     this.#withOptional = true;
+    const knownEnd = this.#end;
+    const later: number[] = [];
     for (let group = 0; group < this.#groups.length; group++) {
       const operation = this.#groups[group]![this.#groupUsed[group]!];
       if (operation === undefined) continue;
-      if (availableAfter[operation - knownCount]! < this.#deadline) this.#pushCandidate(operation);
+      if (availableAfter[operation - knownCount]! >= this.#deadline) continue;
+      this.#steps++;
+      const next = this.states.step(this.#state, classOf[operation]!);
+      if (next === IMPOSSIBLE || next === this.#state) continue;
+      if (this.#helps(next, knownEnd)) this.#pushCandidate(operation);
+      else later.push(operation);
     }
+    // With nothing pending that it helps, an optional operation can only help another optional one.
+    if (this.#groups.length > 1 || (this.#groups[0]?.length ?? 0) > 1) {
+      for (const operation of later) this.#pushCandidate(operation);
+    }
+  }
+
+  /** Whether some known candidate, in [#start, knownEnd), gets from `next` to where it could not before. */
+  #helps(next: number, knownEnd: number): boolean {
+    const { classOf } = this.problem;
+    for (let i = this.#start; i < knownEnd; i++) {
+      const operationClass = classOf[this.#candidates[i]!]!;
+      this.#steps++;
+      const after = this.states.step(next, operationClass);
+      if (after === IMPOSSIBLE) continue;
+      const before = this.states.step(this.#state, operationClass);
+      if (before === IMPOSSIBLE || !this.states.covers(before, after)) return true;
+    }
+    return false;
   }
 
   #back(): void {

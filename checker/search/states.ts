@@ -63,6 +63,12 @@ export class StateTable {
     return id;
   }
 
+  /** Whether the first state is the second, or the model says that it admits whatever the second does. */
+  covers(general: number, special: number): boolean {
+    return general === special ||
+      (this.#model.covers?.(this.#states[general], this.#states[special]) ?? false);
+  }
+
   /** The state after an operation of `operationClass`, or {@linkcode IMPOSSIBLE}. */
   step(stateId: number, operationClass: number): number {
     let slot = mix(stateId, operationClass) & this.#mask;

@@ -28,7 +28,7 @@ export interface CheckOptions {
   /** Milliseconds from any origin. Default: performance.now. */
   readonly clock?: () => number;
   /** Fast paths to leave out (for comparing them). */
-  readonly without?: readonly ("zones" | "witness" | "partitions")[];
+  readonly without?: readonly ("zones" | "witness")[];
   /**
    * Make the counterexample small: `bounded` (default) within about the search's own cost, `full` until nothing more can be taken away,
    * `none` leaves the shortest illegal prefix.
@@ -110,8 +110,7 @@ class Checker {
 
   #split(): Part[] {
     const { partition } = this.#model;
-    const whole = partition === undefined || this.#options.without?.includes("partitions");
-    if (whole) {
+    if (partition === undefined) {
       return this.#history.length === 0
         ? []
         : [newPart(0, Int32Array.from(this.#history, (_, i) => i))];

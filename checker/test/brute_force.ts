@@ -10,6 +10,15 @@ export function isLinearizable(
   given: AnyModel | AnyNondeterministicModel,
 ): boolean {
   const model: AnyModel = deterministic(given);
+  const parts = new Map<unknown, Operation[]>();
+  for (const operation of operations) {
+    const key = model.partition?.(operation);
+    parts.set(key, [...parts.get(key) ?? [], operation]);
+  }
+  return [...parts.values()].every((part) => isPartLinearizable(part, model));
+}
+
+function isPartLinearizable(operations: readonly Operation[], model: AnyModel): boolean {
   const count = operations.length;
   const ends = operations.map((operation) => (isKnown(operation) ? operation.return! : Infinity));
   const allKnown = operations.reduce((mask, operation, i) => isKnown(operation) ? mask | (1 << i) : mask, 0);

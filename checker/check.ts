@@ -38,6 +38,8 @@ export interface CheckOptions {
   readonly exhaustive?: boolean;
   /** Accept a history without operations (it is linearizable). Default false: it is an error. */
   readonly allowEmpty?: boolean;
+  /** Leave partitions that a first slice does not decide to the caller: they come out `unknown`. */
+  readonly easyOnly?: boolean;
   /** Called now and then. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -78,6 +80,9 @@ interface Part {
   conflict?: readonly number[];
 }
 
+/** The reason of a partition that `easyOnly` set aside. */
+export const EASY_ONLY_REASON = "set aside: a first slice of search did not decide it";
+
 const NO_ORDER = new Int32Array(0);
 
 class Checker {
@@ -104,7 +109,7 @@ class Checker {
     const parts = this.#split();
     this.#partCount = parts.length;
     const hard = this.#firstRound(parts);
-    this.#takeTurns(hard);
+    if (!this.#options.easyOnly) this.#takeTurns(hard);
     return this.#conclude(parts);
   }
 
@@ -299,6 +304,7 @@ class Checker {
   }
 
   #overReason(): string {
+    if (this.#options.easyOnly && !this.#isOver()) return EASY_ONLY_REASON;
     return this.#stepsLeft() <= 0
       ? `steps: ${this.#options.stepsMax} were tried without a decision`
       : `time: ${this.#options.timeoutMs} ms passed without a decision`;

@@ -60,3 +60,12 @@ export type {
   Verdict,
   VerdictKind,
 } from "./verdict/types.ts";
+export { checkParallel, type ParallelOptions } from "./workers/parallel.ts";
+export type {
+  AnyModelReference,
+  ModuleModelReference,
+  WorkerHandle,
+  WorkerRequest,
+  WorkerResponse,
+} from "./workers/protocol.ts";
+export { spawnWorker } from "./workers/spawn.ts";

@@ -23,6 +23,7 @@ export function appendKv(init = ""): Model<string, AppendKvOperation> {
     step,
     observes: (operation) => operation.input.f === "get",
     irrelevant,
+    resets: (operation) => operation.input.f === "put",
     validate,
     describe,
     describeState: show,

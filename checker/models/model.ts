@@ -59,6 +59,11 @@ interface ModelBase<State, Op extends Operation> {
    * `undefined`: the operation is about everything.
    */
   tokens?(operation: Op): readonly (string | number)[] | undefined;
+  /**
+   * True only if the operation is possible in every state and leads from all to the same one: a plain write.
+   * Lets minimizing forget what came before it.
+   */
+  resets?(operation: Op): boolean;
   /** Says what is wrong with an operation this model can't judge, or nothing. */
   validate?(operation: Op): string | undefined;
   /** One line, for people: `put("a", 1) -> 201 @7`. */

@@ -68,6 +68,7 @@ function model(
       return f === "write" ? { kind: "write", value: value ?? null } : undefined;
     },
     irrelevant,
+    resets: (operation) => operation.input.f === "write",
     tokens(operation) {
       const { f, value } = operation.input;
       if (f === "read") return saysNothing(operation) ? [] : [valueKey(operation.output)];

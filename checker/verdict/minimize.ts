@@ -5,6 +5,7 @@
 // - what was called after some moment; what returned after it counts as open (prefix closure);
 // - operations that change no state;
 // - all operations about a token, with whatever is tied to it (the model's `tokens`);
+// - what returned before the call of a plain write that overlaps no other known operation (the model's `resets`);
 // - operations of unknown outcome that nothing can depend on (the model's `irrelevant`).
 //
 // Source of the procedure: Zeller & Hildebrandt, "Simplifying and isolating failure-inducing input", 2002.
@@ -32,6 +33,9 @@ export interface Minimized {
   readonly subHistory: SubHistory;
   readonly minimal: boolean;
 }
+
+/** Plain writes tried as a new beginning, from the latest on. */
+const RESETS_TRIED_MAX = 20;
 
 /** One search over a sub-history, spending from the budget. Undefined when that ran out. */
 export function searchAll(
@@ -124,7 +128,7 @@ export function minimize(
     for (const units of [observersOf(model, current), tokenGroups(model, current)]) {
       current = removeUnits(current, units, staysIllegal);
     }
-    current = withoutIrrelevant(model, current);
+    current = withoutIrrelevant(model, withoutPast(model, current, staysIllegal));
   }
   return { subHistory: current, minimal };
 }
@@ -189,6 +193,36 @@ function tokenGroups(model: AnyModel, { operations, ids }: SubHistory): Readonly
     else group.add(ids[i]!);
   });
   return [...groups.values()];
+}
+
+/** Forgets what came before the latest plain write that still leaves an illegal rest. */
+function withoutPast(
+  model: AnyModel,
+  current: SubHistory,
+  staysIllegal: (candidate: SubHistory) => boolean,
+): SubHistory {
+  if (model.resets === undefined) return current;
+  const { operations, ids } = current;
+  const known = operations.map((_, i) => i).filter((i) => isKnown(operations[i]!))
+    .sort((a, b) => operations[a]!.call - operations[b]!.call);
+  const lonely: number[] = [];
+  let latestReturn = -Infinity;
+  known.forEach((i, at) => {
+    const { call, return: end } = operations[i]!;
+    const next = known[at + 1];
+    const alone = latestReturn < call && (next === undefined || operations[next]!.call > end!);
+    if (alone && at > 0 && model.resets!(operations[i]!)) lonely.push(i);
+    latestReturn = Math.max(latestReturn, end!);
+  });
+  for (const i of lonely.reverse().slice(0, RESETS_TRIED_MAX)) {
+    const { call } = operations[i]!;
+    const past = new Set(ids.filter((_, k) =>
+      isKnown(operations[k]!) && operations[k]!.return! < call
+    ));
+    const candidate = without(current, past);
+    if (staysIllegal(candidate)) return candidate;
+  }
+  return current;
 }
 
 function withoutIrrelevant(model: AnyModel, subHistory: SubHistory): SubHistory {

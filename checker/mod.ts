@@ -69,3 +69,4 @@ export type {
   WorkerResponse,
 } from "./workers/protocol.ts";
 export { spawnWorker } from "./workers/spawn.ts";
+export { type PageOptions, renderPage } from "./html/page.ts";

@@ -117,6 +117,8 @@ export function minimize(
 ): Minimized {
   let current = withoutIrrelevant(model, start);
   let minimal = true;
+  // The plain write that stands for everything forgotten before it: it must stay.
+  let beginning = -1;
   const staysIllegal = (candidate: SubHistory) => {
     const result = searchAll(model, candidate, budget, pool);
     if (result === undefined) minimal = false;
@@ -125,10 +127,13 @@ export function minimize(
   if (!staysIllegal(current)) return { subHistory: start, minimal: false };
   for (let before = -1; before !== current.ids.length && minimal;) {
     before = current.ids.length;
-    for (const units of [observersOf(model, current), tokenGroups(model, current)]) {
+    for (const unitsOf of [observersOf, tokenGroups]) {
+      const units = unitsOf(model, current).filter((unit) => !unit.has(beginning));
       current = removeUnits(current, units, staysIllegal);
     }
-    current = withoutIrrelevant(model, withoutPast(model, current, staysIllegal));
+    const past = withoutPast(model, current, staysIllegal);
+    beginning = past?.beginning ?? beginning;
+    current = withoutIrrelevant(model, past?.subHistory ?? current);
   }
   return { subHistory: current, minimal };
 }
@@ -200,8 +205,8 @@ function withoutPast(
   model: AnyModel,
   current: SubHistory,
   staysIllegal: (candidate: SubHistory) => boolean,
-): SubHistory {
-  if (model.resets === undefined) return current;
+): { readonly subHistory: SubHistory; readonly beginning: number } | undefined {
+  if (model.resets === undefined) return undefined;
   const { operations, ids } = current;
   const known = operations.map((_, i) => i).filter((i) => isKnown(operations[i]!))
     .sort((a, b) => operations[a]!.call - operations[b]!.call);
@@ -220,9 +225,9 @@ function withoutPast(
       isKnown(operations[k]!) && operations[k]!.return! < call
     ));
     const candidate = without(current, past);
-    if (staysIllegal(candidate)) return candidate;
+    if (staysIllegal(candidate)) return { subHistory: candidate, beginning: ids[i]! };
   }
-  return current;
+  return undefined;
 }
 
 function withoutIrrelevant(model: AnyModel, subHistory: SubHistory): SubHistory {

@@ -5,6 +5,7 @@ import { HistoryError, isKnown, type Operation, type PartitionKey } from "./hist
 import { validateOperations } from "./history/operations.ts";
 import { type AnyModel, type AnyNondeterministicModel, deterministic } from "./models/model.ts";
 import { PagePool } from "./search/configurations.ts";
+import { findIndependent } from "./search/independence.ts";
 import { layOut } from "./search/problem.ts";
 import { Search } from "./search/search.ts";
 import { findWitness } from "./search/witness.ts";
@@ -28,10 +29,10 @@ export interface CheckOptions {
   /** Milliseconds from any origin. Default: performance.now. */
   readonly clock?: () => number;
   /** Fast paths to leave out (for comparing them). */
-  readonly without?: readonly ("zones" | "witness")[];
+  readonly without?: readonly ("zones" | "witness" | "independence")[];
   /**
-   * Make the counterexample small: `bounded` (default) within about the search's own cost, `full` until nothing more can be taken away,
-   * `none` leaves the shortest illegal prefix.
+   * Make the counterexample small: `bounded` (default) within a few times the search's own cost, `full`
+   * until nothing more can be taken away; `none` leaves the part at which the search was stuck.
    */
   readonly minimize?: "none" | "bounded" | "full";
   /** Decide every partition even after one is illegal. Default false. */
@@ -50,7 +51,7 @@ const STEPS_SLICE_MAX = 1_000_000;
 /** Steps between looks at the clock. */
 const STEPS_CLOCK = 50_000;
 const MINIMIZE_STEPS_MIN = 2_000_000;
-const MINIMIZE_STEPS_FACTOR = 20;
+const MINIMIZE_STEPS_FACTOR = 4;
 
 /**
  * Judges a history of operations.
@@ -114,7 +115,9 @@ class Checker {
   }
 
   #split(): Part[] {
-    const { partition } = this.#model;
+    const independent = this.#options.without?.includes("independence") !== true;
+    const partition = this.#model.partition ??
+      (independent ? findIndependent(this.#model, this.#history) : undefined);
     if (partition === undefined) {
       return this.#history.length === 0
         ? []
@@ -265,6 +268,7 @@ class Checker {
       partition: part.key,
       guess: blocked?.return ?? NaN,
       minimize: this.#options.minimize !== "none",
+      search: part.search,
       budget: {
         stepsLeft: full ? Infinity : Math.max(MINIMIZE_STEPS_MIN, part.steps * MINIMIZE_STEPS_FACTOR),
         sizeBytesMax: this.#memoryBytes(),

@@ -36,6 +36,7 @@ export {
   parseLooseJson,
   parseModelReference,
 } from "./models/registry.ts";
+export { type CellName, type CellsSpec, overCells } from "./models/cells.ts";
 export { appendKv, appendKvWhole } from "./models/append_kv.ts";
 export { fifoQueue, mutex, set } from "./models/collections.ts";
 export { kv, type KvInput, type KvOperation, type KvOutput } from "./models/kv.ts";

@@ -17,7 +17,7 @@ export function startPage(): void {
   const LANE_HEIGHT = 30;
   const BAR_HEIGHT = 18;
   const AXIS_HEIGHT = 22;
-  const LABEL_WIDTH = 76;
+  const LABEL_WIDTH = 92;
   const TEXT_WIDTH_MIN = 34;
   const POINTS_MAX = 1500;
 
@@ -268,7 +268,7 @@ export function startPage(): void {
       const y = yOf(lane) + LANE_HEIGHT / 2;
       if (y < AXIS_HEIGHT) continue;
       context.fillStyle = colours.dim;
-      context.fillText(shorten(`process ${lanes[lane]!.name}`, 12), LABEL_WIDTH - 12, y);
+      context.fillText(shorten(`process ${lanes[lane]!.name}`, 13), LABEL_WIDTH - 12, y);
     }
     context.textAlign = "left";
   }

@@ -2,6 +2,7 @@
 // `get` -> the string; `put` replaces it; `append` adds to its end. Porcupine's key-value model.
 
 import { isKnown, type Json, type Operation } from "../history/types.ts";
+import { overCells } from "./cells.ts";
 import type { Model } from "./model.ts";
 import { badFunction, show } from "./values.ts";
 
@@ -31,26 +32,21 @@ export function appendKv(init = ""): Model<string, AppendKvOperation> {
 }
 
 /** The same store as one state, without declaring that keys are independent: for comparing checkers. */
-export function appendKvWhole(
-  init = "",
-): Model<Readonly<Record<string, string>>, AppendKvOperation> {
-  return {
+export function appendKvWhole(init = ""): Model<unknown, AppendKvOperation> {
+  return overCells<string, AppendKvOperation>({
     name: "append-kv-whole",
-    init: () => ({}),
-    hash: (state) => Object.keys(state).sort().map((key) => `${key}\u0001${state[key]}`).join("\u0002"),
-    step(state, operation) {
-      const key = String(operation.input.key);
-      const before = state[key] ?? init;
-      const after = step(before, operation);
-      if (after === undefined) return undefined;
-      return after === before ? state : { ...state, [key]: after };
+    cells: (operation) => [operation.input.key],
+    initial: () => init,
+    step([value], operation) {
+      const after = step(value!, operation);
+      return after === undefined ? undefined : [after];
     },
+    hash: (value) => value,
     observes: (operation) => operation.input.f === "get",
     validate,
     describe,
-    describeState: (state) =>
-      `{${Object.keys(state).sort().map((key) => `${key}: ${show(state[key])}`).join(", ")}}`,
-  };
+    describeValue: show,
+  }) as Model<unknown, AppendKvOperation>;
 }
 
 function step(state: string, operation: AppendKvOperation): string | undefined {

@@ -24,6 +24,12 @@ interface ModelBase<State, Op extends Operation> {
    */
   partition?(operation: Op): PartitionKey;
   /**
+   * For models without `partition`: the parts of the state that `step` looks at or changes for this operation,
+   * and no others, whatever the state. Lets the checker find independent partitions by itself. Don't
+   * write it by hand: `overCells` gives a model that can't but keep to it.
+   */
+  cells?(operation: Op): readonly (string | number)[];
+  /**
    * True only if the operation leaves every state as it is (in a state where it is possible at all): a
    * read, a failed compare-and-set. Lets the search take it as soon as it fits.
    */

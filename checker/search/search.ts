@@ -74,7 +74,7 @@ export class Search {
   #phase: "arriving" | "choosing" | "linearizable" | "illegal" = "arriving";
   #steps = 0;
 
-  /** States in which the operation of this number was tried and impossible. */
+  /** States in which the operation `blocked` was tried and impossible. */
   readonly refusedIn = new Set<number>();
   #watched = -1;
 
@@ -128,11 +128,6 @@ export class Search {
   get sizeBytes(): number {
     return this.#configurations.sizeBytes + this.states.sizeBytes + this.#candidates.byteLength +
       this.problem.operations.length * 80;
-  }
-
-  /** Collects in `refusedIn` the states in which this operation (a position in the problem) can't go. */
-  watch(operation: number): void {
-    this.#watched = operation;
   }
 
   /** Goes on until decided, or for about `stepsMax` transitions, or beyond `sizeBytesMax`. */
@@ -189,14 +184,13 @@ export class Search {
       this.#steps++;
       const next = this.states.step(state, classOf[operation]!);
       if (next === state) this.#placeKnown(operation, FORCED);
-      else if (next === IMPOSSIBLE && operation === this.#watched) this.refusedIn.add(state);
     }
     if (this.#next[0] === 0) {
       this.#phase = "linearizable";
       return;
     }
     this.#deadline = entry;
-    if (entry > this.#furthestDeadline) this.#furthestDeadline = entry;
+    if (entry > this.#furthestDeadline) this.#advance(entry);
     this.#phase = "choosing";
     this.#start = this.#end;
     this.#cursor = this.#end;
@@ -216,6 +210,13 @@ export class Search {
       this.#pushCandidate(operation);
     }
     this.#sortCandidates();
+  }
+
+  /** A path got further than any before: watch the operation that it must pass next. */
+  #advance(deadline: number): void {
+    this.#furthestDeadline = deadline;
+    this.refusedIn.clear();
+    this.#watched = this.blocked;
   }
 
   #isNew(deadline: number): boolean {

@@ -4,14 +4,16 @@
 import { isKnown, type Operation, type PartitionKey } from "../history/types.ts";
 import type { AnyModel } from "../models/model.ts";
 import { PagePool } from "../search/configurations.ts";
-import type { Search } from "../search/search.ts";
 import { layOut } from "../search/problem.ts";
-import { Search as SearchRun } from "../search/search.ts";
-import { type Budget, minimize, searchAll, shortestPrefix, type SubHistory } from "./minimize.ts";
+import { Search } from "../search/search.ts";
+import { type Budget, minimize, prefixOf, searchAll, shortestPrefix, type SubHistory } from "./minimize.ts";
 import type { Counterexample } from "./types.ts";
 
 /** States listed in a counterexample at most. */
 const STATES_SHOWN_MAX = 8;
+/** Re-verification goes without any shortcut, so it can't be afforded for large parts. */
+const VERIFY_STEPS_MAX = 200_000;
+const WATCH_STEPS_MIN = 100_000;
 
 export interface ExplainOptions {
   readonly partition: PartitionKey;
@@ -19,6 +21,8 @@ export interface ExplainOptions {
   readonly guess: number;
   /** Make it small, not just short. */
   readonly minimize: boolean;
+  /** The search that found it, if one did. */
+  readonly search?: Search | undefined;
   readonly budget: Budget;
 }
 
@@ -30,41 +34,77 @@ export function explain(
 ): Counterexample {
   const { budget } = options;
   const pool = new PagePool();
+  if (options.minimize === false && options.search !== undefined) {
+    return asFound(model, whole, options.partition, options.search);
+  }
   const shortest = shortestPrefix(model, whole, options.guess, budget, pool);
   let { subHistory } = shortest;
-  const blocked = lastToReturn(subHistory);
   let minimal = shortest.minimal && options.minimize;
   if (options.minimize) {
     const small = minimize(model, subHistory, budget, pool);
-    subHistory = small.subHistory;
     minimal &&= small.minimal;
+    // Taking away can make an earlier return the one that can't be passed.
+    subHistory = shortestPrefix(model, small.subHistory, NaN, budget, pool).subHistory;
   }
   subHistory = byCall(subHistory);
-  // Taking away can make an earlier return the one that can't be passed.
-  const cut = shortestPrefix(model, subHistory, NaN, budget, pool);
-  if (cut.subHistory.ids.length <= subHistory.ids.length) subHistory = byCall(cut.subHistory);
-  const id = subHistory.ids.includes(lastToReturn(subHistory)) ? lastToReturn(subHistory) : blocked;
-  const watched = watch(model, subHistory, id, budget, pool);
-  const states = [...watched.states].slice(0, STATES_SHOWN_MAX);
-  const original = new Map(whole.ids.map((wholeId, i) => [wholeId, whole.operations[i]!]));
-  const open = subHistory.ids.filter((opId, i) =>
-    !isKnown(subHistory.operations[i]!) && isKnown(original.get(opId)!)
+  const search = new Search(
+    layOut(model, subHistory.operations, Int32Array.from(subHistory.ids)),
+    pool,
   );
+  search.run(Math.max(budget.stepsLeft, WATCH_STEPS_MIN), budget.sizeBytesMax);
+  search.release();
   const verified = searchAll(plain(model), subHistory, {
-    stepsLeft: 1_000_000,
+    stepsLeft: VERIFY_STEPS_MAX,
     sizeBytesMax: budget.sizeBytesMax,
     expired: budget.expired,
   }, pool)?.legal === false;
+  return describe(model, whole, subHistory, options.partition, search, { minimal, verified });
+}
+
+/** The prefix at which the first search was stuck, without searching again. */
+function asFound(
+  model: AnyModel,
+  whole: SubHistory,
+  partition: PartitionKey,
+  search: Search,
+): Counterexample {
+  const { ids, operations } = search.problem;
+  const until = operations[search.blocked]?.return ?? Infinity;
+  // A hopeless operation may have ended paths earlier than its return: then the cut would be too short.
+  const subHistory = model.hopeless === undefined
+    ? prefixOf({ operations, ids: [...ids] }, until)
+    : { operations, ids: [...ids] };
+  return describe(model, whole, byCall(subHistory), partition, search, {
+    minimal: false,
+    verified: false,
+  });
+}
+
+function describe(
+  model: AnyModel,
+  whole: SubHistory,
+  subHistory: SubHistory,
+  partition: PartitionKey,
+  search: Search,
+  proof: { readonly minimal: boolean; readonly verified: boolean },
+): Counterexample {
+  const original = new Map(whole.ids.map((id, i) => [id, whole.operations[i]!]));
+  const open = subHistory.ids.filter((id, i) =>
+    !isKnown(subHistory.operations[i]!) && isKnown(original.get(id)!)
+  );
+  const blocked = search.problem.ids[search.blocked] ?? -1;
+  const all = new Set<string>();
+  for (const id of search.refusedIn) all.add(model.describeState(search.states.state(id)));
+  const states = [...all].slice(0, STATES_SHOWN_MAX);
   return {
-    partition: options.partition,
+    partition,
     operations: subHistory.ids,
     open,
-    blocked: id,
-    minimal,
-    verified,
-    prefix: [...watched.order],
+    blocked,
+    ...proof,
+    prefix: [...search.order()],
     states,
-    explanation: inWords(model, subHistory, id, states, watched.states.size, open),
+    explanation: inWords(model, subHistory, blocked, states, all.size, open),
   };
 }
 
@@ -85,35 +125,6 @@ export function plain(model: AnyModel): AnyModel {
 function byCall({ operations, ids }: SubHistory): SubHistory {
   const order = ids.map((_, i) => i).sort((a, b) => operations[a]!.call - operations[b]!.call || a - b);
   return { operations: order.map((i) => operations[i]!), ids: order.map((i) => ids[i]!) };
-}
-
-function lastToReturn({ operations, ids }: SubHistory): number {
-  let last = -1;
-  operations.forEach((operation, i) => {
-    if (!isKnown(operation)) return;
-    if (last < 0 || operation.return! > operations[last]!.return!) last = i;
-  });
-  return ids[last] ?? -1;
-}
-
-/** Searches once more, noting the states in which the blocked operation was impossible. */
-function watch(
-  model: AnyModel,
-  subHistory: SubHistory,
-  blocked: number,
-  budget: Budget,
-  pool: PagePool,
-): { readonly states: ReadonlySet<string>; readonly order: Int32Array } {
-  const search: Search = new SearchRun(
-    layOut(model, subHistory.operations, Int32Array.from(subHistory.ids)),
-    pool,
-  );
-  search.watch(search.problem.ids.indexOf(blocked));
-  search.run(1_000_000, budget.sizeBytesMax);
-  search.release();
-  const states = new Set<string>();
-  for (const id of search.refusedIn) states.add(model.describeState(search.states.state(id)));
-  return { states, order: search.order() };
 }
 
 function where(operation: Operation): string {

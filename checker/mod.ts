@@ -71,3 +71,13 @@ export type {
 } from "./workers/protocol.ts";
 export { spawnWorker } from "./workers/spawn.ts";
 export { type PageOptions, renderPage } from "./html/page.ts";
+export {
+  checkWatch,
+  type WatchedEvent,
+  type WatchedWrite,
+  type WatchFlaw,
+  type WatchFlawKind,
+  type WatchOptions,
+  type WatchPosition,
+  type WatchSession,
+} from "./watch/check.ts";

@@ -11,6 +11,7 @@ import type { Counterexample } from "./types.ts";
 
 /** States listed in a counterexample at most. */
 const STATES_SHOWN_MAX = 8;
+const RELATIVES_SHOWN_MAX = 3;
 /** Re-verification goes without any shortcut, so it can't be afforded for large parts. */
 const VERIFY_STEPS_MAX = 200_000;
 const WATCH_STEPS_MIN = 100_000;
@@ -104,7 +105,10 @@ function describe(
     ...proof,
     prefix: [...search.order()],
     states,
-    explanation: inWords(model, subHistory, blocked, states, all.size, open),
+    explanation: [
+      inWords(model, subHistory, blocked, states, all.size, open),
+      ...relatives(model, whole, subHistory, blocked),
+    ].join(" "),
   };
 }
 
@@ -136,6 +140,28 @@ function where(operation: Operation): string {
 /** One line of a history for people. */
 export function describeOperation(model: AnyModel, operation: Operation): string {
   return `${model.describe(operation)} (${where(operation)})`;
+}
+
+/** Operations about the same as the blocked one that the proof can do without, but a reader will look for. */
+function relatives(
+  model: AnyModel,
+  whole: SubHistory,
+  subHistory: SubHistory,
+  blocked: number,
+): string[] {
+  const own = whole.operations[whole.ids.indexOf(blocked)];
+  const tokens = own === undefined ? undefined : model.tokens?.(own);
+  if (tokens === undefined || tokens.length === 0) return [];
+  const inside = new Set(subHistory.ids);
+  const found = whole.operations.filter((operation, i) =>
+    !inside.has(whole.ids[i]!) && operation.call < (own!.return ?? Infinity) &&
+    !model.observes?.(operation) && model.tokens!(operation)?.some((token) => tokens.includes(token))
+  );
+  if (found.length === 0) return [];
+  const named = found.slice(-RELATIVES_SHOWN_MAX).map((operation) => describeOperation(model, operation));
+  return [
+    `Left out, because it can't help: ${found.length > named.length ? "… " : ""}${named.join(", ")}.`,
+  ];
 }
 
 function inWords(

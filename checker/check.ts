@@ -11,7 +11,13 @@ import { Search } from "./search/search.ts";
 import { findWitness } from "./search/witness.ts";
 import { checkZones } from "./search/zones.ts";
 import { explain } from "./verdict/explain.ts";
-import type { Counterexample, Method, PartitionVerdict, Verdict, VerdictKind } from "./verdict/types.ts";
+import type {
+  Counterexample,
+  Method,
+  PartitionVerdict,
+  Verdict,
+  VerdictKind,
+} from "./verdict/types.ts";
 
 export interface Progress {
   readonly partitionsDone: number;
@@ -239,14 +245,19 @@ class Checker {
     }
     const counterexample = illegal === undefined ? undefined : this.#explain(illegal);
     const reason = verdict === "unknown"
-      ? `${undecided.length} of ${parts.length} partition${parts.length === 1 ? "" : "s"} undecided: ` +
+      ? `${undecided.length} of ${parts.length} partition${
+        parts.length === 1 ? "" : "s"
+      } undecided: ` +
         undecided[0]!.reason
       : undefined;
     return {
       verdict,
       model: this.#model.name,
       operationCount: this.#history.length,
-      unknownOutcomeCount: this.#history.reduce((n, operation) => n + (isKnown(operation) ? 0 : 1), 0),
+      unknownOutcomeCount: this.#history.reduce(
+        (n, operation) => n + (isKnown(operation) ? 0 : 1),
+        0,
+      ),
       partitions: parts.map(summary),
       ...(counterexample === undefined ? {} : { counterexample }),
       ...(reason === undefined ? {} : { reason }),
@@ -270,7 +281,9 @@ class Checker {
       minimize: this.#options.minimize !== "none",
       search: part.search,
       budget: {
-        stepsLeft: full ? Infinity : Math.max(MINIMIZE_STEPS_MIN, part.steps * MINIMIZE_STEPS_FACTOR),
+        stepsLeft: full
+          ? Infinity
+          : Math.max(MINIMIZE_STEPS_MIN, part.steps * MINIMIZE_STEPS_FACTOR),
         sizeBytesMax: this.#memoryBytes(),
         expired: () => this.#timeIsUp(),
       },

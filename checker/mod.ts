@@ -3,8 +3,8 @@
 export {
   type EventType,
   type FailMeaning,
-  type HistoryEvent,
   HistoryError,
+  type HistoryEvent,
   isKnown,
   type Json,
   type Operation,

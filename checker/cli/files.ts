@@ -9,7 +9,9 @@ export async function readHistoryFile(
 ): Promise<ParsedHistory> {
   const file = await Deno.open(path, { read: true });
   const reader = new HistoryReader(options);
-  for await (const text of file.readable.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
+  for await (
+    const text of file.readable.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))
+  ) {
     reader.push(text);
   }
   return reader.end();

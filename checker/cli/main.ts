@@ -59,13 +59,19 @@ async function checkFile(file: string, options: CliOptions): Promise<number> {
       options.json ? reportJson(file, verdict) : reportText(file, operations, model, verdict),
     );
     if (options.html !== undefined) {
-      await Deno.writeTextFile(options.html, renderPage(operations, model, verdict, { title: file }));
+      await Deno.writeTextFile(
+        options.html,
+        renderPage(operations, model, verdict, { title: file }),
+      );
     }
     return exitCode(verdict);
   } catch (error) {
     bar.clear();
-    if (error instanceof HistoryError || error instanceof TypeError || error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.IsADirectory) {
+    if (
+      error instanceof HistoryError || error instanceof TypeError ||
+      error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.IsADirectory
+    ) {
       console.error(`${file}: ${(error as Error).message}`);
       return EXIT_USAGE;
     }

@@ -2,7 +2,12 @@
 
 import type { FailMeaning, Json } from "../history/types.ts";
 import { type Format, FORMATS } from "../history/parse.ts";
-import { MODEL_NAMES, type ModelReference, parseLooseJson, parseModelReference } from "../models/registry.ts";
+import {
+  MODEL_NAMES,
+  type ModelReference,
+  parseLooseJson,
+  parseModelReference,
+} from "../models/registry.ts";
 
 export const USAGE = `Usage: check HISTORY… --model MODEL [options]
 
@@ -136,7 +141,12 @@ function jobsFrom(text: string | undefined): number {
   return jobs;
 }
 
-const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
 const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
   KB: 1e3,
   MB: 1e6,

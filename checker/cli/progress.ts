@@ -19,7 +19,9 @@ export class ProgressBar {
 
   show({ partitionsDone, partitionCount, steps }: Progress): void {
     const now = performance.now();
-    if (!this.#enabled || now - this.#startedAt < QUIET_MS || now - this.#shownAt < INTERVAL_MS) return;
+    if (!this.#enabled || now - this.#startedAt < QUIET_MS || now - this.#shownAt < INTERVAL_MS) {
+      return;
+    }
     this.#shownAt = now;
     const filled = Math.round((partitionsDone / Math.max(partitionCount, 1)) * WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(WIDTH - filled);

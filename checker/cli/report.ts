@@ -16,7 +16,9 @@ export function reportText(
 ): string {
   const partitions = verdict.partitions.length;
   const head = `${file}: ${verdict.verdict} (${verdict.operationCount} operations, ` +
-    `${verdict.unknownOutcomeCount} of unknown outcome, ${partitions} partition${partitions === 1 ? "" : "s"}, ` +
+    `${verdict.unknownOutcomeCount} of unknown outcome, ${partitions} partition${
+      partitions === 1 ? "" : "s"
+    }, ` +
     `${verdict.elapsedMs.toFixed(verdict.elapsedMs < 10 ? 1 : 0)} ms)`;
   const lines = [head];
   if (verdict.reason !== undefined) lines.push(`  ${verdict.reason}`);
@@ -28,7 +30,11 @@ export function reportText(
         `${counterexample.verified ? ", verified again" : ""}:`,
     );
     for (const id of counterexample.operations.slice(0, LISTED_MAX)) {
-      const mark = id === counterexample.blocked ? "✗" : counterexample.open.includes(id) ? "…" : " ";
+      const mark = id === counterexample.blocked
+        ? "✗"
+        : counterexample.open.includes(id)
+        ? "…"
+        : " ";
       lines.push(`  ${mark} ${describeOperation(model as AnyModel, history[id]!)}`);
     }
     const more = counterexample.operations.length - LISTED_MAX;
@@ -39,6 +45,8 @@ export function reportText(
 
 /** One line of JSON. Orders are arrays of positions in the file's operations, in order of their calls. */
 export function reportJson(file: string, verdict: Verdict): string {
-  return JSON.stringify({ file, ...verdict }, (_key, value) =>
-    value instanceof Int32Array ? [...value] : value);
+  return JSON.stringify(
+    { file, ...verdict },
+    (_key, value) => value instanceof Int32Array ? [...value] : value,
+  );
 }

@@ -67,7 +67,10 @@ export class EdnReader {
     for (;;) {
       this.#skip();
       if (this.#at >= this.#text.length) {
-        throw new HistoryError(`the file ends before the "${close}" that closes line ${openLine}`, this.#line);
+        throw new HistoryError(
+          `the file ends before the "${close}" that closes line ${openLine}`,
+          this.#line,
+        );
       }
       if (this.#text[this.#at] === close) break;
       const line = this.#line;

@@ -1,6 +1,6 @@
 // Checks that a parsed value is an event or an operation of a history, and says what is wrong if not.
 
-import { type EventType, type HistoryEvent, HistoryError, type Json } from "./types.ts";
+import { type EventType, HistoryError, type HistoryEvent, type Json } from "./types.ts";
 
 const EVENT_TYPES: ReadonlySet<string> = new Set(["invoke", "ok", "fail", "info"]);
 
@@ -13,7 +13,9 @@ export function eventFrom(value: Json | undefined, line: number): HistoryEvent {
   const { process, type, f, applied, partition } = fields;
   if (typeof process !== "number" && typeof process !== "string") {
     throw new HistoryError(
-      process === undefined ? 'an event needs a "process"' : '"process" must be a number or a string',
+      process === undefined
+        ? 'an event needs a "process"'
+        : '"process" must be a number or a string',
       line,
     );
   }

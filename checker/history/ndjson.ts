@@ -75,7 +75,9 @@ export class NdjsonReader {
   #checkSequence(sequence: unknown, line: number): void {
     if (typeof sequence !== "number" || !(sequence > this.#lastSequence)) {
       throw new HistoryError(
-        `"sequence" must grow from line to line: got ${JSON.stringify(sequence)} after ${this.#lastSequence}`,
+        `"sequence" must grow from line to line: got ${
+          JSON.stringify(sequence)
+        } after ${this.#lastSequence}`,
         line,
       );
     }
@@ -91,7 +93,10 @@ export class NdjsonReader {
     }
     if (typeof call !== "number") throw new HistoryError('"call" must be a number', line);
     if (end !== undefined && end !== null && typeof end !== "number") {
-      throw new HistoryError('"return" must be a number, or null when the outcome is unknown', line);
+      throw new HistoryError(
+        '"return" must be a number, or null when the outcome is unknown',
+        line,
+      );
     }
     if (typeof end === "number" && end < call) {
       throw new HistoryError(`returns at ${end}, before its call at ${call}`, line);
@@ -124,7 +129,9 @@ function parseLine(line: string, number: number): Json {
 function parseTogether(lines: readonly string[]): Json[] | undefined {
   for (const line of lines) {
     // Joining must not let two broken lines make a whole one.
-    if (line.charCodeAt(0) !== 123 || !(line.endsWith("}") || line.endsWith("}\r"))) return undefined;
+    if (line.charCodeAt(0) !== 123 || !(line.endsWith("}") || line.endsWith("}\r"))) {
+      return undefined;
+    }
   }
   try {
     const values = JSON.parse(`[${lines.join(",")}]`) as Json[];

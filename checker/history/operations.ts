@@ -3,8 +3,8 @@
 
 import {
   type FailMeaning,
-  type HistoryEvent,
   HistoryError,
+  type HistoryEvent,
   type Json,
   type Operation,
   type ProcessId,
@@ -54,7 +54,9 @@ export class OperationBuilder {
       if (open !== undefined) {
         const since = this.#operations[open]!.line;
         throw new HistoryError(
-          `process ${process} invokes while its call${since ? ` of line ${since}` : ""} is still open`,
+          `process ${process} invokes while its call${
+            since ? ` of line ${since}` : ""
+          } is still open`,
           line,
         );
       }
@@ -72,7 +74,10 @@ export class OperationBuilder {
       return;
     }
     if (open === undefined) {
-      throw new HistoryError(`process ${process} has no open call to complete with "${type}"`, line);
+      throw new HistoryError(
+        `process ${process} has no open call to complete with "${type}"`,
+        line,
+      );
     }
     this.#open.delete(process);
     const operation = this.#operations[open]!;

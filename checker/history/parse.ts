@@ -6,7 +6,13 @@ import { eventFrom } from "./events.ts";
 import { NdjsonReader } from "./ndjson.ts";
 import { OperationBuilder } from "./operations.ts";
 import { porcupineEtcdEvents, porcupineKvEvents } from "./porcupine.ts";
-import { type FailMeaning, type HistoryEvent, HistoryError, type Json, type Operation } from "./types.ts";
+import {
+  type FailMeaning,
+  HistoryError,
+  type HistoryEvent,
+  type Json,
+  type Operation,
+} from "./types.ts";
 
 export const FORMATS = ["ndjson", "edn", "porcupine-etcd", "porcupine-kv"] as const;
 export type Format = typeof FORMATS[number];
@@ -37,7 +43,9 @@ export function detectFormat(start: string): Format {
   if (/^[[(#]/.test(text)) return "edn";
   if (/^[A-Z]+\s+[\w.$-]+\s+-/.test(text)) return "porcupine-etcd";
   throw new HistoryError(
-    `the format is none of ${FORMATS.join(", ")}: it starts with ${JSON.stringify(text.slice(0, 40))}`,
+    `the format is none of ${FORMATS.join(", ")}: it starts with ${
+      JSON.stringify(text.slice(0, 40))
+    }`,
     start.slice(0, start.length - text.length).split("\n").length,
   );
 }

@@ -3,7 +3,7 @@
 
 import { EdnReader } from "./edn.ts";
 import { eventFrom } from "./events.ts";
-import { type HistoryEvent, HistoryError, type Json } from "./types.ts";
+import { HistoryError, type HistoryEvent, type Json } from "./types.ts";
 
 const LOG_LINE = /^[A-Z]+\s+([\w.$-]+)\s+-\s?(.*)$/;
 const EVENT = /^(\S+)\t:(invoke|ok|fail|info)\t:(\w[\w-]*)(?:\t(.*?))?(?:\t.*)?$/;
@@ -17,7 +17,10 @@ export function* porcupineEtcdEvents(text: string): Generator<HistoryEvent> {
     if (line === "") continue;
     const log = LOG_LINE.exec(line);
     if (log === null) {
-      throw new HistoryError('expected "INFO  jepsen.util - PROCESS<tab>:type<tab>:f<tab>value"', number);
+      throw new HistoryError(
+        'expected "INFO  jepsen.util - PROCESS<tab>:type<tab>:f<tab>value"',
+        number,
+      );
     }
     // Only Jepsen's event logger writes events; other loggers share the file.
     if (log[1] !== "jepsen.util") continue;
@@ -57,7 +60,9 @@ export function* porcupineKvEvents(text: string): Generator<HistoryEvent> {
     const reader = new EdnReader(line, number);
     const form = reader.next();
     if (form === undefined) continue;
-    if (reader.next() !== undefined) throw new HistoryError("more than one map on the line", number);
+    if (reader.next() !== undefined) {
+      throw new HistoryError("more than one map on the line", number);
+    }
     yield eventFrom(form.value, number);
   }
 }

@@ -44,11 +44,14 @@ export function startPage(): void {
   let width = 0;
   let height = 0;
 
-  const colour = (name: string) => page.getComputedStyle(document.documentElement).getPropertyValue(name);
+  const colour = (name: string) =>
+    page.getComputedStyle(document.documentElement).getPropertyValue(name);
   let colours: Record<string, string> = {};
   const readColours = () => {
     colours = {};
-    for (const name of ["text", "dim", "page", "line", "stripe", "done", "left", "open", "bad", "mark"]) {
+    for (
+      const name of ["text", "dim", "page", "line", "stripe", "done", "left", "open", "bad", "mark"]
+    ) {
       colours[name] = colour(`--${name}`).trim();
     }
   };
@@ -82,9 +85,13 @@ export function startPage(): void {
       lane.operations.sort((a, b) => a.from - b.from);
       let latest = -1;
       // Running maximum, so that the first bar in view is found by halving.
-      lane.ends = lane.operations.map((operation) => latest = Math.max(latest, operation.to ?? Infinity));
+      lane.ends = lane.operations.map((operation) =>
+        latest = Math.max(latest, operation.to ?? Infinity)
+      );
     }
-    chain = operations.filter((operation) => operation.place !== undefined && (part >= 0 || data.parts.length === 1))
+    chain = operations.filter((operation) =>
+      operation.place !== undefined && (part >= 0 || data.parts.length === 1)
+    )
       .sort((a, b) => a.place! - b.place!);
     const room = lanes.length * LANE_HEIGHT + AXIS_HEIGHT + 8;
     canvas.style.height = `min(60vh, ${Math.min(Math.max(room, 120), 620)}px)`;
@@ -98,7 +105,10 @@ export function startPage(): void {
     const room = Math.max(width - LABEL_WIDTH, 50);
     scale = Math.min(Math.max(scale, room / (span + 2)), 200);
     left = Math.min(Math.max(left, -1), Math.max(span + 1 - room / scale, -1));
-    top = Math.min(Math.max(top, 0), Math.max(lanes.length * LANE_HEIGHT + AXIS_HEIGHT + 6 - height, 0));
+    top = Math.min(
+      Math.max(top, 0),
+      Math.max(lanes.length * LANE_HEIGHT + AXIS_HEIGHT + 6 - height, 0),
+    );
   }
 
   function fit(): void {
@@ -184,7 +194,8 @@ export function startPage(): void {
       if (operation.from > right) break;
       const x = xOf(operation.from);
       const end = xOf(endOf(operation));
-      const special = operation.id === data.blocked || hitIds.has(operation.id) || operation === selected;
+      const special = operation.id === data.blocked || hitIds.has(operation.id) ||
+        operation === selected;
       // At a coarse scale many bars share a pixel: one of them will do.
       if (!special && end - x < 1.5 && Math.floor(end) === lastPixel) continue;
       lastPixel = Math.floor(end);
@@ -215,7 +226,9 @@ export function startPage(): void {
     context.fill();
     if (counterexample.has(operation.id) || operation === hovered || operation === selected) {
       context.lineWidth = operation === hovered || operation === selected ? 2.5 : 1.75;
-      context.strokeStyle = operation === hovered || operation === selected ? colours.text : colours.mark;
+      context.strokeStyle = operation === hovered || operation === selected
+        ? colours.text
+        : colours.mark;
       context.stroke();
     }
     // The text starts where the bar comes into view.
@@ -240,7 +253,10 @@ export function startPage(): void {
     for (const operation of chain) {
       moment = Math.max(moment + 1e-3, operation.from + 0.35);
       if (moment < left - 5 || moment > right + 5) continue;
-      points.push([xOf(moment), yOf(laneOf.get(operation.process)!) + (LANE_HEIGHT + BAR_HEIGHT) / 2]);
+      points.push([
+        xOf(moment),
+        yOf(laneOf.get(operation.process)!) + (LANE_HEIGHT + BAR_HEIGHT) / 2,
+      ]);
       if (points.length > POINTS_MAX) return;
     }
     context.strokeStyle = colours.text;
@@ -326,9 +342,15 @@ export function startPage(): void {
     add("div", `process ${operation.process}${line}, called at ${operation.call}, ${until}`);
     if (data.parts.length > 1) add("div", `partition ${data.parts[operation.part]!.key}`);
     if (operation.place !== undefined) {
-      add("div", `number ${operation.place + 1} in the order found; state after it: ${operation.state}`);
+      add(
+        "div",
+        `number ${operation.place + 1} in the order found; state after it: ${operation.state}`,
+      );
     } else if (operation.id === data.blocked) {
-      add("div", `can't be placed; the state was ${(data.states ?? []).join(", or ") || "never right"}`);
+      add(
+        "div",
+        `can't be placed; the state was ${(data.states ?? []).join(", or ") || "never right"}`,
+      );
     } else add("div", operation.end === undefined ? "need not have happened" : "not placed");
     const box = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(x + 14, width - box.width - 8))}px`;
@@ -557,7 +579,10 @@ export function startPage(): void {
     at: (id: number) => {
       const operation = operations.find((other) => other.id === id)!;
       reveal(operation);
-      return { x: xOf(operation.from) + 3, y: yOf(laneOf.get(operation.process)!) + LANE_HEIGHT / 2 };
+      return {
+        x: xOf(operation.from) + 3,
+        y: yOf(laneOf.get(operation.process)!) + LANE_HEIGHT / 2,
+      };
     },
     visible: () => operations.length,
   };

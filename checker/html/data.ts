@@ -127,7 +127,10 @@ function selectIds(
   // Around what matters: up to the last operation of the counterexample, or from the start.
   const last = Math.max(...always, -1);
   const end = last < 0 ? PAGE_OPERATIONS_MAX : chosen.findIndex((id) => id >= last) + 100;
-  const window = chosen.slice(Math.max(0, end - PAGE_OPERATIONS_MAX), Math.max(end, PAGE_OPERATIONS_MAX));
+  const window = chosen.slice(
+    Math.max(0, end - PAGE_OPERATIONS_MAX),
+    Math.max(end, PAGE_OPERATIONS_MAX),
+  );
   return [...new Set([...always, ...window])].sort((a, b) => a - b);
 }
 

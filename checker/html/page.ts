@@ -39,7 +39,9 @@ export function renderPage(
 </head>
 <body>
 <header>
-<h1><span class="badge ${data.verdict}">${verdictText[data.verdict]}</span> ${escapeHtml(title)}</h1>
+<h1><span class="badge ${data.verdict}">${verdictText[data.verdict]}</span> ${
+    escapeHtml(title)
+  }</h1>
 <p class="summary">${escapeHtml(data.summary)}${
     data.omitted === undefined ? "" : ` ${escapeHtml(data.omitted)}`
   }</p>

@@ -96,7 +96,9 @@ export function overCells<Value, Op extends Operation>(
       let hash = 0;
       for (let i = 0; i < state.length; i++) {
         // Trailing initial values must not count: they may be absent.
-        if (state[i] !== INITIAL) hash = (hash + Math.imul(state[i]!, (i + 1) * 0x9e3779b1 | 1)) | 0;
+        if (state[i] !== INITIAL) {
+          hash = (hash + Math.imul(state[i]!, (i + 1) * 0x9e3779b1 | 1)) | 0;
+        }
       }
       return hash;
     },
@@ -106,8 +108,12 @@ export function overCells<Value, Op extends Operation>(
       return true;
     },
     cells: (operation) => spec.cells(operation),
-    ...(spec.observes === undefined ? {} : { observes: (operation: Op) => spec.observes!(operation) }),
-    ...(spec.validate === undefined ? {} : { validate: (operation: Op) => spec.validate!(operation) }),
+    ...(spec.observes === undefined
+      ? {}
+      : { observes: (operation: Op) => spec.observes!(operation) }),
+    ...(spec.validate === undefined
+      ? {}
+      : { validate: (operation: Op) => spec.validate!(operation) }),
     describe: (operation) => spec.describe(operation),
     describeState(state) {
       const cells = cellNames.map((name, index) => ({ name, index }))

@@ -45,9 +45,7 @@ export function set(init: readonly Json[] = []): Model<readonly string[], Collec
       const changes = f === "add" ? !present : present;
       if (answer !== undefined && answer !== changes) return undefined;
       if (!changes) return state;
-      return f === "add"
-        ? [...state, element].sort()
-        : state.filter((other) => other !== element);
+      return f === "add" ? [...state, element].sort() : state.filter((other) => other !== element);
     },
     observes,
     irrelevant: irrelevantAdds,
@@ -117,7 +115,9 @@ export function mutex(
       isKnown(operation) && (says(operation) === false || operation.failed === true),
     validate: (operation) => badFunction(operation.input, ["acquire", "release"]),
     describe(operation) {
-      const answer = isKnown(operation) ? (says(operation) === false ? " -> refused" : "") : " -> ?";
+      const answer = isKnown(operation)
+        ? (says(operation) === false ? " -> refused" : "")
+        : " -> ?";
       return `${operation.input.f} by ${operation.process}${answer}`;
     },
     describeState: (state) => (state === null ? "free" : `held by ${state}`),

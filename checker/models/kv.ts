@@ -98,7 +98,9 @@ export function kv(init: Json = null): Model<Cell, KvOperation> {
       if (!general.present) return general.lowest <= special.lowest;
       if (general.exact) return special.exact && general.lowest === special.lowest;
       return general.lowest <= special.lowest &&
-        general.not.every((revision) => revision < special.lowest || special.not.includes(revision));
+        general.not.every((revision) =>
+          revision < special.lowest || special.not.includes(revision)
+        );
     },
     order(operation) {
       if (!isKnown(operation)) return undefined;
@@ -263,7 +265,9 @@ function validate(operation: KvOperation): string | undefined {
   }
   const { status, revision } = output;
   if (status !== undefined && !STATUSES[input.f]!.includes(status)) {
-    return `status ${show(status)} decides nothing about a ${input.f}: record it as "info" (unknown) ` +
+    return `status ${
+      show(status)
+    } decides nothing about a ${input.f}: record it as "info" (unknown) ` +
       `or "fail" (did not happen)`;
   }
   if (revision !== undefined && typeof revision !== "number") {
@@ -292,7 +296,11 @@ function describeOutput(operation: KvOperation): string {
 }
 
 export function describeCell(cell: Cell): string {
-  if (!cell.present) return cell.lowest > 0 ? `absent since @${cell.lowest}${cell.exact ? "" : " or later"}` : "absent";
+  if (!cell.present) {
+    return cell.lowest > 0
+      ? `absent since @${cell.lowest}${cell.exact ? "" : " or later"}`
+      : "absent";
+  }
   const revision = cell.exact ? `@${cell.lowest}` : `@${cell.lowest} or later`;
   return `${show(cell.value)} ${revision}${cell.mayExpire ? ", may expire" : ""}`;
 }

@@ -90,8 +90,10 @@ export function kvTxn(init: Json = null): NondeterministicModel<State, KvTxnOper
         ? (isKnown(operation) ? operation.output?.revision : undefined)
         : single.order!(operation),
     validate: (operation) =>
-      isTxn(operation) ? validateTxn(operation) : badFunction(operation.input, ["txn", "get", "put", "delete", "cas"]) ??
-        single.validate!(operation),
+      isTxn(operation)
+        ? validateTxn(operation)
+        : badFunction(operation.input, ["txn", "get", "put", "delete", "cas"]) ??
+          single.validate!(operation),
     describe: (operation) => isTxn(operation) ? describeTxn(operation) : single.describe(operation),
     describeState: (state) =>
       `{${
@@ -178,7 +180,9 @@ class Draft {
 
   freeze(): State {
     const referenced = new Set<RevisionRef>();
-    for (const { revision, created } of this.entries.values()) referenced.add(revision).add(created);
+    for (const { revision, created } of this.entries.values()) {
+      referenced.add(revision).add(created);
+    }
     const read = this.revisions.compact(referenced);
     for (const [key, entry] of this.entries) {
       const revision = read(entry.revision);
@@ -236,9 +240,10 @@ function compareIs(draft: Draft, compare: TxnCompare, truth: boolean): boolean {
 function compareValues(a: Json, operator: Comparison, b: Json): boolean {
   if (operator === "=") return equalValues(a, b);
   if (operator === "!=") return !equalValues(a, b);
-  const order = typeof a === "number" && typeof b === "number"
-    ? a - b
-    : compareText(typeof a === "string" ? a : canonical(a), typeof b === "string" ? b : canonical(b));
+  const order = typeof a === "number" && typeof b === "number" ? a - b : compareText(
+    typeof a === "string" ? a : canonical(a),
+    typeof b === "string" ? b : canonical(b),
+  );
   return operator === "<" ? order < 0 : order > 0;
 }
 
@@ -294,7 +299,8 @@ function getFits(draft: Draft, entry: Entry | undefined, result: TxnStepResult):
   if (found !== undefined && found !== (entry !== undefined)) return false;
   if (entry === undefined) return result.value === undefined || result.value === null;
   if (result.value !== undefined && !equalValues(result.value, entry.value)) return false;
-  return result.revision === undefined || draft.revisions.require(entry.revision, "=", result.revision);
+  return result.revision === undefined ||
+    draft.revisions.require(entry.revision, "=", result.revision);
 }
 
 function singleSteps(state: State, operation: KvOperation): State[] {
@@ -372,7 +378,11 @@ function validateTxn(operation: TxnOperation): string | undefined {
   for (const compare of input.if ?? []) {
     const { target, key } = compare;
     if (typeof key !== "string") return `a comparison needs a "key": got ${show(compare as Json)}`;
-    if (target === "exists" ? typeof compare.exists === "boolean" : COMPARISONS.includes(compare.operator)) {
+    if (
+      target === "exists"
+        ? typeof compare.exists === "boolean"
+        : COMPARISONS.includes(compare.operator)
+    ) {
       continue;
     }
     return `not a comparison: ${show(compare as Json)}`;
@@ -389,19 +399,27 @@ function validateTxn(operation: TxnOperation): string | undefined {
 function describeTxn(operation: TxnOperation): string {
   const { input, output } = operation;
   const compares = (input.if ?? []).map((compare) => {
-    if (compare.target === "exists") return `${compare.key} ${compare.exists ? "exists" : "is absent"}`;
+    if (compare.target === "exists") {
+      return `${compare.key} ${compare.exists ? "exists" : "is absent"}`;
+    }
     const right = compare.target === "value" ? show(compare.value) : String(compare.revision);
     return `${compare.target}(${compare.key}) ${compare.operator} ${right}`;
   });
   const steps = (list: readonly TxnStep[] | undefined) =>
     (list ?? []).map((step) => {
       if (step.kind === "deleteRange") return `delete [${step.start}, ${step.end})`;
-      return step.kind === "put" ? `put ${step.key} = ${show(step.value)}` : `${step.kind} ${step.key}`;
+      return step.kind === "put"
+        ? `put ${step.key} = ${show(step.value)}`
+        : `${step.kind} ${step.key}`;
     }).join(", ");
   const head = `txn(if ${compares.join(" and ") || "true"}: ${steps(input.then) || "nothing"}` +
     `${(input.else ?? []).length > 0 ? `, else: ${steps(input.else)}` : ""})`;
   if (!isKnown(operation)) return `${head} -> ?`;
-  const results = output?.results === undefined ? "" : ` ${show(output.results as unknown as Json)}`;
+  const results = output?.results === undefined
+    ? ""
+    : ` ${show(output.results as unknown as Json)}`;
   const verdict = output?.succeeded === undefined ? "done" : output.succeeded ? "then" : "else";
-  return `${head} -> ${verdict}${output?.revision === undefined ? "" : ` @${output.revision}`}${results}`;
+  return `${head} -> ${verdict}${
+    output?.revision === undefined ? "" : ` @${output.revision}`
+  }${results}`;
 }

@@ -118,7 +118,8 @@ export function determinize(model: AnyNondeterministicModel): AnyModel {
     }
     return [...seen.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, bucket]) => bucket);
   };
-  const { steps: _steps, init: _init, hash: _hash, equal: _equal, hopeless, covers, ...rest } = bound(model);
+  const { steps: _steps, init: _init, hash: _hash, equal: _equal, hopeless, covers, ...rest } =
+    bound(model);
   return {
     ...rest,
     name: model.name,

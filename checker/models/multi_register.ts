@@ -62,7 +62,9 @@ export function multiRegister(
       if (wrong !== undefined) return wrong;
       const output = operation.output as Json | undefined;
       if (!isKnown(operation) || output === undefined || output === null) return undefined;
-      if (badAccesses(output) !== undefined || (output as Json[]).length !== (value as Json[]).length) {
+      if (
+        badAccesses(output) !== undefined || (output as Json[]).length !== (value as Json[]).length
+      ) {
         return `the response must list the same accesses as the request: got ${show(output)}`;
       }
       return undefined;
@@ -77,7 +79,11 @@ export function multiRegister(
       return parts.join(" + ") + (seen === undefined ? " -> ?" : "");
     },
     describeState: (state) =>
-      `{${[...state].map(([name, value]) => `${String(name).replace(/^"/, "")}: ${show(value)}`).join(", ")}}`,
+      `{${
+        [...state].map(([name, value]) => `${String(name).replace(/^"/, "")}: ${show(value)}`).join(
+          ", ",
+        )
+      }}`,
   };
 }
 
@@ -88,7 +94,9 @@ function badAccesses(value: Json | undefined): string | undefined {
       !Array.isArray(access) || access.length < 2 || typeof access[0] !== "string" ||
       !(READS.has(access[0]) || WRITES.has(access[0]))
     ) {
-      return `an access must be ["read", name, value] or ["write", name, value]: got ${show(access)}`;
+      return `an access must be ["read", name, value] or ["write", name, value]: got ${
+        show(access)
+      }`;
     }
   }
   return undefined;

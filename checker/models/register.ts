@@ -92,7 +92,9 @@ function model(
       if (f === "read") return known ? `read -> ${show(operation.output)}` : "read -> ?";
       if (f === "write") return `write(${show(value)})${known ? "" : " -> ?"}`;
       const [from, to] = casPair(operation);
-      return `cas(${show(from)}, ${show(to)}) -> ${known ? (refused(operation) ? "refused" : "done") : "?"}`;
+      return `cas(${show(from)}, ${show(to)}) -> ${
+        known ? (refused(operation) ? "refused" : "done") : "?"
+      }`;
     },
     describeState: show,
   };

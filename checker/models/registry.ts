@@ -87,6 +87,8 @@ function listOf(name: string, init: Json | undefined): readonly Json[] {
 
 function textOf(name: string, init: Json | undefined): string {
   if (init === undefined || init === null) return "";
-  if (typeof init !== "string") throw new TypeError(`${name} starts from a string: got ${show(init)}`);
+  if (typeof init !== "string") {
+    throw new TypeError(`${name} starts from a string: got ${show(init)}`);
+  }
   return init;
 }

@@ -15,7 +15,9 @@ export function canonical(value: Json | undefined): string {
   if (typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((item: Json) => canonical(item)).join(",")}]`;
   const map = value as { readonly [key: string]: Json };
-  const fields = Object.keys(map).sort().map((key) => `${JSON.stringify(key)}:${canonical(map[key])}`);
+  const fields = Object.keys(map).sort().map((key) =>
+    `${JSON.stringify(key)}:${canonical(map[key])}`
+  );
   return `{${fields.join(",")}}`;
 }
 

@@ -80,7 +80,8 @@ export class Configurations {
       const page = this.#pages[pageNumber - 1]!;
       if (
         page[offset + 2] === hash && page[offset + 3] === state && page[offset + 4] === length &&
-        page[offset + 5] === from && this.#covers(page, offset + HEADER_LENGTH, known, from, to, optional)
+        page[offset + 5] === from &&
+        this.#covers(page, offset + HEADER_LENGTH, known, from, to, optional)
       ) return false;
       pageNumber = page[offset]!;
       offset = page[offset + 1]!;

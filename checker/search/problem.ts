@@ -87,7 +87,7 @@ function irrelevantOf(model: AnyModel, operations: readonly Operation[]): Set<nu
     unknown = true;
     if (model.observes?.(operation)) dropped.add(i);
   }
-  if (unknown) for (const i of model.irrelevant?.(operations) ?? []) dropped.add(i);
+  if (unknown) { for (const i of model.irrelevant?.(operations) ?? []) dropped.add(i); }
   return dropped;
 }
 

@@ -102,7 +102,13 @@ export class StateTable {
   }
 }
 
-function place(slots: Int32Array, mask: number, state: number, operationClass: number, next: number) {
+function place(
+  slots: Int32Array,
+  mask: number,
+  state: number,
+  operationClass: number,
+  next: number,
+) {
   let slot = mix(state, operationClass) & mask;
   while (slots[slot * 3] !== EMPTY) slot = (slot + 1) & mask;
   slots[slot * 3] = state;
@@ -148,5 +154,7 @@ export function classify(
 function classKey(operation: Operation): string {
   const input = JSON.stringify(operation.input);
   if (!isKnown(operation)) return input;
-  return `${operation.failed === true ? "!" : "="}${JSON.stringify(operation.output)}\u0001${input}`;
+  return `${operation.failed === true ? "!" : "="}${
+    JSON.stringify(operation.output)
+  }\u0001${input}`;
 }

@@ -184,7 +184,8 @@ function orderOf(clusters: Clusters, operations: readonly Operation[]): Int32Arr
     if (!isLive(clusters, cluster)) continue;
     live.push(cluster);
     if (isForward(clusters, cluster)) continue;
-    gap[cluster] = 2 * firstWhere(forward, (other) => latestCall[other]! > earliestReturn[cluster]!);
+    gap[cluster] = 2 *
+      firstWhere(forward, (other) => latestCall[other]! > earliestReturn[cluster]!);
   }
   const sorted = Int32Array.from(live).sort((a, b) =>
     gap[a]! - gap[b]! || latestCall[a]! - latestCall[b]! || a - b

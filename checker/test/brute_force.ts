@@ -21,7 +21,10 @@ export function isLinearizable(
 function isPartLinearizable(operations: readonly Operation[], model: AnyModel): boolean {
   const count = operations.length;
   const ends = operations.map((operation) => (isKnown(operation) ? operation.return! : Infinity));
-  const allKnown = operations.reduce((mask, operation, i) => isKnown(operation) ? mask | (1 << i) : mask, 0);
+  const allKnown = operations.reduce(
+    (mask, operation, i) => isKnown(operation) ? mask | (1 << i) : mask,
+    0,
+  );
   const failed = new Set<string>();
   const go = (done: number, state: unknown): boolean => {
     if ((done & allKnown) === allKnown) return true;

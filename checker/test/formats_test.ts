@@ -30,7 +30,13 @@ Deno.test("parseHistory() reads NDJSON events in record order", () => {
   assertEquals(format, "ndjson");
   assertEquals(operations.length, 3);
   const [write, read, open] = operations;
-  assertEquals([write!.call, write!.return, write!.applied, write!.partition, write!.line], [0, 2, 4, 2, 1]);
+  assertEquals([write!.call, write!.return, write!.applied, write!.partition, write!.line], [
+    0,
+    2,
+    4,
+    2,
+    1,
+  ]);
   assertEquals(read!.output, { a: [1, null] });
   assertEquals(open!.return, undefined);
   assertEquals(check(operations, register()).verdict, "linearizable");
@@ -97,7 +103,8 @@ Deno.test("parseHistory() reads both of Porcupine's logs", () => {
 });
 
 Deno.test("both meanings of fail are an option", () => {
-  const text = "[{:process 0 :type :invoke :f :cas :value [0 1]} {:process 0 :type :fail :f :cas :value [0 1]}]";
+  const text =
+    "[{:process 0 :type :invoke :f :cas :value [0 1]} {:process 0 :type :fail :f :cas :value [0 1]}]";
   assertEquals(parseHistory(text).operations.length, 0);
   const [seen] = parseHistory(text, { fail: "not-equal" }).operations;
   assertEquals(seen!.failed, true);
@@ -114,13 +121,24 @@ Deno.test("ill-formed lines are errors with their line number", () => {
   assert(failure(`${good}\n[1]`).startsWith("line 2: an event must be a map"));
   assert(failure('{"process":1,"type":"invoke"}').startsWith("line 1: an invocation needs"));
   // Two halves that would join into one whole.
-  assert(failure(`${good}\n{"process":2,"type":"invoke","f":"read","x":[\n1]}`).startsWith("line 2"));
-  assert(failure("[{:process 0 :type :invoke :f :read}\n {:process 0 :type}]").startsWith("line 2"));
+  assert(
+    failure(`${good}\n{"process":2,"type":"invoke","f":"read","x":[\n1]}`).startsWith("line 2"),
+  );
+  assert(
+    failure("[{:process 0 :type :invoke :f :read}\n {:process 0 :type}]").startsWith("line 2"),
+  );
   assert(failure("[{:process 0 :type :invoke :f :read}\n").startsWith("line 2: the file ends"));
-  assert(failure("[{:process 0 :type :invoke :f :read}]\n[]").startsWith("line 2: something follows"));
-  assert(failure("INFO  jepsen.util - 0\t:invoke\t:read\tnil\ngarbage").startsWith("line 2: expected"));
+  assert(
+    failure("[{:process 0 :type :invoke :f :read}]\n[]").startsWith("line 2: something follows"),
+  );
+  assert(
+    failure("INFO  jepsen.util - 0\t:invoke\t:read\tnil\ngarbage").startsWith("line 2: expected"),
+  );
   assert(failure("INFO  jepsen.util - 0\t:began\t:read\tnil").startsWith("line 1: not an event"));
-  assert(failure('{:process 0 :type :invoke :f :get :key "a"}\n{', { format: "porcupine-kv" }).startsWith("line 2"));
+  assert(
+    failure('{:process 0 :type :invoke :f :get :key "a"}\n{', { format: "porcupine-kv" })
+      .startsWith("line 2"),
+  );
 });
 
 Deno.test("calls and returns that do not pair up are errors", () => {
@@ -133,9 +151,17 @@ Deno.test("calls and returns that do not pair up are errors", () => {
     failure('{"process":1,"type":"ok","value":3}'),
     'line 1: process 1 has no open call to complete with "ok"',
   );
-  assert(failure(`${invoke}{"process":1,"type":"ok","f":"write"}`).startsWith("line 2: process 1 completes"));
-  assert(failure('{"process":1,"type":"invoke","f":"r","sequence":2}\n{"process":1,"type":"ok","sequence":2}')
-    .startsWith('line 2: "sequence" must grow'));
+  assert(
+    failure(`${invoke}{"process":1,"type":"ok","f":"write"}`).startsWith(
+      "line 2: process 1 completes",
+    ),
+  );
+  assert(
+    failure(
+      '{"process":1,"type":"invoke","f":"r","sequence":2}\n{"process":1,"type":"ok","sequence":2}',
+    )
+      .startsWith('line 2: "sequence" must grow'),
+  );
 });
 
 Deno.test("an empty history is an error, one in which nothing happened is not", () => {
@@ -154,12 +180,25 @@ Deno.test("detectFormat() refuses what it does not know", () => {
 Deno.test("validateOperations() refuses overlap within a process and returns before calls", () => {
   const input = { f: "read" };
   assertThrows(
-    () => validateOperations([{ process: 1, call: 0, return: 5, input }, { process: 1, call: 3, input }]),
+    () =>
+      validateOperations([{ process: 1, call: 0, return: 5, input }, {
+        process: 1,
+        call: 3,
+        input,
+      }]),
     HistoryError,
     "still open",
   );
-  assertThrows(() => validateOperations([{ process: 1, call: 4, return: 3, input }]), HistoryError, "before");
-  assertThrows(() => validateOperations([{ process: 1, call: NaN, input }]), HistoryError, "finite");
+  assertThrows(
+    () => validateOperations([{ process: 1, call: 4, return: 3, input }]),
+    HistoryError,
+    "before",
+  );
+  assertThrows(
+    () => validateOperations([{ process: 1, call: NaN, input }]),
+    HistoryError,
+    "finite",
+  );
   validateOperations([{ process: 1, call: 0, input }, { process: 1, call: 3, input }]);
 });
 

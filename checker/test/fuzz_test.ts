@@ -61,7 +61,9 @@ for (const [name, shape] of Object.entries(SHAPES)) {
           const { verdict } = check(history, shape.model, way);
           assertEquals(verdict, expected ? "linearizable" : "illegal");
         }
-        if (at % 8 === 0) verifyProof(shape, history, { minimize: at % 16 === 0 ? "full" : "bounded" });
+        if (at % 8 === 0) {
+          verifyProof(shape, history, { minimize: at % 16 === 0 ? "full" : "bounded" });
+        }
       }
     } catch (error) {
       throw new Error(`PONTOON_FUZZ_SEED=${seed}, history ${at} of ${name}:\n${toText(history)}`, {

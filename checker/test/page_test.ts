@@ -54,27 +54,32 @@ Deno.test({
     const model = casRegister();
     const verdict = check(STALE, model);
     assertEquals(verdict.verdict, "illegal");
-    await withPage(renderPage(STALE, model, verdict, { title: "stale </script> read" }), async (page) => {
-      assertStringIncludes(await page.textContent("h1") ?? "", "Not linearizable");
-      assertStringIncludes(await page.textContent("h1") ?? "", "stale </script> read");
-      assertStringIncludes(await page.textContent(".why") ?? "", "can't be placed");
-      assertStringIncludes(await page.textContent("table") ?? "", 'write("<b>&")');
-      const evaluate = page.evaluate.bind(page) as (code: string) => Promise<{ x: number; y: number }>;
-      const hover = async (id: number) => {
-        const place = await evaluate(`pontoonPage.at(${id})`);
-        await page.locator("#chart").hover({ position: place });
-        return await page.textContent("#tip") ?? "";
-      };
-      assertStringIncludes(await hover(0), 'state after it: "<b>&"');
-      assertStringIncludes(await hover(1), "outcome unknown");
-      assertStringIncludes(await hover(2), "can't be placed");
-      await page.fill("#search", "read");
-      assertEquals(await page.textContent("#hits"), "1 found");
-      await page.emulateMedia({ media: "print" });
-      assert(!(await page.isVisible("nav")), "controls are printed");
-      assert(await page.isVisible("#chart"), "the chart is not printed");
-      assert((await page.pdf()).length > 1000);
-    });
+    await withPage(
+      renderPage(STALE, model, verdict, { title: "stale </script> read" }),
+      async (page) => {
+        assertStringIncludes(await page.textContent("h1") ?? "", "Not linearizable");
+        assertStringIncludes(await page.textContent("h1") ?? "", "stale </script> read");
+        assertStringIncludes(await page.textContent(".why") ?? "", "can't be placed");
+        assertStringIncludes(await page.textContent("table") ?? "", 'write("<b>&")');
+        const evaluate = page.evaluate.bind(page) as (
+          code: string,
+        ) => Promise<{ x: number; y: number }>;
+        const hover = async (id: number) => {
+          const place = await evaluate(`pontoonPage.at(${id})`);
+          await page.locator("#chart").hover({ position: place });
+          return await page.textContent("#tip") ?? "";
+        };
+        assertStringIncludes(await hover(0), 'state after it: "<b>&"');
+        assertStringIncludes(await hover(1), "outcome unknown");
+        assertStringIncludes(await hover(2), "can't be placed");
+        await page.fill("#search", "read");
+        assertEquals(await page.textContent("#hits"), "1 found");
+        await page.emulateMedia({ media: "print" });
+        assert(!(await page.isVisible("nav")), "controls are printed");
+        assert(await page.isVisible("#chart"), "the chart is not printed");
+        assert((await page.pdf()).length > 1000);
+      },
+    );
   },
 });
 

@@ -72,7 +72,9 @@ function kvOutput(input: Json, random: () => number): Json {
     return { status: 412, ...(hidden ? {} : { revision: Math.floor(random() * 5) }) };
   }
   if (f === "get") {
-    return random() < 0.3 ? { status: 404 } : { status: 200, value: pick(random, values), ...revision };
+    return random() < 0.3
+      ? { status: 404 }
+      : { status: 200, value: pick(random, values), ...revision };
   }
   if (f === "delete") return random() < 0.4 ? { status: 404 } : { status: 200, ...revision };
   return random() < 0.2 ? { ...revision } : { status: pick(random, [200, 201]), ...revision };
@@ -138,7 +140,8 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   },
   "register-distinct": {
     model: modelNamed({ name: "register", init: 0 }),
-    input: (random) => random() < 0.55 ? { f: "read" } : { f: "write", value: 1 + Math.floor(random() * 1e6) },
+    input: (random) =>
+      random() < 0.55 ? { f: "read" } : { f: "write", value: 1 + Math.floor(random() * 1e6) },
     output: (_input, random) => pick(random, values),
   },
   "cas-register": {
@@ -150,16 +153,20 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
         { f: "cas", value: [pick(random, values), pick(random, values)] },
       ]),
     output: (input, random) =>
-      fields(input).f === "read" ? pick(random, values) : fields(input).f === "cas" ? random() < 0.6 : null,
+      fields(input).f === "read"
+        ? pick(random, values)
+        : fields(input).f === "cas"
+        ? random() < 0.6
+        : null,
     failed: (input, output) => fields(input).f === "cas" && output === false,
   },
   "multi-register": {
     model: modelNamed({ name: "multi-register", init: { x: 0, y: 0 } }),
     input: multiInput,
     output: (input, random) =>
-      (fields(input).value as Json[][]).map(([kind, name, value]) =>
-        [kind!, name!, kind === "read" ? pick(random, values) : value!]
-      ),
+      (fields(input).value as Json[][]).map((
+        [kind, name, value],
+      ) => [kind!, name!, kind === "read" ? pick(random, values) : value!]),
   },
   "append-kv": {
     model: modelNamed({ name: "append-kv" }),
@@ -193,7 +200,8 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   },
   "fifo-queue": {
     model: modelNamed({ name: "fifo-queue" }),
-    input: (random) => random() < 0.5 ? { f: "enqueue", value: pick(random, values) } : { f: "dequeue" },
+    input: (random) =>
+      random() < 0.5 ? { f: "enqueue", value: pick(random, values) } : { f: "dequeue" },
     output: (input, random) =>
       fields(input).f === "dequeue" ? pick<Json>(random, [null, 0, 1, 2]) : null,
   },
@@ -216,8 +224,9 @@ export function randomHistory(
   const withApplied = random() < 0.5;
   const states = new Map<unknown, unknown>();
   const operations: Record<string, unknown>[] = [];
-  const open: ({ operation: Record<string, unknown>; output?: Json; applied: boolean } | undefined)[] = Array
-    .from({ length: processCount }, () => undefined);
+  const open:
+    ({ operation: Record<string, unknown>; output?: Json; applied: boolean } | undefined)[] = Array
+      .from({ length: processCount }, () => undefined);
   const names = Array.from({ length: processCount }, (_, i) => i);
   let clock = 0;
   let position = 0;
@@ -266,7 +275,10 @@ function takeEffect(
     const output = shape.output(input, random);
     if (random() < wild) return output;
     const failed = shape.failed?.(input, output) ?? false;
-    const next = model.step(state, { ...operation, return: Infinity, output, failed } as unknown as Operation);
+    const next = model.step(
+      state,
+      { ...operation, return: Infinity, output, failed } as unknown as Operation,
+    );
     if (next === undefined) continue;
     states.set(key, next);
     return output;
@@ -276,5 +288,6 @@ function takeEffect(
 
 /** For messages: the history as it can be pasted into a test. */
 export function toText(operations: readonly Operation[]): string {
-  return operations.map((operation) => JSON.stringify({ ...operation, known: isKnown(operation) })).join("\n");
+  return operations.map((operation) => JSON.stringify({ ...operation, known: isKnown(operation) }))
+    .join("\n");
 }

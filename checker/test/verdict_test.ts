@@ -24,7 +24,14 @@ const op = (
   input: unknown,
   output?: unknown,
   applied?: number,
-): Operation => ({ process, call, return: end, input, output, ...(applied === undefined ? {} : { applied }) });
+): Operation => ({
+  process,
+  call,
+  return: end,
+  input,
+  output,
+  ...(applied === undefined ? {} : { applied }),
+});
 
 Deno.test("all recorded histories get their verdicts", async () => {
   try {
@@ -80,7 +87,10 @@ Deno.test("an unread unknown put is kept where a 200, a 404 or a 412 needs it", 
   const replaced = op(2, 1, 2, { f: "put", key: "k", value: 2 }, { status: 200, revision: 9 });
   assertEquals(check([put, replaced], kv()).verdict, "linearizable");
   assertEquals(check([replaced], kv()).verdict, "illegal");
-  const exists = op(2, 1, 2, { f: "put", key: "k", value: 2, ifNoneMatch: "*" }, { status: 412, revision: 3 });
+  const exists = op(2, 1, 2, { f: "put", key: "k", value: 2, ifNoneMatch: "*" }, {
+    status: 412,
+    revision: 3,
+  });
   assertEquals(check([put, exists], kv()).verdict, "linearizable");
   assertEquals(check([exists], kv()).verdict, "illegal");
   const gone = op(3, 3, 4, { f: "get", key: "k" }, { status: 404 });
@@ -92,7 +102,10 @@ Deno.test("an unread unknown put is kept where a 200, a 404 or a 412 needs it", 
 
 Deno.test("witness first accepts an order only if it fits, and falls back otherwise", () => {
   const put = (process: number, at: number, value: number, revision: number, applied: number) =>
-    op(process, at, at + 1, { f: "put", key: "k", value }, { status: revision === 1 ? 201 : 200, revision }, applied);
+    op(process, at, at + 1, { f: "put", key: "k", value }, {
+      status: revision === 1 ? 201 : 200,
+      revision,
+    }, applied);
   const right = [put(1, 0, 1, 1, 1), put(2, 2, 2, 2, 2)];
   assertEquals(check(right, kv()).partitions[0]!.method, "witness");
   // Wrong hints on a right history: still linearizable, by search.
@@ -135,18 +148,24 @@ Deno.test("an easy refutation is not hidden behind a hard partition", async () =
   const model = modelNamed({ name: "append-kv" });
   const options = { stepsMax: 2_000_000, minimize: "none" } as const;
   assertEquals(check(hardAndEasy(), model, options).verdict, "illegal");
-  const { verdict } = await checkParallel(hardAndEasy(), { name: "append-kv" }, { ...options, jobs: 2 });
+  const { verdict } = await checkParallel(hardAndEasy(), { name: "append-kv" }, {
+    ...options,
+    jobs: 2,
+  });
   assertEquals(verdict, "illegal");
 });
 
 Deno.test("threads give the verdict that one thread gives", async () => {
   const history = hardAndEasy().filter(({ input }) => (input as { key: string }).key === "hard");
   // Two hard keys: each goes to a thread of its own and runs out of steps.
-  const two = [...history, ...history.map((operation) => ({
-    ...operation,
-    process: Number(operation.process) + 100,
-    input: { ...operation.input as object, key: "hard too" },
-  }))];
+  const two = [
+    ...history,
+    ...history.map((operation) => ({
+      ...operation,
+      process: Number(operation.process) + 100,
+      input: { ...operation.input as object, key: "hard too" },
+    })),
+  ];
   const verdict = await checkParallel(two, { name: "append-kv" }, { jobs: 2, stepsMax: 200_000 });
   assertEquals(verdict.verdict, "unknown");
   assertEquals(verdict.partitions.length, 2);
@@ -199,8 +218,16 @@ Deno.test("taking a read away keeps a linearizable history linearizable, for eve
       const forgotten = history.with(at, { ...history[at]!, return: undefined });
       const cut = shape.model.observes?.(history[at]!) ? history.toSpliced(at, 1) : forgotten;
       const options = { allowEmpty: true, minimize: "none" } as const;
-      assertEquals(check(cut, shape.model, options).verdict, "linearizable", `${name}, seed ${seed}`);
-      assertEquals(check(forgotten, shape.model, options).verdict, "linearizable", `${name}, seed ${seed}`);
+      assertEquals(
+        check(cut, shape.model, options).verdict,
+        "linearizable",
+        `${name}, seed ${seed}`,
+      );
+      assertEquals(
+        check(forgotten, shape.model, options).verdict,
+        "linearizable",
+        `${name}, seed ${seed}`,
+      );
     }
   }
 });
@@ -214,12 +241,36 @@ Deno.test("describeOperation() names process and place", () => {
 
 Deno.test("parseArguments() reads every option and refuses the rest", () => {
   const options = parseArguments(
-    ["h.edn", "--model", "cas-register(init=0)", "--init=5", "--timeout", "2m", "--memory=2GB", "--jobs", "3", "--json"],
+    [
+      "h.edn",
+      "--model",
+      "cas-register(init=0)",
+      "--init=5",
+      "--timeout",
+      "2m",
+      "--memory=2GB",
+      "--jobs",
+      "3",
+      "--json",
+    ],
   );
   assert(options !== "help");
   assertEquals(options.model, { name: "cas-register", init: 5 });
-  assertEquals([options.timeoutMs, options.memoryBytes, options.jobs, options.json], [120_000, 2e9, 3, true]);
-  for (const bad of [["x"], ["--model", "kv"], ["x", "--model", "no"], ["x", "--model", "kv", "--timeout", "9"], ["x", "--odd"]]) {
+  assertEquals([options.timeoutMs, options.memoryBytes, options.jobs, options.json], [
+    120_000,
+    2e9,
+    3,
+    true,
+  ]);
+  for (
+    const bad of [["x"], ["--model", "kv"], ["x", "--model", "no"], [
+      "x",
+      "--model",
+      "kv",
+      "--timeout",
+      "9",
+    ], ["x", "--odd"]]
+  ) {
     let error: unknown;
     try {
       parseArguments(bad);
@@ -236,13 +287,23 @@ Deno.test("the command's exit codes are 0, 1, 2 and 64", async () => {
   const run = async (text: string, ...args: string[]) => {
     await Deno.writeTextFile(`${folder}/h.ndjson`, text);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-read", "--allow-write", main, `${folder}/h.ndjson`, "--model", "register", ...args],
+      args: [
+        "run",
+        "--allow-read",
+        "--allow-write",
+        main,
+        `${folder}/h.ndjson`,
+        "--model",
+        "register",
+        ...args,
+      ],
     }).output();
     return { code, out: new TextDecoder().decode(stdout), error: new TextDecoder().decode(stderr) };
   };
   try {
     const write = '{"process":1,"call":0,"return":1,"input":{"f":"write","value":1}}\n';
-    const read = (value: number) => `{"process":1,"call":2,"return":3,"input":{"f":"read"},"output":${value}}\n`;
+    const read = (value: number) =>
+      `{"process":1,"call":2,"return":3,"input":{"f":"read"},"output":${value}}\n`;
     assertEquals((await run(write + read(1))).code, 0);
     const illegal = await run(write + read(2), "--json", "--html", `${folder}/page.html`);
     assertEquals(illegal.code, 1);

@@ -17,7 +17,8 @@ const EVENTS: WatchedEvent[] = [
 ];
 
 const START = { revision: 0 };
-const kinds = (...args: Parameters<typeof checkWatch>) => checkWatch(...args).map(({ kind }) => kind);
+const kinds = (...args: Parameters<typeof checkWatch>) =>
+  checkWatch(...args).map(({ kind }) => kind);
 
 Deno.test("checkWatch() accepts a whole stream", () => {
   assertEquals(kinds([{ after: START, events: EVENTS, through: 12 }], WRITES), []);
@@ -85,7 +86,10 @@ Deno.test("checkWatch() tells a transaction's events apart by their number", () 
   assertEquals(kinds([{ after: START, events, through: 5 }], writes), []);
   assertEquals(kinds([{ after: START, events: events.slice(0, 1), through: 5 }], writes), ["gap"]);
   assertEquals(
-    kinds([{ after: START, events: events.slice(0, 1) }, { events: events.slice(1), through: 5 }], writes),
+    kinds(
+      [{ after: START, events: events.slice(0, 1) }, { events: events.slice(1), through: 5 }],
+      writes,
+    ),
     [],
   );
 });

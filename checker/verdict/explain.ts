@@ -6,7 +6,14 @@ import type { AnyModel } from "../models/model.ts";
 import { PagePool } from "../search/configurations.ts";
 import { layOut } from "../search/problem.ts";
 import { Search } from "../search/search.ts";
-import { type Budget, minimize, prefixOf, searchAll, shortestPrefix, type SubHistory } from "./minimize.ts";
+import {
+  type Budget,
+  minimize,
+  prefixOf,
+  searchAll,
+  shortestPrefix,
+  type SubHistory,
+} from "./minimize.ts";
 import type { Counterexample } from "./types.ts";
 
 /** States listed in a counterexample at most. */
@@ -127,7 +134,9 @@ export function plain(model: AnyModel): AnyModel {
 }
 
 function byCall({ operations, ids }: SubHistory): SubHistory {
-  const order = ids.map((_, i) => i).sort((a, b) => operations[a]!.call - operations[b]!.call || a - b);
+  const order = ids.map((_, i) => i).sort((a, b) =>
+    operations[a]!.call - operations[b]!.call || a - b
+  );
   return { operations: order.map((i) => operations[i]!), ids: order.map((i) => ids[i]!) };
 }
 
@@ -155,12 +164,18 @@ function relatives(
   const inside = new Set(subHistory.ids);
   const found = whole.operations.filter((operation, i) =>
     !inside.has(whole.ids[i]!) && operation.call < (own!.return ?? Infinity) &&
-    !model.observes?.(operation) && model.tokens!(operation)?.some((token) => tokens.includes(token))
+    !model.observes?.(operation) && model.tokens!(operation)?.some((token) =>
+      tokens.includes(token)
+    )
   );
   if (found.length === 0) return [];
-  const named = found.slice(-RELATIVES_SHOWN_MAX).map((operation) => describeOperation(model, operation));
+  const named = found.slice(-RELATIVES_SHOWN_MAX).map((operation) =>
+    describeOperation(model, operation)
+  );
   return [
-    `Left out, because it can't help: ${found.length > named.length ? "… " : ""}${named.join(", ")}.`,
+    `Left out, because it can't help: ${found.length > named.length ? "… " : ""}${
+      named.join(", ")
+    }.`,
   ];
 }
 
@@ -185,19 +200,23 @@ function inWords(
         `${states.join(", or ")}${more}; there this response is impossible.`,
     );
   }
-  const unknown = operations.filter((other, i) => !isKnown(other) && !open.includes(ids[i]!)).length;
+  const unknown =
+    operations.filter((other, i) => !isKnown(other) && !open.includes(ids[i]!)).length;
   if (unknown > 0) {
     parts.push(
-      `${unknown} operation${unknown === 1 ? "" : "s"} of unknown outcome may have taken effect or not; ` +
+      `${unknown} operation${
+        unknown === 1 ? "" : "s"
+      } of unknown outcome may have taken effect or not; ` +
         `neither choice helps.`,
     );
   }
   if (open.length > 0) {
     parts.push(
-      `${open.length} call${open.length === 1 ? " was" : "s were"} still open at that moment; even so they ` +
+      `${open.length} call${
+        open.length === 1 ? " was" : "s were"
+      } still open at that moment; even so they ` +
         `can't explain it.`,
     );
   }
   return parts.join(" ");
 }
-

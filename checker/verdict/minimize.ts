@@ -12,7 +12,7 @@
 
 import { isKnown, type Operation } from "../history/types.ts";
 import type { AnyModel } from "../models/model.ts";
-import { PagePool } from "../search/configurations.ts";
+import type { PagePool } from "../search/configurations.ts";
 import { layOut } from "../search/problem.ts";
 import { Search } from "../search/search.ts";
 
@@ -221,9 +221,9 @@ function withoutPast(
   });
   for (const i of lonely.reverse().slice(0, RESETS_TRIED_MAX)) {
     const { call } = operations[i]!;
-    const past = new Set(ids.filter((_, k) =>
-      isKnown(operations[k]!) && operations[k]!.return! < call
-    ));
+    const past = new Set(
+      ids.filter((_, k) => isKnown(operations[k]!) && operations[k]!.return! < call),
+    );
     const candidate = without(current, past);
     if (staysIllegal(candidate)) return { subHistory: candidate, beginning: ids[i]! };
   }

@@ -117,7 +117,9 @@ class WatchCheck {
       });
       if (session.through !== undefined && previous !== undefined) {
         const through = { revision: session.through + 1, subIndex: 0 };
-        if (compare(through, previous) > 0) this.#gaps(previous, through, at, session.events.length);
+        if (compare(through, previous) > 0) {
+          this.#gaps(previous, through, at, session.events.length);
+        }
         if (compare({ revision: session.through, subIndex: Infinity }, previous) > 0) {
           previous = { revision: session.through, subIndex: Infinity };
         }
@@ -156,7 +158,9 @@ class WatchCheck {
     if (event.kind === "expire" && this.#options.expires) return;
     const own = same.find((write) => write.key === event.key);
     if (own !== undefined) {
-      const wanted = `${own.kind} ${show(own.key)}${own.kind === "put" ? ` = ${show(own.value)}` : ""}`;
+      const wanted = `${own.kind} ${show(own.key)}${
+        own.kind === "put" ? ` = ${show(own.value)}` : ""
+      }`;
       this.#flaw("different", at, i, `${text(event)}, but revision ${event.revision} is ${wanted}`);
       return;
     }
@@ -224,7 +228,9 @@ function compare(a: WatchPosition, b: WatchPosition): number {
 }
 
 function place({ revision, subIndex }: WatchPosition): string {
-  return subIndex === undefined || subIndex === Infinity ? `${revision}` : `${revision}.${subIndex}`;
+  return subIndex === undefined || subIndex === Infinity
+    ? `${revision}`
+    : `${revision}.${subIndex}`;
 }
 
 function text(event: WatchedEvent): string {

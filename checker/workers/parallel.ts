@@ -71,7 +71,8 @@ async function runShares(
   });
   const done = new Int32Array(shares.length);
   const steps = new Float64Array(shares.length);
-  const base = first.partitions.length - shares.reduce((n, _, i) => n + partsOf(first, shares, i), 0);
+  const base = first.partitions.length -
+    shares.reduce((n, _, i) => n + partsOf(first, shares, i), 0);
   const workers: WorkerHandle[] = [];
   try {
     await new Promise<void>((resolve, reject) => {

@@ -16,7 +16,12 @@ import {
 } from "../../checker/mod.ts";
 import { readHistoryFile } from "../../checker/cli/files.ts";
 import { defaultDataFolder } from "../../checker/cli/conformance.ts";
-import { independentKeysHistory, kvHistory, registerHistory, toNdjson } from "./checker_histories.ts";
+import {
+  independentKeysHistory,
+  kvHistory,
+  registerHistory,
+  toNdjson,
+} from "./checker_histories.ts";
 import { measurePorcupine } from "./porcupine.ts";
 
 interface Row {
@@ -106,7 +111,9 @@ for (const [name, verdict] of [["c10-ok", "linearizable"], ["c10-bad", "illegal"
   if (history === undefined) continue;
   for (const without of [[], ["independence"]] as const) {
     const model = appendKvWhole();
-    const ms = best(() => expectVerdict(check(history, model, { without, minimize: "none" }), verdict));
+    const ms = best(() =>
+      expectVerdict(check(history, model, { without, minimize: "none" }), verdict)
+    );
     rows.push({
       name,
       ms,
@@ -163,11 +170,15 @@ async function fromFile(
 }
 
 if (measured === undefined) {
-  console.log("Porcupine was not measured here (--porcupine DIR is absent): its times are the published ones.");
+  console.log(
+    "Porcupine was not measured here (--porcupine DIR is absent): its times are the published ones.",
+  );
 }
 console.log("| history | ms | limit | | note |\n| --- | ---: | ---: | --- | --- |");
 for (const { name, ms, limitMs, note } of rows) {
   const met = ms <= limitMs ? "met" : "MISSED";
-  console.log(`| ${name} | ${ms.toFixed(ms < 10 ? 2 : 0)} | ${limitMs.toFixed(0)} | ${met} | ${note} |`);
+  console.log(
+    `| ${name} | ${ms.toFixed(ms < 10 ? 2 : 0)} | ${limitMs.toFixed(0)} | ${met} | ${note} |`,
+  );
 }
 if (rows.some(({ ms, limitMs }) => ms > limitMs)) Deno.exit(1);

@@ -53,7 +53,13 @@ function simulate(
     if (slot.phase === "idle") {
       if (operations.length >= count) continue;
       const input = request(random);
-      slot.operation = { process: slot.process, call: clock++, return: undefined, input, output: undefined };
+      slot.operation = {
+        process: slot.process,
+        call: clock++,
+        return: undefined,
+        input,
+        output: undefined,
+      };
       operations.push(slot.operation);
       slot.unknown = random() < unknownShare;
       slot.lost = slot.unknown && random() < 0.5;
@@ -76,7 +82,11 @@ function simulate(
 }
 
 /** One register, half reads, half writes of values never used before. Starts at 0. */
-export function registerHistory(count: number, processes: number, unknownShare: number): Operation[] {
+export function registerHistory(
+  count: number,
+  processes: number,
+  unknownShare: number,
+): Operation[] {
   let value = 0;
   let fresh = 1;
   return simulate(
@@ -161,7 +171,9 @@ export async function toNdjson(history: readonly Operation[], path: string): Pro
   const events: (readonly [number, string])[] = [];
   for (const { process, call, return: end, input, output } of history) {
     events.push([call, JSON.stringify({ process, type: "invoke", input })]);
-    if (typeof end === "number") events.push([end, JSON.stringify({ process, type: "ok", output })]);
+    if (typeof end === "number") {
+      events.push([end, JSON.stringify({ process, type: "ok", output })]);
+    }
   }
   events.sort(([a], [b]) => a - b);
   using file = await Deno.open(path, { write: true, create: true, truncate: true });

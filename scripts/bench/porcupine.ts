@@ -49,7 +49,18 @@ export async function measurePorcupine(checkout: string): Promise<Record<string,
     const replace = { [`${folder}/zz_measure_test.go`]: test };
     await Deno.writeTextFile(overlay, JSON.stringify({ Replace: replace }));
     const { success, stdout, stderr } = await new Deno.Command("go", {
-      args: ["test", "-overlay", overlay, "-run", "^TestMeasureForComparison$", "-v", "-count=1", "-timeout", TIMEOUT, "."],
+      args: [
+        "test",
+        "-overlay",
+        overlay,
+        "-run",
+        "^TestMeasureForComparison$",
+        "-v",
+        "-count=1",
+        "-timeout",
+        TIMEOUT,
+        ".",
+      ],
       cwd: folder,
       env: { GOMAXPROCS: "1" },
     }).output();

@@ -38,7 +38,7 @@ export function addAdminRoutes(app: Hono, service: NodeService, bodies: BodyRead
   app.post("/cluster/members", async (context) => {
     const request = context.req.raw;
     const change = readMemberChange(await readJson(request, bodies));
-    const timeoutMs = timeoutMsOf(request.headers, ADMIN_TIMEOUT_MS);
+    const timeoutMs = timeoutMsOf(request.headers.get("pontoon-timeout-ms"), ADMIN_TIMEOUT_MS);
     const answer = await service.changeMembers(change, { forward: "forward", timeoutMs });
     if (!answer.ok) return failureResponse(answer, "/cluster/members", false);
     return context.json({ accepted: true, epoch: answer.epoch });
@@ -53,7 +53,7 @@ export function addAdminRoutes(app: Hono, service: NodeService, bodies: BodyRead
         'It takes {"partition": number, "to": "node name or id"}',
       );
     }
-    const timeoutMs = timeoutMsOf(request.headers, ADMIN_TIMEOUT_MS);
+    const timeoutMs = timeoutMsOf(request.headers.get("pontoon-timeout-ms"), ADMIN_TIMEOUT_MS);
     const answer = await service.transferLeadership(partition as number, to, {
       forward: "forward",
       timeoutMs,
@@ -68,7 +68,7 @@ async function readJson(request: Request, bodies: BodyReader): Promise<Record<st
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new RequestError("unsupported-media-type", "The body must be application/json");
   }
-  const body = await bodies.read(request, BODY_BYTES_MAX);
+  const body = await bodies.read(request, request.headers.get("content-length"), BODY_BYTES_MAX);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));

@@ -5,8 +5,8 @@ import { Hono } from "hono";
 import type { NodeService } from "../node/service.ts";
 import type { Clock, Digest, Log } from "../platform/ports.ts";
 import { addAdminRoutes, noSuchRoute } from "./admin_routes.ts";
-import { KeyRoutes } from "./key_routes.ts";
-import { problem, RequestError } from "./problem.ts";
+import { isKeyPath, KeyRoutes } from "./key_routes.ts";
+import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
 import { splitUrl } from "./request_key.ts";
 
@@ -33,12 +33,9 @@ const KNOWN_ROUTES: ReadonlyMap<string, string> = new Map([
 export function createApp(service: NodeService, options: AppOptions): Hono {
   const { clock, digest, log, requestTimeoutMs, bodyIdleMs } = options;
   const bodies = new BodyReader(clock, bodyIdleMs);
-  const keys = new KeyRoutes({ service, bodies, digest, requestTimeoutMs });
+  const keys = new KeyRoutes({ service, bodies, digest, log, requestTimeoutMs });
   // `getPath` keeps the router from decoding: a key is decoded once, by us.
   const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
-  const handleKey = (context: { req: { raw: Request } }) => keys.handle(context.req.raw);
-  app.all("/key/*", handleKey);
-  app.all("/key", handleKey);
   addAdminRoutes(app, service, bodies);
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);
@@ -49,16 +46,11 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
         headers: { allow },
       });
   });
-  app.onError((error, context) => {
-    if (error instanceof RequestError) return problem(error.code, error.message);
-    log.log("error", "request failed", {
-      method: context.req.method,
-      error: error.stack ?? String(error),
-    });
-    const reads = context.req.method === "GET" || context.req.method === "HEAD";
-    return problem("internal", "The node failed to handle the request; its log says more", {
-      outcome: reads ? "none" : "unknown",
-    });
-  });
+  app.onError((error, context) => errorResponse(error, context.req.method, log));
+  const { fetch } = app;
+  app.fetch = (request, ...rest) => {
+    const { path, query } = splitUrl(request.url);
+    return isKeyPath(path) ? keys.handle(request, path, query) : fetch(request, ...rest);
+  };
   return app;
 }

@@ -28,6 +28,7 @@ Cluster
   --join HOST:PORT,…        join a running cluster by any members' peer addresses
   --partitions N            data partitions of a new cluster       [1]
   --replicas N              copies of each partition               [3]
+  --dead-after-ms MS        a node silent for so long is replaced  [300000]
   --secret-file FILE        shared secret of the cluster's peer links
 
 Limits and behaviour
@@ -93,6 +94,7 @@ function readFlags(args: string[]): Invocation | undefined {
       join: text,
       partitions: { ...text, default: "1" },
       replicas: { ...text, default: "3" },
+      "dead-after-ms": { ...text, default: "300000" },
       "secret-file": text,
       "value-size-max": { ...text, default: String(VALUE_SIZE_BYTES_MAX_DEFAULT) },
       "request-timeout-ms": { ...text, default: "5000" },
@@ -155,6 +157,7 @@ function readFlags(args: string[]): Invocation | undefined {
         VALUE_SIZE_BYTES_MAX_HARD,
       ),
       dialOverrides: new Map(overrides),
+      deadAfterMs: integer(values["dead-after-ms"], "--dead-after-ms", 1000, 86_400_000),
       requestTimeoutMs: integer(values["request-timeout-ms"], "--request-timeout-ms", 1, 60_000),
     },
   };

@@ -32,8 +32,8 @@ export interface BootstrapHost {
   readonly log: Log;
   readonly details: MemberDetails;
   record(): NodeRecord;
-  /** Durable when it returns. */
-  save(record: NodeRecord): void;
+  /** Durable when it resolves. */
+  save(record: NodeRecord): Promise<void>;
   call(address: Address, body: Uint8Array): Promise<Uint8Array>;
   readonly stopping: boolean;
 }
@@ -68,20 +68,20 @@ export async function bootstrap(
     if (record.genesis !== undefined) {
       if (record.genesisComplete) return decodeGenesis(utf8Bytes(record.genesis));
       if (await everyoneHolds(host, record.genesis)) {
-        host.save({ ...host.record(), genesisComplete: true });
+        await host.save({ ...host.record(), genesisComplete: true });
         continue;
       }
     } else {
       const identities = await identitiesOf(host, others.map(({ peer }) => peer));
       const existing = identities.find((identity) => identity?.genesis !== undefined);
       if (existing?.genesis !== undefined) {
-        const refusal = adoptGenesis(host, existing.genesis);
+        const refusal = await adoptGenesis(host, existing.genesis);
         if (refusal === undefined) continue;
         onForeign(refusal, others.map(({ peer }) => peer));
         return undefined;
       }
       if (isLowest(host.config) && identities.every((identity) => identity !== undefined)) {
-        writeGenesis(host, identities as Identity[]);
+        await writeGenesis(host, identities as Identity[]);
         continue;
       }
     }
@@ -110,7 +110,10 @@ async function identitiesOf(
 }
 
 /** Draws the cluster's identity and records who its first members are. */
-function writeGenesis(host: BootstrapHost, identities: readonly Identity[]): void {
+async function writeGenesis(
+  host: BootstrapHost,
+  identities: readonly Identity[],
+): Promise<void> {
   const { config } = host;
   const own = { nodeId: host.record().nodeId, ...host.details };
   const members = [own, ...identities.map(({ nodeId, details }) => ({ nodeId, ...details }))];
@@ -120,16 +123,16 @@ function writeGenesis(host: BootstrapHost, identities: readonly Identity[]): voi
     partitionCount: config.partitions,
     members,
   });
-  const refusal = adoptGenesis(host, new TextDecoder().decode(genesis));
+  const refusal = await adoptGenesis(host, new TextDecoder().decode(genesis));
   if (refusal !== undefined) throw new Error(`Cannot create the cluster: ${refusal}`);
   host.log.log("info", "genesis written", { members: members.map((member) => member.name) });
 }
 
-/** Takes a genesis into an empty directory; returns why not, or undefined. Durable when it returns. */
-export function adoptGenesis(
-  host: Pick<BootstrapHost, "record" | "save" | "config">,
+/** Takes a genesis into an empty directory; returns why not, or undefined. Durable when it resolves. */
+export async function adoptGenesis(
+  host: Pick<BootstrapHost, "record" | "save">,
   text: string,
-): string | undefined {
+): Promise<string | undefined> {
   const record = host.record();
   if (record.genesis === text) return undefined;
   if (record.clusterId !== "") return `this node belongs to cluster ${record.clusterId}`;
@@ -142,7 +145,7 @@ export function adoptGenesis(
   if (!genesis.members.some(({ nodeId }) => nodeId === record.nodeId)) {
     return `cluster ${genesis.clusterId} was created without this data directory`;
   }
-  host.save({ ...record, clusterId: genesis.clusterId, genesis: text });
+  await host.save({ ...record, clusterId: genesis.clusterId, genesis: text });
   return undefined;
 }
 

@@ -5,9 +5,8 @@
 //     1 write     partition u32 | envelope (store/envelope.ts), time not yet set
 //     2 read      partition u32 | key
 //     3 meta      an encoded meta command, for the meta group's leader
-//     4 snapshot  partition u32 | step u8 (1 begin, 2 chunk, 3 finish) | step's own bytes
-//     5 wanted    partition u32 | replicaId f64: please send me a snapshot
-//     6 suspect   partition u32 | replicaId f64: this replica of mine is damaged
+//     4 wanted    partition u32 | replicaId f64: please send me a snapshot
+//     5 suspect   partition u32 | replicaId f64: this replica of mine is damaged
 //   answer: u32 length of a JSON text, the text, then raw value bytes if the JSON says so
 
 import { bytesFromLatin1, concatBytes, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
@@ -20,9 +19,8 @@ export const enum RequestKind {
   Write = 1,
   Read = 2,
   Meta = 3,
-  Snapshot = 4,
-  SnapshotWanted = 5,
-  Suspect = 6,
+  SnapshotWanted = 4,
+  Suspect = 5,
 }
 
 export function encodeWriteRequest(

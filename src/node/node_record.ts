@@ -1,19 +1,14 @@
-// The node's own small record: who it is, how often it started, which cluster it belongs to. One file,
-// replaced as a whole and synced with its directory before anyone may rely on it.
-//
-// NODE: one line of JSON, a newline, and the CRC-32 of that line as eight hex digits.
+// What a node remembers of itself beside its groups: how often it started and which cluster it belongs
+// to. Kept in the node's log, so it is as durable and as checked as everything else there.
 
-import { crc32 } from "node:zlib";
-import { utf8Bytes, utf8TextOrUndefined } from "../base/bytes.ts";
-import { hexFromBytes } from "../base/bytes.ts";
 import type { NodeId } from "../base/ids.ts";
-import type { Disk, Random } from "../platform/ports.ts";
+import { utf8Bytes, utf8TextOrUndefined } from "../base/bytes.ts";
+import type { Recovered, Wal } from "../wal/mod.ts";
 
-const FILE = "NODE";
-const TEMPORARY = "NODE.new";
+/** Kind of this record among the log's node records. */
+const NODE_RECORD_KIND = 1;
 const FORMAT_VERSION = 1;
 
-/** What a node remembers of itself. */
 export interface NodeRecord {
   readonly nodeId: NodeId;
   /** Starts so far; distinguishes one life of the node from the next. */
@@ -26,56 +21,49 @@ export interface NodeRecord {
   readonly genesisComplete?: boolean;
 }
 
-/** A data directory that can't be used. The message says why and what to do. */
-export class NodeRecordError extends Error {
-  override name = "NodeRecordError";
+/** The node's record, kept current in its log. */
+export class NodeRecordKeeper {
+  readonly #wal: Wal;
+  #record: NodeRecord;
+
+  private constructor(wal: Wal, record: NodeRecord) {
+    this.#wal = wal;
+    this.#record = record;
+  }
+
+  /** Reads the record and counts this start; durable when it resolves. */
+  static async open(wal: Wal, recovered: Recovered): Promise<NodeRecordKeeper> {
+    const bytes = recovered.nodeRecords.get(NODE_RECORD_KIND);
+    const known = bytes === undefined ? undefined : decode(bytes);
+    const keeper = new NodeRecordKeeper(wal, {
+      clusterId: "",
+      ...known,
+      nodeId: wal.nodeId,
+      boots: (known?.boots ?? 0) + 1,
+    });
+    await keeper.save(keeper.#record);
+    return keeper;
+  }
+
+  get record(): NodeRecord {
+    return this.#record;
+  }
+
+  /** Replaces the record; durable when it resolves. */
+  save(record: NodeRecord): Promise<void> {
+    this.#record = record;
+    return new Promise((resolve) => {
+      const bytes = utf8Bytes(JSON.stringify({ formatVersion: FORMAT_VERSION, ...record }));
+      this.#wal.putNodeRecord(NODE_RECORD_KIND, bytes, resolve);
+      this.#wal.flush();
+    });
+  }
 }
 
-/** The record of this directory, or undefined in an empty one. */
-export function loadNodeRecord(disk: Disk): NodeRecord | undefined {
-  if (!disk.exists(FILE)) return undefined;
-  const file = disk.open(FILE);
-  const bytes = new Uint8Array(file.sizeSync());
-  file.readSync(bytes, 0);
-  file.close();
-  const text = utf8TextOrUndefined(bytes);
-  const [line, checksum] = text?.split("\n") ?? [];
-  if (line === undefined || checksum !== checksumOf(line)) {
-    throw new NodeRecordError(
-      `Cannot read ${FILE}: it is damaged. The node's identity is lost; start with an empty data ` +
-        `directory and add it to the cluster as a new node.`,
-    );
-  }
-  const { formatVersion, ...record } = JSON.parse(line);
+function decode(bytes: Uint8Array): Partial<NodeRecord> {
+  const { formatVersion, ...record } = JSON.parse(utf8TextOrUndefined(bytes) ?? "null");
   if (formatVersion !== FORMAT_VERSION) {
-    throw new NodeRecordError(
-      `Cannot read ${FILE}: format ${formatVersion} is newer than ${FORMAT_VERSION}; use a newer Pontoon`,
-    );
+    throw new Error(`Cannot read the node's record: format ${formatVersion} is not known here`);
   }
-  return record as NodeRecord;
-}
-
-/** Replaces the record; durable when this returns. */
-export function saveNodeRecord(disk: Disk, record: NodeRecord): void {
-  const line = JSON.stringify({ formatVersion: FORMAT_VERSION, ...record });
-  const file = disk.open(TEMPORARY, { create: true, truncate: true });
-  file.writeSync(utf8Bytes(`${line}\n${checksumOf(line)}`), 0);
-  file.syncSync();
-  file.close();
-  disk.rename(TEMPORARY, FILE);
-  disk.syncDirectorySync("");
-}
-
-/** Loads or draws the identity and counts this start. */
-export function startNodeRecord(disk: Disk, random: Random): NodeRecord {
-  const known = loadNodeRecord(disk);
-  const record: NodeRecord = known === undefined
-    ? { nodeId: hexFromBytes(random.bytes(16)), boots: 1, clusterId: "" }
-    : { ...known, boots: known.boots + 1 };
-  saveNodeRecord(disk, record);
   return record;
-}
-
-function checksumOf(line: string): string {
-  return crc32(utf8Bytes(line)).toString(16).padStart(8, "0");
 }

@@ -26,6 +26,8 @@ export interface RouterHost {
   /** Resolves when the route may have changed, at the latest at `deadlineMs`. */
   routeChange(partition: PartitionId, deadlineMs: number): Promise<void>;
   request(to: NodeId, body: Uint8Array, budgetMs: number): Promise<CallResult>;
+  /** A peer said who leads, or that it does not itself. */
+  noteLeader(partition: PartitionId, nodeId: NodeId | undefined): void;
   readonly epoch: number;
   readonly stopping: boolean;
 }
@@ -132,6 +134,9 @@ export class Router {
       else if (route.kind === "remote") {
         if (options.forward !== "forward") return this.#misdirected(route.http);
         answer = await this.#remote(operation, route.nodeId, leftMs);
+        if (answer !== undefined && !answer.ok && answer.code === "not-leader") {
+          this.#host.noteLeader(operation.partition, answer.leaderNodeId);
+        }
       }
       if (answer !== undefined) {
         if (answer.ok) return answer;

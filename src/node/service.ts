@@ -30,6 +30,8 @@ export interface Failure {
   readonly detail: string;
   /** For `not-leader`: where to go, as advertised HTTP address, if known. */
   readonly leaderHttp?: string;
+  /** Between nodes: who leads, as the refusing node knows. */
+  readonly leaderNodeId?: NodeId;
   readonly epoch?: number;
 }
 
@@ -66,6 +68,7 @@ export interface MemberView {
   readonly name: string;
   readonly http: string;
   readonly peer: string;
+  readonly state: "active" | "leaving";
   /** False when this node's links to it are down. */
   readonly reachable: boolean;
 }

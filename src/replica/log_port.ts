@@ -47,6 +47,8 @@ export interface SnapshotFile {
 export interface GroupSnapshots {
   /** The newest durable and undamaged one. */
   readonly latest: SnapshotFile | undefined;
+  /** The file of exactly the state at `index`. */
+  find(index: LogIndex): SnapshotFile | undefined;
   /** Writes `chunks` in slices that leave the event loop free; resolves when durable. */
   write(point: SnapshotPoint, chunks: Iterator<Uint8Array>): Promise<SnapshotFile>;
   /** Body chunks of a durable file, each verified; off the event loop between chunks. */

@@ -24,6 +24,8 @@ import {
   LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
+  newMessage,
+  NO_DATA,
   NONE,
   RawNode,
   type Ready,
@@ -31,7 +33,7 @@ import {
 } from "../raft/mod.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
-import type { MachineLoader, StateMachine } from "./machine.ts";
+import type { StateMachine } from "./machine.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
 import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
@@ -98,6 +100,10 @@ export class Replica<Result = unknown> {
   #term: Term;
   /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
   #heldApplies: Message[] | undefined;
+  /** The newest snapshot that replaced the log in this life. */
+  #restoredIndex: LogIndex = 0;
+  #loadsPending = 0;
+  #loads: Promise<void> = Promise.resolve();
   #awaitingSnapshot: boolean;
   #snapshotting = false;
   #snapshotWanted = false;
@@ -245,6 +251,32 @@ export class Replica<Result = unknown> {
     this.#options.wake();
   }
 
+  /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
+  bestHeir(): ReplicaId | undefined {
+    const { progress, config } = this.#core.status();
+    let best: (typeof progress)[number] | undefined;
+    for (const one of progress) {
+      if (one.id === this.id || one.isLearner || !one.recentActive) continue;
+      if (!config.incoming.includes(one.id)) continue;
+      if (best === undefined || one.match > best.match) best = one;
+    }
+    return best?.id;
+  }
+
+  /** A follower has lost its state, though not its log: send it what there is, or soon will be. */
+  sendLatestSnapshot(to: ReplicaId): void {
+    if (this.#stopped || !this.isLeader) return;
+    const file = this.#options.snapshots.latest;
+    if (file === undefined || file.point.index < this.#storage.firstIndex()) {
+      this.#snapshotWanted = true;
+      return this.#options.wake();
+    }
+    const message = newMessage(MessageType.Snapshot, to, this.id);
+    message.term = this.#term;
+    message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };
+    this.#options.links.sendSnapshot(to, file, message);
+  }
+
   campaign(): void {
     if (this.#stopped || !this.serving) return;
     this.#core.campaign();
@@ -353,11 +385,8 @@ export class Replica<Result = unknown> {
     if (snapshot === null) {
       return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
     }
-    const file = this.#options.snapshots.latest;
-    assert(
-      file !== undefined && file.point.index === snapshot.metadata.index,
-      "a snapshot's file is there before the core hears of it",
-    );
+    const file = this.#options.snapshots.find(snapshot.metadata.index);
+    assert(file !== undefined, "a snapshot's file is there before the core hears of it");
     this.#options.log.append(
       { hardState, entries, snapshot: file.point },
       () => this.#restoreFromSnapshot(file, deliver),
@@ -380,8 +409,9 @@ export class Replica<Result = unknown> {
 
   #apply(message: Message): void {
     for (const entry of message.entries) {
-      // The core must see every configuration change, also one that a loaded state was ahead of.
-      if (entry.type !== EntryType.Normal) {
+      // The core must see every configuration change, also one that a loaded state was ahead of; but
+      // none that a snapshot which replaced the log has brought already.
+      if (entry.type !== EntryType.Normal && entry.index > this.#restoredIndex) {
         const change = entry.type === EntryType.ConfChange
           ? decodeConfChange(entry.data)
           : decodeConfChangeV2(entry.data);
@@ -403,7 +433,7 @@ export class Replica<Result = unknown> {
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {
-    const confState = this.#core.applyConfChange(change);
+    const confState = this.#core.applyConfChange(change, index);
     // Raft's own leaving of a joint configuration carries no epoch: it keeps the one it ends.
     const confEpoch = this.#options.epochOf(change.context) ?? this.#configuration.confEpoch;
     this.#configuration = { confState, confIndex: index, confEpoch };
@@ -462,8 +492,8 @@ export class Replica<Result = unknown> {
     const { index, term } = message.snapshot.metadata;
     const inLog = this.#storage.term(index) === term;
     if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
-      const file = this.#options.snapshots.latest;
-      assert(file !== undefined && file.point.index === index, "the snapshot's file is there");
+      const file = this.#options.snapshots.find(index);
+      assert(file !== undefined, "a snapshot's file is there before its message is taken");
       this.#loadState(file, () => this.#options.log.snapshotTaken(file.point));
     }
     this.step(message, wallMs);
@@ -473,34 +503,49 @@ export class Replica<Result = unknown> {
   #restoreFromSnapshot(file: SnapshotFile, done: () => void): void {
     this.#loadState(file, () => {
       this.#configuration = file.point.configuration;
+      this.#restoredIndex = file.point.index;
       this.#options.observer.onConfiguration(this as Replica);
       done();
     });
   }
 
-  /** Replaces the machine's state by a file's. Applies wait until it is loaded. */
+  /** Replaces the machine's state by a file's, one file after the other. Applies wait meanwhile. */
   #loadState(file: SnapshotFile, done: () => void): void {
     this.#heldApplies ??= [];
-    const { index, term } = file.point;
-    assert(index >= this.#appliedIndex, "the applied index never runs back");
-    this.#readState(file, this.machine.beginLoad()).then(() => {
+    this.#loadsPending++;
+    const load = async () => {
+      // A newer file that came while this one waited its turn will be loaded next.
+      if (this.#loadsPending === 1 && !this.#stopped) await this.#readState(file);
+      this.#loadsPending--;
       if (this.#stopped) return;
-      this.#proposals.coveredBySnapshot(index);
-      this.#appliedIndex = index;
-      this.#appliedTerm = term;
-      this.#awaitingSnapshot = false;
-      const held = this.#heldApplies ?? [];
-      this.#heldApplies = undefined;
-      done();
-      for (const message of held) this.#apply(message);
-      this.#reads.applied(this.#appliedIndex);
-      this.#options.wake();
-    }).catch((cause) => {
-      this.#options.onFatal(`Cannot load snapshot ${index} of group ${this.group}`, cause);
+      this.#stateLoaded(file, done);
+    };
+    this.#loads = this.#loads.then(load).catch((cause) => {
+      this.#options.onFatal(
+        `Cannot load snapshot ${file.point.index} of group ${this.group}`,
+        cause,
+      );
     });
   }
 
-  async #readState(file: SnapshotFile, loader: MachineLoader): Promise<void> {
+  #stateLoaded(file: SnapshotFile, done: () => void): void {
+    const { index, term } = file.point;
+    assert(index >= this.#appliedIndex, "the applied index never runs back");
+    this.#proposals.coveredBySnapshot(index);
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    done();
+    if (this.#loadsPending > 0) return;
+    this.#awaitingSnapshot = false;
+    const held = this.#heldApplies ?? [];
+    this.#heldApplies = undefined;
+    for (const message of held) this.#apply(message);
+    this.#reads.applied(this.#appliedIndex);
+    this.#options.wake();
+  }
+
+  async #readState(file: SnapshotFile): Promise<void> {
+    const loader = this.machine.beginLoad();
     for await (const chunk of this.#options.snapshots.read(file)) {
       if (this.#stopped) return;
       loader.push(chunk);

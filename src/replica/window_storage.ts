@@ -2,7 +2,7 @@
 // write-ahead log until a snapshot covers them; a follower that needs those is sent a snapshot. It
 // never invents a snapshot: it names the newest durable file, or none.
 
-import type { LogIndex, Term } from "../base/ids.ts";
+import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import {
   type ConfState,
   type Entry,
@@ -70,9 +70,12 @@ export class WindowStorage implements Storage {
     return this.#memory.firstIndex();
   }
 
-  snapshot(): Snapshot | null {
+  snapshot(to: ReplicaId): Snapshot | null {
     const latest = this.#snapshots.latest;
-    if (latest === undefined || latest.point.index < this.#memory.firstIndex() - 1) {
+    if (
+      latest === undefined || latest.point.index < this.#memory.firstIndex() - 1 ||
+      !names(latest.point, to)
+    ) {
       this.#onSnapshotWanted();
       return null;
     }
@@ -97,6 +100,12 @@ export class WindowStorage implements Storage {
     const upTo = Math.min(appliedIndex, first + count);
     if (upTo >= first) this.#memory.compact(upTo);
   }
+}
+
+/** Whether a replica is in a snapshot's configuration: it would refuse one that it is not in. */
+function names({ configuration }: SnapshotPoint, replicaId: ReplicaId): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration.confState;
+  return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(replicaId));
 }
 
 /** A snapshot as the core knows it. */

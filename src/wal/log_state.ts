@@ -285,7 +285,8 @@ export class LogState {
     if (record === undefined || !known) {
       this.#forget(group);
       record = new GroupRecord(group, replicaId);
-      if (this.#holeReason !== undefined) record.markSuspect(this.#holeReason);
+      const lost = this.#lostBefore(group);
+      if (lost !== undefined) record.markSuspect(lost);
       this.groups.set(group, record);
     } else if (record.lastIndex !== lastIndex || record.lastTerm !== lastTerm) {
       record.markSuspect(`its log ends at ${record.lastIndex} where it had ended at ${lastIndex}`);
@@ -345,6 +346,12 @@ export class LogState {
       this.groups.set(group, record);
     }
     return record;
+  }
+
+  /** Why records of a group that no record created may be lost; undefined if none can be. */
+  #lostBefore(group: PartitionId): string | undefined {
+    if (this.#lostCreations.has(group)) return "the record of its creation is damaged";
+    return this.#holeReason;
   }
 
   /** An earlier replica's entries pin no segment. */

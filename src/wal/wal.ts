@@ -81,7 +81,7 @@ export class Wal {
     this.#writer = opened.writer;
     this.#mark = opened.startMark(
       clock,
-      (cause) => this.#fail("Cannot write the durable mark", cause),
+      (cause) => this.#failLater("Cannot write the durable mark", cause),
     );
     this.#preparer = new SegmentPreparer(
       opened.identity,
@@ -91,7 +91,7 @@ export class Wal {
       {
         onReady: () => this.#onPrepared(),
         onNoSpace: () => this.#checkSpace(),
-        onFailure: (cause) => this.#fail("Cannot prepare a log segment", cause),
+        onFailure: (cause) => this.#failLater("Cannot prepare a log segment", cause),
       },
     );
     this.#purger = new SegmentPurger(
@@ -99,7 +99,7 @@ export class Wal {
       opened.identity.folder,
       opened.segments,
       opened.writer.state,
-      (cause) => this.#fail("Cannot remove a log segment", cause),
+      (cause) => this.#failLater("Cannot remove a log segment", cause),
     );
     this.#preparer.start(this.#writer.segment.sequence + 1);
     this.#checkSpace();
@@ -239,7 +239,7 @@ export class Wal {
     this.#writer.segment.file.sync().then(
       () => this.#onSynced(end, chain, callbacks),
       (cause) => this.#fail("Cannot sync the log", cause),
-    );
+    ).catch((error) => this.#onEndOfProcess(error));
   }
 
   #onSynced(end: LogPosition, chain: number, callbacks: readonly (() => void)[]): void {
@@ -354,7 +354,22 @@ export class Wal {
     this.#mark.abandon();
     this.#spaceTimer?.cancel();
     this.#retryTimer?.cancel();
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
     this.#options.process.fatal(reason, cause);
+  }
+
+  /** As `#fail`, from background work. */
+  #failLater(reason: string, cause: unknown): void {
+    try {
+      this.#fail(reason, cause);
+    } catch (error) {
+      this.#onEndOfProcess(error);
+    }
+  }
+
+  /** A simulated process ends by throwing: behind a promise there is nobody left to unwind to. */
+  #onEndOfProcess(error: unknown): void {
+    if (!this.#dead) throw error;
   }
 }
 

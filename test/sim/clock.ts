@@ -189,6 +189,12 @@ export class Incarnation {
     };
   }
 
+  /** Runs `callback` within the current event; later if the process is paused, never if dead. */
+  run(callback: () => void): void {
+    if (this.#state === "running") callback();
+    else if (this.#state === "paused") this.#held.push(callback);
+  }
+
   /** As by SIGSTOP: nothing runs, nothing is lost. */
   pause(): void {
     if (this.#state === "running") this.#state = "paused";
@@ -200,7 +206,7 @@ export class Incarnation {
     this.#state = "running";
     const held = this.#held;
     this.#held = [];
-    for (const run of held) this.scheduler.schedule(0, run);
+    for (const callback of held) this.schedule(0, callback);
   }
 
   /**

@@ -22,7 +22,7 @@ import { keyFromBase64Url, keyFromSegment, parseQuery } from "./request_key.ts";
 import { storedContentType } from "./value_format.ts";
 
 const PREFIX = "/key/";
-const ALLOWED = "GET, HEAD, PUT, DELETE";
+export const ALLOWED_KEY_METHODS = ["GET", "HEAD", "PUT", "DELETE"] as const;
 
 const NO_PARAMETERS: ReadonlyMap<string, string> = new Map();
 const PUT_PARAMETERS = ["key64", "ttl"];
@@ -110,7 +110,7 @@ export class KeyRoutes {
         return this.#get(request, path, query).then(withoutBody);
       default:
         return problem("method-not-allowed", `${method} is not possible here`, {
-          headers: { allow: ALLOWED },
+          headers: { allow: ALLOWED_KEY_METHODS.join(", ") },
         });
     }
   }

@@ -161,7 +161,9 @@ export function errorResponse(error: unknown, method: string, log: Log): Respons
   });
 }
 
-/** The same answer without its body, as HEAD wants it. */
-export function withoutBody(response: Response): Response {
-  return new Response(null, { status: response.status, headers: response.headers });
+/** The same answer without its body, as HEAD wants it: the length is what GET would have. */
+export async function withoutBody(response: Response): Promise<Response> {
+  const { status, headers, body } = response;
+  if (body !== null) headers.set("content-length", String((await response.bytes()).length));
+  return new Response(null, { status, headers });
 }

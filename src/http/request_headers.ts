@@ -175,7 +175,7 @@ export function ttlMsOf(text: string | undefined): number | undefined {
  * default where both are as good (RFC 9110 §12.5.1). What can't be read counts as no wish.
  */
 export function prefersBytes(accept: string | null): boolean {
-  if (accept === null || accept === "*/*" || !accept.includes("octet-stream")) return false;
+  if (accept === null || accept === "*/*" || !/octet-stream/i.test(accept)) return false;
   let bytes = -1;
   let json = -1;
   let any = -1;

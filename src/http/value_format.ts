@@ -22,7 +22,8 @@ function isText(contentType: string): boolean {
   return contentType === TEXT_TYPE || /^text\//i.test(contentType);
 }
 
-function isJson(contentType: string): boolean {
+/** `application/json`, or a type built on it. */
+export function isJson(contentType: string): boolean {
   return contentType === "application/json" || JSON_MEDIA_TYPE.test(contentType);
 }
 

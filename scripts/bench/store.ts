@@ -186,10 +186,13 @@ function load(path: string, hash: string): void {
   const file = Deno.openSync(path);
   const store = new Store();
   const header = new Uint8Array(4);
+  let buffer = new Uint8Array(0);
   let elapsedMs = 0;
   const loader = new ImageLoader(store);
   while (file.readSync(header) === header.length) {
-    const chunk = new Uint8Array(new Uint32Array(header.buffer)[0]);
+    const [length] = new Uint32Array(header.buffer);
+    if (length > buffer.length) buffer = new Uint8Array(length * 2);
+    const chunk = buffer.subarray(0, length);
     for (let at = 0; at < chunk.length;) {
       const count = file.readSync(chunk.subarray(at));
       if (count === null) throw new Error(`${path} ends within a chunk`);

@@ -171,7 +171,15 @@ function loadedElsewhere(chunks: readonly Uint8Array[], hash: string): Row[] {
     }
     file.close();
     const { stdout, success } = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--v8-flags=--expose-gc", import.meta.filename!, "--load", path, hash],
+      args: [
+        "run",
+        "--v8-flags=--expose-gc",
+        "--allow-read",
+        import.meta.filename!,
+        "--load",
+        path,
+        hash,
+      ],
       stderr: "inherit",
     }).outputSync();
     if (!success) throw new Error("the image could not be loaded");

@@ -111,6 +111,10 @@ export class Dedupe {
     return this.#keys.size + this.#places.size;
   }
 
+  get purgeCount(): number {
+    return this.#purges.size;
+  }
+
   /** What the outcomes count against the limit. */
   get sizeBytes(): number {
     return this.#sizeBytes;

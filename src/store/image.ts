@@ -2,7 +2,8 @@
 // bytes for the same state. Owns the layout; the file around it, checksums included, is the snapshot
 // layer's.
 //
-// Each item begins with a type byte, and types never go down; within a type items ascend strictly.
+// Each item begins with a type byte, and types never go down; records and changes ascend strictly,
+// others do not repeat.
 // Numbers, values and their codec byte are as in envelope.ts; a session id is 16 bytes:
 //   1 header   format version u8 | partition time | floor revision | floor sub-index
 //   2 record   key | revision | create revision | expiry (0: none) | content type | value
@@ -20,7 +21,7 @@ import { bytesFromHex, hexFromBytes } from "../base/bytes.ts";
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import { Dedupe, type Outcome, type Purge } from "./dedupe.ts";
 import { FINGERPRINT_SIZE_BYTES } from "./envelope.ts";
-import { type Change, History } from "./history.ts";
+import { type Change, History, type WatchPosition } from "./history.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import { readResult, writeResult } from "./result_codec.ts";
 import type { Store, StoreState } from "./store.ts";
@@ -138,6 +139,8 @@ export class ImageLoader {
   readonly #counts = new Array<number>(COUNTED).fill(0);
   #timeMs = 0;
   #floorRevision = 0;
+  /** Position of the last change, the history's floor before the first; no revision is 0. */
+  #lastChange: WatchPosition = { revision: 0, subIndex: 0 };
   #lastItem = 0;
 
   /** The state goes into `target` at `finish()`. */
@@ -212,6 +215,7 @@ export class ImageLoader {
       case Item.Change: {
         const revision = reader.integer();
         const subIndex = reader.u32();
+        this.#checkAscending(revision, subIndex);
         return this.#history.append(this.#change(reader, revision), subIndex);
       }
     }
@@ -223,8 +227,9 @@ export class ImageLoader {
       throw new CodecError(`Cannot load state of format ${version}: ${VERSION} is known`);
     }
     this.#timeMs = reader.integer();
-    this.#floorRevision = reader.integer();
-    this.#history.resetFloor({ revision: this.#floorRevision, subIndex: reader.integer() });
+    this.#lastChange = { revision: reader.integer(), subIndex: reader.integer() };
+    this.#floorRevision = this.#lastChange.revision;
+    this.#history.resetFloor(this.#lastChange);
   }
 
   #record(reader: BytesReader): void {
@@ -241,6 +246,14 @@ export class ImageLoader {
     const record = newRecord(key, value, contentType, revision, createRevision, expiresAtMs);
     this.#sorted.push(record);
     if (revision >= this.#floorRevision) this.#recent.set(key, record);
+  }
+
+  #checkAscending(revision: number, subIndex: number): void {
+    const last = this.#lastChange;
+    if (revision < last.revision || (revision === last.revision && subIndex <= last.subIndex)) {
+      throw new CodecError("Cannot load state: its changes do not ascend");
+    }
+    this.#lastChange = { revision, subIndex };
   }
 
   #change(reader: BytesReader, revision: number): Change {
@@ -275,6 +288,11 @@ export class ImageLoader {
       if (written !== count) {
         throw new CodecError(`Cannot load state: ${count} items where ${written} were written`);
       }
+    }
+    const [, sessions, places, keys, purges] = this.#counts;
+    const { sessionCount, outcomeCount, purgeCount } = this.#dedupe;
+    if (sessionCount !== sessions || outcomeCount !== places + keys || purgeCount !== purges) {
+      throw new CodecError("Cannot load state: its idempotency table repeats itself");
     }
   }
 }

@@ -14,6 +14,9 @@ export type ProblemCode =
   | "stopping" // 503
   | "unavailable" // 503: withdrawn or overwritten; definitely not applied
   | "idempotency-table-full" // 429
+  // Refused membership changes.
+  | "unknown-member" // 404
+  | "conflict" // 409
   // Unknown outcome (writes only).
   | "timeout" // 504
   | "internal"; // 500
@@ -27,6 +30,8 @@ export interface Failure {
   readonly detail: string;
   /** For `not-leader`: where to go, as advertised HTTP address, if known. */
   readonly leaderHttp?: string;
+  /** Between nodes: who leads, as the refusing node knows. */
+  readonly leaderNodeId?: NodeId;
   readonly epoch?: number;
 }
 
@@ -63,6 +68,7 @@ export interface MemberView {
   readonly name: string;
   readonly http: string;
   readonly peer: string;
+  readonly state: "active" | "leaving";
   /** False when this node's links to it are down. */
   readonly reachable: boolean;
 }
@@ -99,10 +105,12 @@ export interface ClusterView {
   readonly partitions: readonly PartitionView[];
 }
 
-/** `POST /cluster/members` and its kin. */
+/** `POST /cluster/members`. */
 export type MemberChange =
-  | { readonly kind: "add"; readonly nodeId: NodeId; readonly name: string; readonly peer: string }
-  | { readonly kind: "remove"; readonly nodeId: NodeId };
+  /** A running node without a cluster listens for peers at `peer`. */
+  | { readonly kind: "add"; readonly peer: string }
+  /** By name or nodeId. */
+  | { readonly kind: "remove"; readonly node: string };
 
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
@@ -114,17 +122,18 @@ export interface NodeService {
   ): Promise<WriteAnswer | Failure>;
   /** Linearizable by ReadIndex. */
   read(key: Key, options: RequestOptions): Promise<ReadAnswer | Failure>;
-  /** From this node's own replica, whatever its lag. */
-  readStale(key: Key): ReadAnswer | Failure;
+  /** From this node's own replica, whatever its lag; forwarded if it has none. */
+  readStale(key: Key, options: RequestOptions): Promise<ReadAnswer | Failure>;
   cluster(): ClusterView;
-  /** Resolves when the change is committed everywhere it has to be. */
+  /** Resolves when the meta group has committed the intent; `/cluster` shows it being carried out. */
   changeMembers(
     change: MemberChange,
     options: RequestOptions,
   ): Promise<{ ok: true; epoch: number } | Failure>;
   transferLeadership(
     partition: PartitionId,
-    to: NodeId,
+    /** Name or nodeId. */
+    to: string,
     options: RequestOptions,
   ): Promise<{ ok: true } | Failure>;
   /** Ready to take traffic: every replica caught up to a known leader, not stopping. */

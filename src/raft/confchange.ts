@@ -4,11 +4,15 @@
 
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId } from "../base/ids.ts";
-import { type ConfChangeSingle, ConfChangeType, type ConfChangeV2 } from "./conf_change.ts";
-import { entersJoint, leavesJoint } from "./conf_change.ts";
+import {
+  type ConfChangeSingle,
+  ConfChangeType,
+  type ConfChangeV2,
+  entersJoint,
+  leavesJoint,
+} from "./conf_change.ts";
 import { Progress } from "./progress.ts";
-import type { Config, Tracker } from "./tracker.ts";
-import { EMPTY_CONFIG } from "./tracker.ts";
+import { type Config, EMPTY_CONFIG, type Tracker } from "./tracker.ts";
 import type { ConfState } from "./types.ts";
 
 /** A change that the configuration does not allow. */

@@ -69,20 +69,25 @@ const MAX_PENDING_READS_DEFAULT = 4096;
 export function resolveConfig(config: RaftConfig): ResolvedConfig {
   const maxMessageBytes = config.maxMessageBytes ?? Infinity;
   const resolved: ResolvedConfig = {
-    applied: 0,
-    asyncStorageWrites: false,
-    maxUncommittedBytes: Infinity,
-    maxInflightBytes: Infinity,
-    maxPendingReads: MAX_PENDING_READS_DEFAULT,
-    checkQuorum: false,
-    preVote: false,
-    readOnly: "safe",
-    disableProposalForwarding: false,
-    disableConfChangeValidation: false,
-    stepDownOnRemoval: false,
-    ...config,
+    id: config.id,
+    storage: config.storage,
+    random: config.random,
+    electionTicks: config.electionTicks,
+    heartbeatTicks: config.heartbeatTicks,
+    applied: config.applied ?? 0,
+    asyncStorageWrites: config.asyncStorageWrites ?? false,
     maxMessageBytes,
     maxApplyingBytes: config.maxApplyingBytes ?? maxMessageBytes,
+    maxUncommittedBytes: config.maxUncommittedBytes ?? Infinity,
+    maxInflightMessages: config.maxInflightMessages,
+    maxInflightBytes: config.maxInflightBytes ?? Infinity,
+    maxPendingReads: config.maxPendingReads ?? MAX_PENDING_READS_DEFAULT,
+    checkQuorum: config.checkQuorum ?? false,
+    preVote: config.preVote ?? false,
+    readOnly: config.readOnly ?? "safe",
+    disableProposalForwarding: config.disableProposalForwarding ?? false,
+    disableConfChangeValidation: config.disableConfChangeValidation ?? false,
+    stepDownOnRemoval: config.stepDownOnRemoval ?? false,
   };
   const require = (condition: boolean, problem: string) => {
     if (!condition) throw new RangeError(`Cannot create a replica: ${problem}`);

@@ -3,10 +3,9 @@
 // Source: Raft §5.2, §5.4.1; dissertation §9.6 (pre-vote) and §3.10 (transfer).
 
 import { handleAppendEntries, handleHeartbeat, handleSnapshot } from "./follower.ts";
-import { VoteResult } from "./quorum.ts";
 import type { Raft } from "./raft.ts";
 import { bcastAppend } from "./replication.ts";
-import { jointIds } from "./quorum.ts";
+import { jointIds, VoteResult } from "./quorum.ts";
 import {
   CONTEXT_TRANSFER,
   EntryType,
@@ -127,10 +126,13 @@ function countVote(raft: Raft, message: Message): void {
   if (result === VoteResult.Won) {
     if (raft.role === Role.PreCandidate) {
       campaign(raft, "election");
-    } else {
+    } else if (raft.tracker.hasVoted(raft.id)) {
       raft.becomeLeader();
       bcastAppend(raft);
     }
+    // Else others elect us before our own term and vote are durable. Leading now, we might send
+    // entries of this term, crash, forget the term, be elected by the same votes again and send
+    // other entries of the same term and index. So wait for our own vote, which says we can't.
   } else if (result === VoteResult.Lost) {
     // A rejected pre-vote of a higher term never gets here: it has made us a follower already.
     raft.becomeFollower(raft.term, NONE);

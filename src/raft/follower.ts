@@ -4,9 +4,8 @@
 
 import type { ReplicaId } from "../base/ids.ts";
 import { assert } from "../base/assert.ts";
-import { restoreMembership } from "./confchange.ts";
 import { hup } from "./election.ts";
-import { installMembership, sameConfState } from "./membership.ts";
+import { installSnapshotMembership } from "./membership.ts";
 import type { Raft } from "./raft.ts";
 import { handleReadIndexResponse } from "./read_only.ts";
 import {
@@ -120,8 +119,6 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
     return false;
   }
   raft.log.restore(snapshot);
-  const membership = restoreMembership(confState, raft.tracker, raft.log.lastIndex());
-  const restored = installMembership(raft, membership);
-  assert(sameConfState(restored, confState), "a snapshot's configuration is not well-formed");
+  installSnapshotMembership(raft, snapshot.metadata);
   return true;
 }

@@ -3,6 +3,7 @@
 // Source: Raft §6 and dissertation §4, with the rules of etcd-raft.
 
 import { assert } from "../base/assert.ts";
+import type { LogIndex } from "../base/ids.ts";
 import {
   type AnyConfChange,
   type ConfChangeV2,
@@ -10,12 +11,12 @@ import {
   decodeConfChangeV2,
   toV2,
 } from "./conf_change.ts";
-import { Changer, ConfChangeError, type Membership } from "./confchange.ts";
+import { Changer, ConfChangeError, type Membership, restoreMembership } from "./confchange.ts";
 import type { Raft } from "./raft.ts";
 import { answerConfirmedReads } from "./read_only.ts";
 import { bcastAppend, maybeCommit, maybeSendAppend } from "./replication.ts";
 import { toConfState } from "./tracker.ts";
-import { type ConfState, EntryType, NONE, Role } from "./types.ts";
+import { type ConfState, EntryType, NONE, Role, type SnapshotMetadata } from "./types.ts";
 
 /** Why a leader may not take this membership change now; null if it may. */
 export function confChangeRefusal(
@@ -50,17 +51,39 @@ export function confChangeRefusal(
   }
 }
 
-function changer(raft: Raft): Changer {
-  const { config, members } = raft.tracker;
-  return new Changer({ config, members }, raft.tracker, raft.log.lastIndex());
+function changer(raft: Raft, from: Membership = raft.tracker): Changer {
+  return new Changer(from, raft.tracker, raft.log.lastIndex());
 }
 
 /**
- * Applies a committed membership change. Throws {@linkcode ConfChangeError} if the configuration
- * does not allow it, which only a leader without validation lets happen.
+ * Applies the committed membership change at `index`. Throws {@linkcode ConfChangeError} if the
+ * configuration does not allow it, which only a leader without validation lets happen.
+ *
+ * A snapshot may have been taken while entries from before it were still being applied. Its
+ * configuration is the active one already; such a change only tells how the state machine gets there,
+ * should the snapshot never be installed.
  */
-export function applyConfChange(raft: Raft, change: AnyConfChange): ConfState {
-  return installMembership(raft, changer(raft).apply(toV2(change)));
+export function applyConfChange(raft: Raft, change: AnyConfChange, index: LogIndex): ConfState {
+  if (index > raft.snapshotConfIndex) {
+    return installMembership(raft, changer(raft).apply(toV2(change)));
+  }
+  const superseded = raft.supersededMembership;
+  if (superseded === null) return toConfState(raft.tracker.config);
+  raft.supersededMembership = changer(raft, superseded).apply(toV2(change));
+  return toConfState(raft.supersededMembership.config);
+}
+
+/** Switches to the configuration of a snapshot that has replaced the log. */
+export function installSnapshotMembership(raft: Raft, metadata: SnapshotMetadata): void {
+  const { config, members } = raft.tracker;
+  raft.supersededMembership ??= { config, members };
+  raft.snapshotConfIndex = metadata.index;
+  const membership = restoreMembership(metadata.confState, raft.tracker, raft.log.lastIndex());
+  const restored = installMembership(raft, membership);
+  assert(
+    sameConfState(restored, metadata.confState),
+    "a snapshot's configuration is not well-formed",
+  );
 }
 
 /** Switches to a membership, and on a leader does what follows from it. */
@@ -71,7 +94,9 @@ export function installMembership(raft: Raft, membership: Membership): ConfState
 
   const self = raft.tracker.progress(raft.id);
   if (self === undefined || self.isLearner) {
-    // Removed or demoted. Until it steps down it goes on to replicate, without counting itself.
+    // Removed or demoted. Until it steps down it goes on to replicate, without counting itself. Better
+    // to hand leadership over before: where the old majority needed us, nobody may be electable while
+    // we hold entries that others lack (say, when one of two voters goes).
     if (raft.config.stepDownOnRemoval) raft.becomeFollower(raft.term, NONE);
     return confState;
   }

@@ -166,12 +166,12 @@ export class RawNode {
   }
 
   /**
-   * To be called for each committed membership change when it is applied (unless the application
-   * vetoes it, which must then happen on every replica). Returns the new configuration. Throws
-   * ConfChangeError if the present one does not allow it.
+   * To be called with the index of each committed membership change when it is applied (unless the
+   * application vetoes it, which must then happen on every replica). Returns the configuration as of
+   * that index. Throws ConfChangeError if the present one does not allow it.
    */
-  applyConfChange(change: AnyConfChange): ConfState {
-    return applyConfChange(this.#raft, change);
+  applyConfChange(change: AnyConfChange, index: LogIndex): ConfState {
+    return applyConfChange(this.#raft, change, index);
   }
 
   /**

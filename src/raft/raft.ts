@@ -5,7 +5,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
-import { restoreMembership } from "./confchange.ts";
+import { type Membership, restoreMembership } from "./confchange.ts";
 import { type RaftConfig, resolveConfig, type ResolvedConfig } from "./config.ts";
 import { handleVoteRequest, hup, stepCandidate } from "./election.ts";
 import { stepFollower } from "./follower.ts";
@@ -47,6 +47,10 @@ export class Raft {
    * in only once this much is applied.
    */
   pendingConfIndex: LogIndex = 0;
+  /** Index of the last snapshot taken from a leader: changes up to there are in its configuration. */
+  snapshotConfIndex: LogIndex = 0;
+  /** What was active before that snapshot, until it is installed: for entries still being applied. */
+  supersededMembership: Membership | null = null;
   /** Data bytes of our uncommitted entries; may be below the truth, never above. */
   uncommittedBytes = 0;
 
@@ -73,16 +77,16 @@ export class Raft {
     const restored = installMembership(this, membership);
     assert(sameConfState(restored, confState), "the initial configuration is not well-formed");
 
-    if (hardState.term !== 0 || hardState.vote !== NONE || hardState.commit !== 0) {
-      const { commit } = hardState;
-      assert(
-        this.log.committed <= commit && commit <= this.log.lastIndex(),
-        `the commit index ${commit} is not in [${this.log.committed}, ${this.log.lastIndex()}]`,
-      );
-      this.log.committed = commit;
-      this.term = hardState.term;
-      this.vote = hardState.vote;
-    }
+    this.term = hardState.term;
+    this.vote = hardState.vote;
+    // Only what is committed gets into a snapshot or a state machine, and either may be on disk before
+    // the note of the commit index is.
+    const commit = Math.max(hardState.commit, this.log.committed, this.config.applied);
+    assert(
+      commit <= this.log.lastIndex(),
+      `${commit} is committed, but the log ends at ${this.log.lastIndex()}: it was truncated or lost`,
+    );
+    this.log.committed = commit;
     if (this.config.applied > 0) this.log.appliedTo(this.config.applied, 0);
     this.becomeFollower(this.term, NONE);
   }
@@ -295,6 +299,7 @@ export class Raft {
     if (message.snapshot === null) return;
     const { index } = message.snapshot.metadata;
     this.log.unstable.stableSnapshotTo(index);
+    if (this.log.unstable.snapshot === null) this.supersededMembership = null;
     applied(this, index, 0);
   }
 

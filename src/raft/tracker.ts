@@ -157,6 +157,11 @@ export class Tracker {
     this.#votes.clear();
   }
 
+  /** Whether the replica's vote was counted in this campaign. */
+  hasVoted(id: ReplicaId): boolean {
+    return this.#votes.has(id);
+  }
+
   /** Counts a vote; a replica's first one stands. */
   recordVote(id: ReplicaId, granted: boolean): Tally {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);

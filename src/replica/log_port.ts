@@ -1,7 +1,17 @@
-// What a replica asks of the node's shared log and snapshot files, group already fixed. Types only.
+// What a replica asks of the node's shared log, snapshot files and links, group already fixed. Types only.
 
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
-import type { ConfState, Entry, HardState, SnapshotMetadata } from "../raft/mod.ts";
+import type { Entry, HardState, Message } from "../raft/mod.ts";
+import type { AppliedConfiguration } from "./configuration.ts";
+
+/** What a snapshot stands for. */
+export interface SnapshotPoint {
+  /** Last index it covers. */
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** The configuration at `index`. */
+  readonly configuration: AppliedConfiguration;
+}
 
 /** One durable step of a group: any part may be absent. Taken as a whole or not at all. */
 export interface LogAppend {
@@ -9,7 +19,7 @@ export interface LogAppend {
   /** Replace everything from the first one's index on. */
   readonly entries: readonly Entry[];
   /** The log now begins after this snapshot, whose file is already durable. */
-  readonly snapshot: SnapshotMetadata | null;
+  readonly snapshot: SnapshotPoint | null;
 }
 
 /** One group's view of the shared log. */
@@ -19,17 +29,17 @@ export interface GroupLog {
    * Bytes are copied before the call returns.
    */
   append(append: LogAppend, onDurable: () => void): void;
-  /** A configuration took effect at `index`; recovered at start. Lazily durable. */
-  recordConfiguration(index: LogIndex, confState: ConfState): void;
-  /** A snapshot file up to `metadata.index` is durable: entries up to it may go. */
-  snapshotTaken(metadata: SnapshotMetadata): void;
+  /** A configuration took effect at `index`. Durable with the next batch. */
+  recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void;
+  /** A snapshot file up to `point.index` is durable: entries up to it may go. */
+  snapshotTaken(point: SnapshotPoint): void;
   /** Bytes of this group's entries since its last snapshot; decides when the next one is due. */
   readonly bytesSinceSnapshot: number;
 }
 
 /** A durable snapshot file of one group. */
 export interface SnapshotFile {
-  readonly metadata: SnapshotMetadata;
+  readonly point: SnapshotPoint;
   readonly sizeBytes: number;
 }
 
@@ -37,8 +47,10 @@ export interface SnapshotFile {
 export interface GroupSnapshots {
   /** The newest durable and undamaged one. */
   readonly latest: SnapshotFile | undefined;
+  /** The file of exactly the state at `index`. */
+  find(index: LogIndex): SnapshotFile | undefined;
   /** Writes `chunks` in slices that leave the event loop free; resolves when durable. */
-  write(metadata: SnapshotMetadata, chunks: Iterator<Uint8Array>): Promise<SnapshotFile>;
+  write(point: SnapshotPoint, chunks: Iterator<Uint8Array>): Promise<SnapshotFile>;
   /** Body chunks of a durable file, each verified; off the event loop between chunks. */
   read(file: SnapshotFile): AsyncIterable<Uint8Array>;
 }
@@ -46,13 +58,7 @@ export interface GroupSnapshots {
 /** Sends messages to the replicas of the same group on other nodes. */
 export interface ReplicaLinks {
   /** Best effort; false when it is certain that nothing was sent. */
-  send(to: ReplicaId, message: import("../raft/mod.ts").Message): boolean;
-  /** Ships a snapshot file; resolves true when the receiver holds it durably. */
-  sendSnapshot(
-    to: ReplicaId,
-    file: SnapshotFile,
-    message: import("../raft/mod.ts").Message,
-  ): Promise<boolean>;
+  send(to: ReplicaId, message: Message): boolean;
+  /** Ships a snapshot file and then `message`; resolves true when the receiver holds it durably. */
+  sendSnapshot(to: ReplicaId, file: SnapshotFile, message: Message): Promise<boolean>;
 }
-
-export type { Term };

@@ -17,7 +17,6 @@ import {
 import type { Clock, Log, Random } from "../platform/ports.ts";
 import {
   type AnyConfChange,
-  type ConfState,
   decodeConfChange,
   decodeConfChangeV2,
   EntryType,
@@ -25,17 +24,19 @@ import {
   LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
+  newMessage,
+  NO_DATA,
   NONE,
   RawNode,
   type Ready,
   Role,
-  type SnapshotMetadata,
 } from "../raft/mod.ts";
+import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
-import type { MachineLoader, StateMachine } from "./machine.ts";
+import type { StateMachine } from "./machine.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
-import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
+import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
 export const ELECTION_TICKS = 10;
@@ -50,8 +51,8 @@ const TURN_MS_MAX = 8;
 export interface ReplicaObserver {
   /** Leader, term or role changed. */
   onLeadership(replica: Replica): void;
-  /** A configuration took effect at `index`. */
-  onConfiguration(replica: Replica, index: LogIndex, confState: ConfState): void;
+  /** Another configuration took effect. */
+  onConfiguration(replica: Replica): void;
 }
 
 export interface ReplicaOptions<Result> {
@@ -68,6 +69,8 @@ export interface ReplicaOptions<Result> {
   readonly observer: ReplicaObserver;
   /** Asks the owner to call `turn()` soon; calls may repeat. */
   readonly wake: () => void;
+  /** The map epoch that a membership change carries, if it carries one. */
+  readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
   /** Ends the process: the state can't be had. */
   readonly onFatal: (reason: string, cause: unknown) => never;
   /**
@@ -89,7 +92,7 @@ export class Replica<Result = unknown> {
   /** Wall clocks of the voters that granted their vote in `#grantTerm`. */
   readonly #grants = new Map<ReplicaId, number>();
   #grantTerm: Term = 0;
-  #confState: ConfState;
+  #configuration: AppliedConfiguration;
   #appliedIndex: LogIndex;
   #appliedTerm: Term;
   #role: Role = Role.Follower;
@@ -97,6 +100,10 @@ export class Replica<Result = unknown> {
   #term: Term;
   /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
   #heldApplies: Message[] | undefined;
+  /** The newest snapshot that replaced the log in this life. */
+  #restoredIndex: LogIndex = 0;
+  #loadsPending = 0;
+  #loads: Promise<void> = Promise.resolve();
   #awaitingSnapshot: boolean;
   #snapshotting = false;
   #snapshotWanted = false;
@@ -110,7 +117,7 @@ export class Replica<Result = unknown> {
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
     const { recovered } = options;
-    this.#confState = recovered.snapshot.confState;
+    this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
     this.#term = recovered.hardState.term;
@@ -144,8 +151,8 @@ export class Replica<Result = unknown> {
     return this.#appliedIndex;
   }
 
-  get confState(): ConfState {
-    return this.#confState;
+  get configuration(): AppliedConfiguration {
+    return this.#configuration;
   }
 
   get term(): Term {
@@ -242,6 +249,32 @@ export class Replica<Result = unknown> {
     if (this.#stopped || !this.isLeader) return;
     this.#core.transferLeader(to);
     this.#options.wake();
+  }
+
+  /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
+  bestHeir(): ReplicaId | undefined {
+    const { progress, config } = this.#core.status();
+    let best: (typeof progress)[number] | undefined;
+    for (const one of progress) {
+      if (one.id === this.id || one.isLearner || !one.recentActive) continue;
+      if (!config.incoming.includes(one.id)) continue;
+      if (best === undefined || one.match > best.match) best = one;
+    }
+    return best?.id;
+  }
+
+  /** A follower has lost its state, though not its log: send it what there is, or soon will be. */
+  sendLatestSnapshot(to: ReplicaId): void {
+    if (this.#stopped || !this.isLeader) return;
+    const file = this.#options.snapshots.latest;
+    if (file === undefined || file.point.index < this.#storage.firstIndex()) {
+      this.#snapshotWanted = true;
+      return this.#options.wake();
+    }
+    const message = newMessage(MessageType.Snapshot, to, this.id);
+    message.term = this.#term;
+    message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };
+    this.#options.links.sendSnapshot(to, file, message);
   }
 
   campaign(): void {
@@ -349,9 +382,14 @@ export class Replica<Result = unknown> {
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
     const deliver = () => this.#deliver(message.responses);
+    if (snapshot === null) {
+      return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
+    }
+    const file = this.#options.snapshots.find(snapshot.metadata.index);
+    assert(file !== undefined, "a snapshot's file is there before the core hears of it");
     this.#options.log.append(
-      { hardState, entries, snapshot: snapshot?.metadata ?? null },
-      snapshot === null ? deliver : () => this.#restoreFromSnapshot(snapshot.metadata, deliver),
+      { hardState, entries, snapshot: file.point },
+      () => this.#restoreFromSnapshot(file, deliver),
     );
   }
 
@@ -371,8 +409,9 @@ export class Replica<Result = unknown> {
 
   #apply(message: Message): void {
     for (const entry of message.entries) {
-      // The core must see every configuration change, also one that a loaded state was ahead of.
-      if (entry.type !== EntryType.Normal) {
+      // The core must see every configuration change, also one that a loaded state was ahead of; but
+      // none that a snapshot which replaced the log has brought already.
+      if (entry.type !== EntryType.Normal && entry.index > this.#restoredIndex) {
         const change = entry.type === EntryType.ConfChange
           ? decodeConfChange(entry.data)
           : decodeConfChangeV2(entry.data);
@@ -394,9 +433,12 @@ export class Replica<Result = unknown> {
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {
-    this.#confState = this.#core.applyConfChange(change);
-    this.#options.log.recordConfiguration(index, this.#confState);
-    this.#options.observer.onConfiguration(this as Replica, index, this.#confState);
+    const confState = this.#core.applyConfChange(change, index);
+    // Raft's own leaving of a joint configuration carries no epoch: it keeps the one it ends.
+    const confEpoch = this.#options.epochOf(change.context) ?? this.#configuration.confEpoch;
+    this.#configuration = { confState, confIndex: index, confEpoch };
+    this.#options.log.recordConfiguration(index, this.#configuration);
+    this.#options.observer.onConfiguration(this as Replica);
   }
 
   // ------------------------------------------------------------------------------------- snapshots
@@ -407,7 +449,7 @@ export class Replica<Result = unknown> {
     if (!due && !this.#snapshotWanted) return;
     this.#snapshotWanted = false;
     const latest = this.#options.snapshots.latest;
-    if (latest !== undefined && latest.metadata.index >= this.#appliedIndex) return;
+    if (latest !== undefined && latest.point.index >= this.#appliedIndex) return;
     this.#snapshotting = true;
     this.#takeSnapshot().catch((cause) => {
       this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
@@ -418,20 +460,21 @@ export class Replica<Result = unknown> {
   }
 
   async #takeSnapshot(): Promise<void> {
-    const metadata = {
+    const point = {
       index: this.#appliedIndex,
       term: this.#appliedTerm,
-      confState: this.#confState,
+      configuration: this.#configuration,
     };
     const image = this.machine.image();
-    await this.#options.snapshots.write(metadata, image.chunks());
-    if (!this.#stopped) this.#options.log.snapshotTaken(metadata);
+    await this.#options.snapshots.write(point, image.chunks());
+    if (!this.#stopped) this.#options.log.snapshotTaken(point);
   }
 
   #sendSnapshot(message: Message): void {
     const file = this.#options.snapshots.latest;
     assert(file !== undefined && message.snapshot !== null, "a snapshot was promised to the core");
-    const sent = { ...message, snapshot: { ...message.snapshot, metadata: file.metadata } };
+    const snapshot = { ...message.snapshot, metadata: metadataOf(file.point) };
+    const sent = { ...message, snapshot };
     this.#options.links.sendSnapshot(message.to, file, sent).then((delivered) => {
       if (this.#stopped) return;
       this.#core.reportSnapshot(message.to, delivered);
@@ -449,45 +492,60 @@ export class Replica<Result = unknown> {
     const { index, term } = message.snapshot.metadata;
     const inLog = this.#storage.term(index) === term;
     if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
-      this.#loadState(() => this.#options.log.snapshotTaken(message.snapshot!.metadata));
+      const file = this.#options.snapshots.find(index);
+      assert(file !== undefined, "a snapshot's file is there before its message is taken");
+      this.#loadState(file, () => this.#options.log.snapshotTaken(file.point));
     }
     this.step(message, wallMs);
   }
 
   /** The log begins after a snapshot now: load its state, then tell the core. */
-  #restoreFromSnapshot(metadata: SnapshotMetadata, done: () => void): void {
-    this.#loadState(() => {
-      this.#confState = metadata.confState;
-      this.#options.observer.onConfiguration(this as Replica, metadata.index, this.#confState);
+  #restoreFromSnapshot(file: SnapshotFile, done: () => void): void {
+    this.#loadState(file, () => {
+      this.#configuration = file.point.configuration;
+      this.#restoredIndex = file.point.index;
+      this.#options.observer.onConfiguration(this as Replica);
       done();
     });
   }
 
-  /** Replaces the machine's state by the newest file. Applies wait until it is loaded. */
-  #loadState(done: () => void): void {
+  /** Replaces the machine's state by a file's, one file after the other. Applies wait meanwhile. */
+  #loadState(file: SnapshotFile, done: () => void): void {
     this.#heldApplies ??= [];
-    const file = this.#options.snapshots.latest;
-    assert(file !== undefined, "the snapshot file is there");
-    const { index, term } = file.metadata;
-    assert(index >= this.#appliedIndex, "the applied index never runs back");
-    this.#readState(file, this.machine.beginLoad()).then(() => {
+    this.#loadsPending++;
+    const load = async () => {
+      // A newer file that came while this one waited its turn will be loaded next.
+      if (this.#loadsPending === 1 && !this.#stopped) await this.#readState(file);
+      this.#loadsPending--;
       if (this.#stopped) return;
-      this.#proposals.coveredBySnapshot(index);
-      this.#appliedIndex = index;
-      this.#appliedTerm = term;
-      this.#awaitingSnapshot = false;
-      const held = this.#heldApplies ?? [];
-      this.#heldApplies = undefined;
-      done();
-      for (const message of held) this.#apply(message);
-      this.#reads.applied(this.#appliedIndex);
-      this.#options.wake();
-    }).catch((cause) => {
-      this.#options.onFatal(`Cannot load snapshot ${index} of group ${this.group}`, cause);
+      this.#stateLoaded(file, done);
+    };
+    this.#loads = this.#loads.then(load).catch((cause) => {
+      this.#options.onFatal(
+        `Cannot load snapshot ${file.point.index} of group ${this.group}`,
+        cause,
+      );
     });
   }
 
-  async #readState(file: SnapshotFile, loader: MachineLoader): Promise<void> {
+  #stateLoaded(file: SnapshotFile, done: () => void): void {
+    const { index, term } = file.point;
+    assert(index >= this.#appliedIndex, "the applied index never runs back");
+    this.#proposals.coveredBySnapshot(index);
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    done();
+    if (this.#loadsPending > 0) return;
+    this.#awaitingSnapshot = false;
+    const held = this.#heldApplies ?? [];
+    this.#heldApplies = undefined;
+    for (const message of held) this.#apply(message);
+    this.#reads.applied(this.#appliedIndex);
+    this.#options.wake();
+  }
+
+  async #readState(file: SnapshotFile): Promise<void> {
+    const loader = this.machine.beginLoad();
     for await (const chunk of this.#options.snapshots.read(file)) {
       if (this.#stopped) return;
       loader.push(chunk);

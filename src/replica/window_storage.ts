@@ -2,7 +2,7 @@
 // write-ahead log until a snapshot covers them; a follower that needs those is sent a snapshot. It
 // never invents a snapshot: it names the newest durable file, or none.
 
-import type { LogIndex, Term } from "../base/ids.ts";
+import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import {
   type ConfState,
   type Entry,
@@ -13,7 +13,7 @@ import {
   type Storage,
 } from "../raft/mod.ts";
 import { NO_BYTES } from "../base/bytes.ts";
-import type { GroupSnapshots } from "./log_port.ts";
+import type { GroupSnapshots, SnapshotPoint } from "./log_port.ts";
 
 /** Entries kept behind the applied index for followers that are a little late. */
 const WINDOW_BYTES_MAX = 24 * 1024 * 1024;
@@ -24,7 +24,7 @@ const WINDOW_BYTES_KEPT = 12 * 1024 * 1024;
 export interface RecoveredLog {
   readonly hardState: HardState;
   /** The log's entries follow this snapshot. */
-  readonly snapshot: SnapshotMetadata;
+  readonly snapshot: SnapshotPoint;
   readonly entries: readonly Entry[];
 }
 
@@ -41,11 +41,11 @@ export class WindowStorage implements Storage {
     onSnapshotWanted: () => void,
   ) {
     this.#hardState = recovered.hardState;
-    this.#confState = recovered.snapshot.confState;
+    this.#confState = recovered.snapshot.configuration.confState;
     this.#snapshots = snapshots;
     this.#onSnapshotWanted = onSnapshotWanted;
     if (recovered.snapshot.index > 0) {
-      this.#memory.applySnapshot({ data: NO_BYTES, metadata: recovered.snapshot });
+      this.applySnapshot(metadataOf(recovered.snapshot));
     }
     if (recovered.entries.length > 0) this.#memory.append(recovered.entries);
   }
@@ -70,13 +70,16 @@ export class WindowStorage implements Storage {
     return this.#memory.firstIndex();
   }
 
-  snapshot(): Snapshot | null {
+  snapshot(to: ReplicaId): Snapshot | null {
     const latest = this.#snapshots.latest;
-    if (latest === undefined || latest.metadata.index < this.#memory.firstIndex() - 1) {
+    if (
+      latest === undefined || latest.point.index < this.#memory.firstIndex() - 1 ||
+      !names(latest.point, to)
+    ) {
       this.#onSnapshotWanted();
       return null;
     }
-    return { data: NO_BYTES, metadata: latest.metadata };
+    return { data: NO_BYTES, metadata: metadataOf(latest.point) };
   }
 
   append(entries: readonly Entry[]): void {
@@ -97,4 +100,15 @@ export class WindowStorage implements Storage {
     const upTo = Math.min(appliedIndex, first + count);
     if (upTo >= first) this.#memory.compact(upTo);
   }
+}
+
+/** Whether a replica is in a snapshot's configuration: it would refuse one that it is not in. */
+function names({ configuration }: SnapshotPoint, replicaId: ReplicaId): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration.confState;
+  return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(replicaId));
+}
+
+/** A snapshot as the core knows it. */
+export function metadataOf(point: SnapshotPoint): SnapshotMetadata {
+  return { index: point.index, term: point.term, confState: point.configuration.confState };
 }

@@ -1,113 +1,167 @@
-// Frames on a peer connection: the unit that is checked and that a proxy may delay, drop or double.
+// The frame: what a byte stream between two nodes is cut into. Owns header layout, checks and the
+// reader; knows no payload. A frame that fails a check is an error of the whole link, never skipped.
 //
-//   offset size  field (big-endian)
-//   0      4     payload length, at most PEER_FRAME_SIZE_BYTES_MAX
-//   4      4     CRC-32 of type and payload
-//   8      1     type
-//   9      …     payload
-//
-// A frame that is too long, of unknown type or with a wrong checksum ends the connection.
+//   offset size
+//        0    4  payload length, big-endian
+//        4    1  type
+//        5    1  flags, 0 in this version
+//        6    2  header check over the six bytes before it, see headerCheck()
+//        8    4  CRC-32 of the payload
+//       12       payload
 
 import { crc32 } from "node:zlib";
-import type { BytesWriter } from "../base/codec.ts";
+import { NO_BYTES } from "../base/bytes.ts";
 import { CodecError } from "../base/codec.ts";
+import { LARGE_PAYLOAD_BYTES } from "./parameters.ts";
 
-/** What a frame carries. Numbers are part of the protocol. */
-export const enum FrameType {
-  Hello = 1,
-  Welcome = 2,
-  Proof = 3,
-  Accept = 4,
-  Ping = 5,
-  Pong = 6,
-  Raft = 7,
-  Request = 8,
-  Response = 9,
-  Control = 10,
-  ControlResponse = 11,
-  Datagram = 12,
+export const FRAME_HEADER_BYTES = 12;
+
+/** What a payload is. The numbers are protocol; gaps leave room within each kind. */
+export const FrameType = {
+  Hello: 1,
+  Welcome: 2,
+  Proof: 3,
+  Ready: 4,
+  Refuse: 5,
+  Ping: 16,
+  Pong: 17,
+  Raft: 32,
+  Request: 33,
+  Response: 34,
+  /** Opaque bytes that may get lost: snapshot transfer, gossip. */
+  Datagram: 35,
+  Call: 48,
+  CallReply: 49,
+  /** A frame withdrawn before a byte of it was sent; its payload means nothing. */
+  Void: 63,
+} as const;
+
+/**
+ * Check of length, type and flags, so that a damaged length is noticed at once and not after waiting
+ * for bytes that never come. Every change of a single bit changes it.
+ */
+export function headerCheck(lengthBytes: number, type: number, flags: number): number {
+  return (Math.imul(lengthBytes ^ (type << 24) ^ (flags << 16) ^ 0x504e_544e, 0x9e37_79b1) >>> 16);
 }
 
-const FRAME_TYPE_MAX = FrameType.Datagram;
-export const FRAME_HEADER_BYTES = 9;
-
-/** Starts a frame; returns the mark to end it with. */
-export function beginFrame(writer: BytesWriter, type: FrameType): number {
-  const mark = writer.length;
-  writer.u32(0).u32(0).u8(type);
-  return mark;
+/** Writes the header of the frame at the start of `frame`, whose payload of `lengthBytes` is there. */
+export function writeFrameHeader(frame: Uint8Array, type: number, lengthBytes: number): void {
+  const view = new DataView(frame.buffer, frame.byteOffset, FRAME_HEADER_BYTES);
+  const payload = frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + lengthBytes);
+  view.setUint32(0, lengthBytes);
+  view.setUint16(4, type << 8);
+  view.setUint16(6, headerCheck(lengthBytes, type, 0));
+  view.setUint32(8, crc32(payload));
 }
 
-/** Ends the frame begun at `mark`: fills in length and checksum. */
-export function endFrame(writer: BytesWriter, mark: number): void {
-  writer.setU32(mark, writer.length - mark - FRAME_HEADER_BYTES);
-  writer.setU32(mark + 4, crc32(writer.view(mark + 8)));
-}
-
-/** A whole frame; `payload` is a view, valid until the next {@linkcode FrameBuffer.space}. */
 export interface Frame {
-  readonly type: FrameType;
+  readonly type: number;
+  /** Valid until the reader is next asked for room, unless `owned`. */
   readonly payload: Uint8Array;
+  /** True if the payload has a buffer of its own, which nobody will overwrite. */
+  readonly owned: boolean;
 }
 
-const INITIAL_BYTES = 64 * 1024;
+interface LargeFrame {
+  readonly type: number;
+  readonly checksum: number;
+  readonly payload: Uint8Array;
+  filledBytes: number;
+}
 
-/** Collects received bytes and cuts them into frames. */
-export class FrameBuffer {
-  #bytes = new Uint8Array(INITIAL_BYTES);
-  #view = new DataView(this.#bytes.buffer);
+/**
+ * Cuts a byte stream into frames.
+ *
+ * *Contract:* read into `room()`, tell `filled()`, then take frames with `next()` until it returns
+ * undefined; in this order, over and over. After a CodecError the stream is beyond repair.
+ */
+export class FrameReader {
+  readonly #buffer: Uint8Array;
+  readonly #view: DataView;
   #start = 0;
   #end = 0;
-  readonly #payloadBytesMax: number;
+  #large: LargeFrame | null = null;
+  /** Longer payloads are an error. Raised once the peer has proved who it is. */
+  payloadBytesMax: number;
 
-  constructor(payloadBytesMax: number) {
-    this.#payloadBytesMax = payloadBytesMax;
+  constructor(bufferBytes: number, payloadBytesMax: number) {
+    this.#buffer = new Uint8Array(bufferBytes);
+    this.#view = new DataView(this.#buffer.buffer);
+    this.payloadBytesMax = payloadBytesMax;
   }
 
-  /** Where to read the next bytes into. Views given out before become invalid. */
-  space(): Uint8Array<ArrayBuffer> {
+  /** Where the next bytes of the stream go; never empty. */
+  room(): Uint8Array {
+    if (this.#large !== null) return this.#large.payload.subarray(this.#large.filledBytes);
     if (this.#start > 0) {
-      this.#bytes.copyWithin(0, this.#start, this.#end);
+      this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;
     }
-    const needed = this.#end >= 4
-      ? Math.min(this.#view.getUint32(0), this.#payloadBytesMax) + FRAME_HEADER_BYTES
-      : 0;
-    const size = Math.max(needed, INITIAL_BYTES);
-    if (size > this.#bytes.length || (size < this.#bytes.length && this.#end <= size)) {
-      // Grows for a long frame and shrinks back behind it.
-      const resized = new Uint8Array(size);
-      resized.set(this.#bytes.subarray(0, this.#end));
-      this.#bytes = resized;
-      this.#view = new DataView(resized.buffer);
-    }
-    return this.#bytes.subarray(this.#end);
+    return this.#buffer.subarray(this.#end);
   }
 
-  /** `count` bytes were read into the last {@linkcode space}. */
+  /** The stream's next `count` bytes stand at the start of the last `room()`. */
   filled(count: number): void {
-    this.#end += count;
+    if (this.#large !== null) this.#large.filledBytes += count;
+    else this.#end += count;
   }
 
-  /** The next whole frame, or undefined. Throws CodecError on bytes that are no frame. */
+  /** The next whole frame; undefined when more bytes are needed. Throws CodecError. */
   next(): Frame | undefined {
-    const available = this.#end - this.#start;
-    if (available < 4) return undefined;
-    const length = this.#view.getUint32(this.#start);
-    if (length > this.#payloadBytesMax) {
-      throw new CodecError(`frame of ${length} bytes: at most ${this.#payloadBytesMax} allowed`);
+    if (this.#large === null) {
+      const frame = this.#nextSmall();
+      if (frame !== undefined || this.#large === null) return frame;
     }
-    if (available < FRAME_HEADER_BYTES + length) return undefined;
-    const end = this.#start + FRAME_HEADER_BYTES + length;
-    const checksum = this.#view.getUint32(this.#start + 4);
-    if (crc32(this.#bytes.subarray(this.#start + 8, end)) !== checksum) {
-      throw new CodecError("frame with a wrong checksum");
+    return this.#takeLarge(this.#large);
+  }
+
+  #nextSmall(): Frame | undefined {
+    const start = this.#start;
+    const available = this.#end - start;
+    if (available < FRAME_HEADER_BYTES) return undefined;
+    const lengthBytes = this.#view.getUint32(start);
+    const type = this.#buffer[start + 4];
+    const flags = this.#buffer[start + 5];
+    if (this.#view.getUint16(start + 6) !== headerCheck(lengthBytes, type, flags)) {
+      throw new CodecError("damaged frame header: its check does not match");
     }
-    const type = this.#bytes[this.#start + 8];
-    if (type < 1 || type > FRAME_TYPE_MAX) throw new CodecError(`frame of unknown type ${type}`);
-    const payload = this.#bytes.subarray(this.#start + FRAME_HEADER_BYTES, end);
-    this.#start = end;
-    return { type, payload };
+    if (flags !== 0) throw new CodecError(`unknown frame flags ${flags}`);
+    if (lengthBytes > this.payloadBytesMax) {
+      throw new CodecError(
+        `oversized frame: ${lengthBytes} bytes of type ${type}, at most ${this.payloadBytesMax}`,
+      );
+    }
+    const checksum = this.#view.getUint32(start + 8);
+    const payloadStart = start + FRAME_HEADER_BYTES;
+    if (lengthBytes > Math.min(LARGE_PAYLOAD_BYTES, this.#buffer.length - FRAME_HEADER_BYTES)) {
+      const payload = new Uint8Array(lengthBytes);
+      const filledBytes = Math.min(lengthBytes, this.#end - payloadStart);
+      payload.set(this.#buffer.subarray(payloadStart, payloadStart + filledBytes));
+      this.#start = payloadStart + filledBytes;
+      this.#large = { type, checksum, payload, filledBytes };
+      return undefined;
+    }
+    if (available < FRAME_HEADER_BYTES + lengthBytes) return undefined;
+    const payloadEnd = payloadStart + lengthBytes;
+    this.#start = payloadEnd;
+    const payload = lengthBytes === 0 ? NO_BYTES : this.#buffer.subarray(payloadStart, payloadEnd);
+    verify(payload, checksum, type);
+    return { type, payload, owned: false };
+  }
+
+  #takeLarge(large: LargeFrame): Frame | undefined {
+    if (large.filledBytes < large.payload.length) return undefined;
+    this.#large = null;
+    verify(large.payload, large.checksum, large.type);
+    return { type: large.type, payload: large.payload, owned: true };
+  }
+}
+
+function verify(payload: Uint8Array, checksum: number, type: number): void {
+  if (crc32(payload) !== checksum) {
+    throw new CodecError(
+      `damaged frame: checksum of ${payload.length} bytes of type ${type} does not match`,
+    );
   }
 }

@@ -1,137 +1,318 @@
-// The first words on a peer connection. Both sides name protocol, cluster and themselves, and prove that
-// they hold the shared secret without sending it; whoever differs is refused with the reason.
+// Who is at the other end: the first frames of every connection. Both sides prove that they know the
+// cluster's secret by answering a fresh challenge; the secret itself never travels. Owns the layouts and
+// proofs of these frames and the two sides' order of steps.
 //
-//   dialler -> Hello   magic "PNTN" u32 | version u16 | purpose u8 (1 link, 2 control call)
-//                      | cluster id u8 length | node id 16 | boot nonce f64 | dialler's nonce 16
-//   acceptor-> Welcome version u16 | node id 16 | boot nonce f64 | acceptor's nonce 16 | proof 32
-//              or Accept with a refusal
-//   dialler -> Proof   proof 32
-//   acceptor-> Accept  refusal text: u16 length, UTF-8; empty means accepted
-//
-//   proof = HMAC-SHA-256(secret, side ("dialler " or "acceptor") | both nonces | both node ids | cluster)
+//   dialler                                    acceptor
+//   HELLO   {magic, version, kind, challenge, wall clock, cluster, node, boot nonce, wanted node}  ->
+//        <- WELCOME {version, challenge, wall clock, cluster, node, boot nonce, proof}, or REFUSE
+//   PROOF   {proof}  ->
+//        <- READY {}, or REFUSE {code, text}
 
-import { bytesFromHex, concatBytes, hexFromBytes, utf8Bytes } from "../base/bytes.ts";
-import { BytesReader, type BytesWriter, CodecError } from "../base/codec.ts";
+import { concatBytes, NO_BYTES, utf8Bytes } from "../base/bytes.ts";
+import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import type { NodeId } from "../base/ids.ts";
-import type { Digest } from "../platform/ports.ts";
-import { assert } from "../base/assert.ts";
+import type { Clock, Connection, Digest } from "../platform/ports.ts";
+import type { TransportEnvironment } from "./environment.ts";
+import { type Frame, type FrameReader, FrameType } from "./frame.ts";
+import { singleFrame } from "./frame_writer.ts";
+import { HANDSHAKE_TIMEOUT_MS, PEER_PROTOCOL_VERSION } from "./parameters.ts";
+import { readName, readTime, writeName } from "./payload.ts";
+import { reasonBytes, reasonText } from "./requests.ts";
 
-export const PROTOCOL_VERSION = 1;
-const MAGIC = 0x504e544e;
-const NONCE_BYTES = 16;
-/** No handshake frame is longer; a stranger can't make the node hold more. */
-export const HANDSHAKE_PAYLOAD_BYTES_MAX = 1024;
+/** "PNTN". */
+const MAGIC = 0x504e_544e;
+const CHALLENGE_BYTES = 32;
+const PROOF_BYTES = 32;
 
-export const enum Purpose {
-  Link = 1,
-  Control = 2,
-}
+/** What a connection is for. */
+export const LinkKind = {
+  /** Frames from dialler to acceptor, both in one cluster. */
+  Link: 1,
+  /** One control call; the callers need not be in a cluster yet. */
+  Call: 2,
+} as const;
 
-export interface Hello {
-  readonly version: number;
-  readonly purpose: Purpose;
-  /** Empty while the node belongs to no cluster. */
-  readonly clusterId: string;
-  readonly nodeId: NodeId;
-  readonly bootNonce: number;
-  readonly nonce: Uint8Array;
-}
+/** Why a handshake failed. The numbers of those that travel are protocol. */
+export type RefusalCode =
+  | "version"
+  | "cluster"
+  | "not-ready"
+  | "wrong-node"
+  | "secret"
+  | "overloaded"
+  | "malformed";
 
-export interface Welcome {
-  readonly version: number;
-  readonly nodeId: NodeId;
-  readonly bootNonce: number;
-  readonly nonce: Uint8Array;
-  readonly proof: Uint8Array;
-}
+const REFUSAL_CODES: readonly RefusalCode[] = [
+  "malformed",
+  "version",
+  "cluster",
+  "not-ready",
+  "wrong-node",
+  "secret",
+  "overloaded",
+];
 
-function nodeIdBytes(nodeId: NodeId): Uint8Array {
-  const bytes = bytesFromHex(nodeId);
-  assert(bytes !== undefined && bytes.length === 16, "a node id has 32 hex digits");
-  return bytes;
-}
-
-export function writeHello(writer: BytesWriter, hello: Hello): void {
-  writer.u32(MAGIC).u16(hello.version).u8(hello.purpose);
-  writer.u8(hello.clusterId.length).latin1(hello.clusterId);
-  writer.raw(nodeIdBytes(hello.nodeId)).f64(hello.bootNonce).raw(hello.nonce);
-}
-
-export function readHello(payload: Uint8Array): Hello {
-  const reader = new BytesReader(payload);
-  if (reader.u32() !== MAGIC) throw new CodecError("not a Pontoon peer");
-  const version = reader.u16();
-  const purpose = reader.u8();
-  if (purpose !== Purpose.Link && purpose !== Purpose.Control) {
-    throw new CodecError(`connection for unknown purpose ${purpose}`);
+/** The other side is no peer of ours, or says that we are none of its. */
+export class HandshakeError extends Error {
+  override name = "HandshakeError";
+  readonly code: RefusalCode;
+  /** True if the other side refused us, false if we refuse it. */
+  readonly byPeer: boolean;
+  constructor(code: RefusalCode, message: string, byPeer = false) {
+    super(message);
+    this.code = code;
+    this.byPeer = byPeer;
   }
-  return {
-    version,
-    purpose,
-    clusterId: reader.latin1(reader.u8()),
-    nodeId: hexFromBytes(reader.raw(16)),
-    bootNonce: reader.integer(),
-    nonce: reader.raw(NONCE_BYTES).slice(),
-  };
 }
 
-export function writeWelcome(writer: BytesWriter, welcome: Welcome): void {
-  writer.u16(welcome.version).raw(nodeIdBytes(welcome.nodeId)).f64(welcome.bootNonce);
-  writer.raw(welcome.nonce).raw(welcome.proof);
+/** The other side, as it has proved to be. */
+export interface Session {
+  readonly kind: number;
+  readonly nodeId: NodeId;
+  readonly bootNonce: number;
+  readonly clusterId: string;
+  /** The other side's wall clock when it introduced itself. */
+  readonly wallMs: number;
 }
 
-export function readWelcome(payload: Uint8Array): Welcome {
-  const reader = new BytesReader(payload);
-  return {
-    version: reader.u16(),
-    nodeId: hexFromBytes(reader.raw(16)),
-    bootNonce: reader.integer(),
-    nonce: reader.raw(NONCE_BYTES).slice(),
-    proof: reader.raw(32).slice(),
-  };
+interface Hello {
+  readonly kind: number;
+  readonly session: Session;
+  readonly wantedNodeId: NodeId;
 }
 
-export function writeRefusal(writer: BytesWriter, reason: string): void {
-  const text = utf8Bytes(reason).subarray(0, 512);
-  writer.u16(text.length).raw(text);
-}
-
-/** The reason for a refusal; empty means accepted. */
-export function readRefusal(payload: Uint8Array): string {
-  const reader = new BytesReader(payload);
-  return new TextDecoder().decode(reader.raw(reader.u16()));
-}
-
-/** What one side must send to show that it holds `secret`. */
-export function proofOf(
-  digest: Digest,
-  secret: Uint8Array,
-  side: "dialler " | "acceptor",
-  dialler: { readonly nodeId: NodeId; readonly nonce: Uint8Array; readonly clusterId: string },
-  acceptor: { readonly nodeId: NodeId; readonly nonce: Uint8Array },
+function encodeHello(
+  environment: TransportEnvironment,
+  kind: number,
+  wantedNodeId: NodeId,
 ): Uint8Array<ArrayBuffer> {
-  return digest.hmacSha256(
-    secret,
-    concatBytes([
-      utf8Bytes(side),
-      dialler.nonce,
-      acceptor.nonce,
-      nodeIdBytes(dialler.nodeId),
-      nodeIdBytes(acceptor.nodeId),
-      utf8Bytes(dialler.clusterId),
-    ]),
+  const writer = new BytesWriter(256);
+  writer.u32(MAGIC).u16(PEER_PROTOCOL_VERSION).u8(kind);
+  writeIntroduction(writer, environment);
+  writeName(writer, wantedNodeId);
+  return writer.take();
+}
+
+function writeIntroduction(writer: BytesWriter, environment: TransportEnvironment): void {
+  writer.raw(environment.random.bytes(CHALLENGE_BYTES)).f64(environment.clock.wallMs());
+  writeName(writer, environment.clusterId());
+  writeName(writer, environment.nodeId);
+  writer.f64(environment.bootNonce);
+}
+
+function readIntroduction(reader: BytesReader, kind: number): Session {
+  reader.raw(CHALLENGE_BYTES); // proved by the hash over the whole payload
+  const wallMs = readTime(reader);
+  const clusterId = readName(reader);
+  const nodeId = readName(reader);
+  return { kind, nodeId, bootNonce: reader.integer(), clusterId, wallMs };
+}
+
+function checkVersion(version: number, who: string): void {
+  if (version === PEER_PROTOCOL_VERSION) return;
+  throw new HandshakeError(
+    "version",
+    `${who} speaks peer protocol version ${version}, this node version ${PEER_PROTOCOL_VERSION}`,
   );
 }
 
-/** Why a Hello is refused, or undefined. `clusterId` is our own, empty if we have none yet. */
-export function refusalOf(hello: Hello, clusterId: string): string | undefined {
-  if (hello.version !== PROTOCOL_VERSION) {
-    return `peer protocol ${hello.version} is not spoken here, only ${PROTOCOL_VERSION}`;
+function decodeHello(payload: Uint8Array): Hello {
+  const reader = new BytesReader(payload);
+  if (reader.u32() !== MAGIC) throw new CodecError("not a Pontoon peer: wrong magic number");
+  checkVersion(reader.u16(), "the dialler");
+  const kind = reader.u8();
+  if (kind !== LinkKind.Link && kind !== LinkKind.Call) {
+    throw new CodecError(`connection of unknown kind ${kind}`);
   }
-  if (hello.purpose === Purpose.Control) return undefined;
-  if (clusterId === "") return "this node belongs to no cluster yet";
-  if (hello.clusterId !== clusterId) {
-    return `this node belongs to cluster ${clusterId}, not ${hello.clusterId || "(none)"}`;
+  const session = readIntroduction(reader, kind);
+  const wantedNodeId = readName(reader);
+  reader.end();
+  return { kind, session, wantedNodeId };
+}
+
+/** What the proofs cover: both introductions, so that none can be replayed or reflected. */
+function proofOf(
+  role: "acceptor" | "dialler",
+  hello: Uint8Array,
+  welcome: Uint8Array,
+  secret: Uint8Array,
+  digest: Digest,
+): Uint8Array {
+  return digest.hmacSha256(secret, concatBytes([utf8Bytes(`pontoon ${role}\0`), hello, welcome]));
+}
+
+/** A connection during its handshake: whole frames in, whole frames out, all within a time limit. */
+class Conversation {
+  readonly #connection: Connection;
+  readonly #reader: FrameReader;
+
+  constructor(connection: Connection, reader: FrameReader) {
+    this.#connection = connection;
+    this.#reader = reader;
   }
-  return undefined;
+
+  async send(type: number, payload: Uint8Array): Promise<void> {
+    await this.#connection.write(singleFrame(type, payload));
+  }
+
+  /** A copy of the next frame's payload, which must be of `type`. */
+  async receive(type: number): Promise<Uint8Array> {
+    const frame = await receiveFrame(this.#connection, this.#reader);
+    if (frame.type === FrameType.Refuse) throw refusalOf(frame.payload);
+    if (frame.type !== type) {
+      throw new CodecError(`unexpected frame of type ${frame.type} in the handshake`);
+    }
+    return frame.payload.slice();
+  }
+}
+
+/** Reads until a frame is whole. Throws CodecError, also at the end of the stream. */
+export async function receiveFrame(connection: Connection, reader: FrameReader): Promise<Frame> {
+  for (;;) {
+    const frame = reader.next();
+    if (frame !== undefined) return frame;
+    const count = await connection.read(reader.room());
+    if (count === null) throw new CodecError("the other side closed the connection");
+    reader.filled(count);
+  }
+}
+
+function refusalOf(payload: Uint8Array): HandshakeError {
+  const code = REFUSAL_CODES[payload[0]] ?? "malformed";
+  const text = reasonText(payload.subarray(1));
+  return new HandshakeError(code, `refused by the peer (${code}): ${text}`, true);
+}
+
+function encodeRefusal({ code, message }: HandshakeError): Uint8Array {
+  return concatBytes([new Uint8Array([REFUSAL_CODES.indexOf(code)]), reasonBytes(message)]);
+}
+
+/** Closes the connection, and so fails `work`, if that takes longer than a handshake may. */
+async function withinTimeLimit<T>(
+  connection: Connection,
+  clock: Clock,
+  work: () => Promise<T>,
+): Promise<T> {
+  let late = false;
+  const timer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => {
+    late = true;
+    connection.close();
+  });
+  try {
+    return await work();
+  } catch (cause) {
+    connection.close();
+    if (late) throw new CodecError(`no handshake within ${HANDSHAKE_TIMEOUT_MS} ms`);
+    throw cause;
+  } finally {
+    timer.cancel();
+  }
+}
+
+/**
+ * The dialler's side. Rejects with HandshakeError, CodecError or what the connection rejects with;
+ * the connection is closed then.
+ *
+ * @param wantedNodeId who should be there; "" takes anyone (calls only)
+ */
+export function dialHandshake(
+  connection: Connection,
+  reader: FrameReader,
+  environment: TransportEnvironment,
+  kind: number,
+  wantedNodeId: NodeId,
+): Promise<Session> {
+  return withinTimeLimit(connection, environment.clock, async () => {
+    const conversation = new Conversation(connection, reader);
+    const hello = encodeHello(environment, kind, wantedNodeId);
+    await conversation.send(FrameType.Hello, hello);
+    const welcome = await conversation.receive(FrameType.Welcome);
+    const fields = new BytesReader(welcome);
+    checkVersion(fields.u16(), "the acceptor");
+    const session = readIntroduction(fields, kind);
+    const introduction = welcome.subarray(0, welcome.length - PROOF_BYTES);
+    const proof = fields.raw(PROOF_BYTES);
+    fields.end();
+    const { secret, digest } = environment;
+    const expected = proofOf("acceptor", hello, introduction, secret, digest);
+    if (!digest.equal(proof, expected)) {
+      throw new HandshakeError("secret", "the acceptor does not know our secret");
+    }
+    if (wantedNodeId !== "" && session.nodeId !== wantedNodeId) {
+      throw new HandshakeError("wrong-node", `node ${session.nodeId} answers for ${wantedNodeId}`);
+    }
+    if (kind === LinkKind.Link && session.clusterId !== environment.clusterId()) {
+      throw new HandshakeError("cluster", `the acceptor is in cluster "${session.clusterId}"`);
+    }
+    await conversation.send(
+      FrameType.Proof,
+      proofOf("dialler", hello, welcome, secret, digest),
+    );
+    await conversation.receive(FrameType.Ready);
+    return session;
+  });
+}
+
+/** The acceptor's side. Rejects as {@linkcode dialHandshake}, having told the dialler why. */
+export function acceptHandshake(
+  connection: Connection,
+  reader: FrameReader,
+  environment: TransportEnvironment,
+): Promise<Session> {
+  return withinTimeLimit(connection, environment.clock, async () => {
+    const conversation = new Conversation(connection, reader);
+    try {
+      const hello = await conversation.receive(FrameType.Hello);
+      const { session, kind, wantedNodeId } = decodeHello(hello);
+      refuseStranger(session, kind, wantedNodeId, environment);
+      const writer = new BytesWriter(256).u16(PEER_PROTOCOL_VERSION);
+      writeIntroduction(writer, environment);
+      const introduction = writer.take();
+      const { secret, digest } = environment;
+      const welcome = concatBytes([
+        introduction,
+        proofOf("acceptor", hello, introduction, secret, digest),
+      ]);
+      await conversation.send(FrameType.Welcome, welcome);
+      const proof = await conversation.receive(FrameType.Proof);
+      const expected = proofOf("dialler", hello, welcome, secret, digest);
+      if (!digest.equal(proof, expected)) {
+        throw new HandshakeError("secret", "the dialler does not know our secret");
+      }
+      await conversation.send(FrameType.Ready, NO_BYTES);
+      return session;
+    } catch (cause) {
+      if (cause instanceof HandshakeError && !cause.byPeer) {
+        await conversation.send(FrameType.Refuse, encodeRefusal(cause)).catch(() => {});
+      }
+      throw cause;
+    }
+  });
+}
+
+function refuseStranger(
+  session: Session,
+  kind: number,
+  wantedNodeId: NodeId,
+  environment: TransportEnvironment,
+): void {
+  if (wantedNodeId !== "" && wantedNodeId !== environment.nodeId) {
+    throw new HandshakeError(
+      "wrong-node",
+      `this is node ${environment.nodeId}, not ${wantedNodeId}`,
+    );
+  }
+  if (kind !== LinkKind.Link) return;
+  const clusterId = environment.clusterId();
+  if (wantedNodeId === "") throw new CodecError("a link must name whom it wants");
+  if (session.nodeId === environment.nodeId) {
+    throw new HandshakeError("wrong-node", `node ${environment.nodeId} dialled itself`);
+  }
+  if (clusterId === "") throw new HandshakeError("not-ready", "this node is in no cluster yet");
+  if (session.clusterId !== clusterId) {
+    throw new HandshakeError(
+      "cluster",
+      `this node is in cluster "${clusterId}", the dialler in "${session.clusterId}"`,
+    );
+  }
 }

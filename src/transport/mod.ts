@@ -1,10 +1,10 @@
-// Peer links over TCP.
+// Peer links over TCP: what the rest of the house may use of them. Re-exports only.
 
-export type { CallResult } from "./calls.ts";
-export { readConfState, writeConfState } from "./raft_codec.ts";
-export {
-  type Peer,
-  Transport,
-  type TransportEnvironment,
-  type TransportHandlers,
-} from "./transport.ts";
+export type {
+  Caller,
+  LinkDirection,
+  TransportEnvironment,
+  TransportHandlers,
+} from "./environment.ts";
+export type { CallResult } from "./requests.ts";
+export { type Peer, type PeerStatus, Transport } from "./transport.ts";

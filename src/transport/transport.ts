@@ -1,246 +1,343 @@
-// All traffic between nodes: one directed link to each peer, requests over them, and short control calls
-// for the time before a cluster exists. Owns who is connected; never decides what a message means.
+// All peer links of a node: one dialled to each peer to speak on, one accepted from each to listen on.
+// Owns who may speak, at-most-once execution of forwarded requests, and keepalive; must never let what
+// one peer sends harm the link of another.
 
-import { BytesReader, CodecError } from "../base/codec.ts";
+import { assert } from "../base/assert.ts";
+import { CodecError } from "../base/codec.ts";
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import { PEER_FRAME_SIZE_BYTES_MAX } from "../base/limits.ts";
-import type {
-  Address,
-  Clock,
-  Digest,
-  Listener,
-  Log,
-  Network,
-  Random,
-  TimerHandle,
-} from "../platform/ports.ts";
+import type { Address, Connection, Listener, TimerHandle } from "../platform/ports.ts";
 import type { Message } from "../raft/mod.ts";
-import { type CallResult, PendingCalls, SeenCalls } from "./calls.ts";
-import { expectFrame, FrameReader, sendFrame } from "./connection_io.ts";
-import { type Frame, FrameType } from "./frame.ts";
-import { Purpose } from "./handshake.ts";
-import { eachRaftMessage, serveInbound } from "./inbound.ts";
-import { dialHandshake, Outbound } from "./outbound.ts";
+import { callAddress, serveCall } from "./control_call.ts";
+import {
+  type LinkDirection,
+  textOf,
+  type TransportEnvironment,
+  type TransportHandlers,
+} from "./environment.ts";
+import { FrameReader } from "./frame.ts";
+import { acceptHandshake, HandshakeError, LinkKind, type Session } from "./handshake.ts";
+import { InboundLink, type InboundSink } from "./inbound_link.ts";
+import { type OutboundEvents, OutboundLink } from "./outbound_link.ts";
+import {
+  DATAGRAM_QUEUE_BYTES_MAX,
+  HANDSHAKE_FRAME_BYTES_MAX,
+  INBOUND_HANDSHAKES_MAX,
+  INBOUND_LINKS_MAX,
+  KEEPALIVE_INTERVAL_MS,
+  RECEIVE_BUFFER_BYTES,
+  REQUEST_SWEEP_MS,
+} from "./parameters.ts";
+import { isName } from "./payload.ts";
+import type { RaftFrame } from "./raft_codec.ts";
+import { RequestServer } from "./request_server.ts";
+import type { CallResult } from "./requests.ts";
 
-/** What the parts of the transport share. */
-export interface TransportEnvironment {
-  readonly network: Network;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly digest: Digest;
-  readonly log: Log;
-  readonly nodeId: NodeId;
-  /** Ascends with each start of this node. */
-  readonly bootNonce: number;
-  /** Shared by all nodes of a cluster; empty bytes if none is configured. */
-  readonly secret: Uint8Array;
-  /** Our cluster, "" before there is one. */
-  readonly clusterId: () => string;
-  /** Asks for `Transport.flush()` at the end of this turn. */
-  readonly scheduleFlush: () => void;
-  /** Where to dial for a peer instead of its address; for proxies and address translation. */
-  readonly dialOverride: (nodeId: NodeId, address: Address) => Address;
-}
-
-/** What the transport delivers. Calls are synchronous unless they return a promise. */
-export interface TransportHandlers {
-  onRaft(from: NodeId, group: PartitionId, message: Message, wallMs: number): void;
-  /** Runs a peer's request; what it returns is the answer. Must not reject. */
-  onRequest(from: NodeId, body: Uint8Array, budgetMs: number): Promise<Uint8Array>;
-  /** Answers a control call, from whoever holds the secret. Must not reject. */
-  onControl(body: Uint8Array): Promise<Uint8Array>;
-  onDatagram(from: NodeId, body: Uint8Array): void;
-  /** The link to a peer came up. */
-  onLinkUp(nodeId: NodeId): void;
-  /** A link to or from a peer broke. */
-  onLinkDown(nodeId: NodeId): void;
-}
+/** A keepalive tick this much too late means that this node itself did not run. */
+const STALL_MS = 3 * KEEPALIVE_INTERVAL_MS;
 
 export interface Peer {
   readonly nodeId: NodeId;
   readonly address: Address;
 }
 
-const CONTROL_DIAL_TIMEOUT_MS = 1000;
-const EXPIRE_INTERVAL_MS = 50;
+/** One peer as operators see it. */
+export interface PeerStatus extends Peer {
+  readonly outboundUp: boolean;
+  readonly inboundUp: boolean;
+  readonly queuedBytes: number;
+  readonly writtenBytes: number;
+  readonly readBytes: number;
+  /** Raft messages dropped because the queue was full. */
+  readonly droppedMessages: number;
+  readonly roundTripMs: number | null;
+  /** The peer's wall clock minus this node's. */
+  readonly wallOffsetMs: number | null;
+  readonly outstandingRequests: number;
+}
 
 export class Transport {
   readonly #environment: TransportEnvironment;
   readonly #handlers: TransportHandlers;
-  readonly #links = new Map<NodeId, Outbound>();
-  /** Inbound links that are up, per peer. */
-  readonly #inbound = new Map<NodeId, number>();
-  readonly #calls = new PendingCalls();
-  readonly #seen = new SeenCalls();
-  #listener: Listener | undefined;
-  #expire: TimerHandle | undefined;
+  readonly #outbound = new Map<NodeId, OutboundLink>();
+  readonly #inbound = new Map<NodeId, InboundLink>();
+  readonly #bootNonces = new Map<NodeId, number>();
+  readonly #requestServer: RequestServer;
+  readonly #shaking = new Set<Connection>();
+  readonly #calls = new Set<Connection>();
+  #dirty: OutboundLink[] = [];
+  #keepAliveTimer: TimerHandle | null = null;
+  #sweepTimer: TimerHandle | null = null;
+  #listener: Listener | null = null;
+  #nextSequence = 1;
   #stopped = false;
 
   constructor(environment: TransportEnvironment, handlers: TransportHandlers) {
+    const { nodeId, bootNonce } = environment;
+    assert(nodeId !== "" && isName(nodeId), `not a node id: ${nodeId}`);
+    assert(Number.isSafeInteger(bootNonce) && bootNonce >= 0, `not a boot nonce: ${bootNonce}`);
     this.#environment = environment;
     this.#handlers = handlers;
+    this.#requestServer = new RequestServer(environment, handlers, (to, ...response) => {
+      return this.#outbound.get(to)?.respond(...response) ?? false;
+    });
   }
 
   /** Listens; resolves with the bound address, rejects if it can't be had. */
   async start(address: Address): Promise<Address> {
-    this.#listener = await this.#environment.network.listen(address, (connection) => {
-      serveInbound(this.#environment, connection, {
-        onLink: (nodeId) => {
-          this.#inbound.set(nodeId, (this.#inbound.get(nodeId) ?? 0) + 1);
-          this.#links.get(nodeId)?.retryNow();
-        },
-        onFrame: (nodeId, bootNonce, frame) => this.#onFrame(nodeId, bootNonce, frame),
-        onLinkEnd: (nodeId) => {
-          this.#inbound.set(nodeId, (this.#inbound.get(nodeId) ?? 1) - 1);
-          if (!this.#stopped) this.#handlers.onLinkDown(nodeId);
-        },
-        onControl: (body) => this.#handlers.onControl(body),
-      });
+    const listener = await this.#environment.network.listen(address, (connection) => {
+      this.#accept(connection);
     });
-    this.#scheduleExpire();
-    return this.#listener.address;
+    if (this.#stopped) listener.close();
+    this.#listener = listener;
+    this.#scheduleKeepAlive();
+    return listener.address;
   }
 
-  /** Whom to be linked with. Links to others are closed. */
+  /** Closes everything. Requests under way end as RULES 13 says; no handler is called any more. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#listener?.close();
+    this.#keepAliveTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    for (const link of this.#outbound.values()) link.close();
+    for (const link of this.#inbound.values()) link.close("this node stops");
+    for (const connection of this.#shaking) connection.close();
+    for (const connection of this.#calls) connection.close();
+  }
+
+  /** Says which peers to dial; others are no longer dialled. The node itself may be in the list. */
   setPeers(peers: readonly Peer[]): void {
-    const wanted = new Set(peers.map((peer) => peer.nodeId));
-    for (const [nodeId, link] of this.#links) {
-      if (wanted.has(nodeId)) continue;
+    if (this.#stopped) return;
+    const wanted = new Map(peers.map((peer) => [peer.nodeId, peer.address]));
+    wanted.delete(this.#environment.nodeId);
+    for (const [nodeId, link] of this.#outbound) {
+      if (wanted.get(nodeId) === link.address) continue;
+      const wasUp = link.isUp;
+      this.#outbound.delete(nodeId);
       link.close();
-      this.#links.delete(nodeId);
-      this.#calls.linkLost(nodeId, Infinity);
+      if (wasUp) this.#linkDown(nodeId, "outbound", "the peer was removed or has moved");
     }
-    for (const { nodeId, address } of peers) {
-      if (nodeId === this.#environment.nodeId) continue;
-      const known = this.#links.get(nodeId);
-      if (known !== undefined) known.moveTo(address);
-      else this.#links.set(nodeId, this.#newLink(nodeId, address));
+    for (const [nodeId, address] of wanted) {
+      if (this.#outbound.has(nodeId)) continue;
+      const link = new OutboundLink(nodeId, address, this.#environment, this.#outboundEvents);
+      this.#outbound.set(nodeId, link);
     }
   }
 
-  #newLink(nodeId: NodeId, address: Address): Outbound {
-    return new Outbound(nodeId, address, this.#environment, {
-      onUp: () => this.#handlers.onLinkUp(nodeId),
-      onDown: () => {
-        this.#handlers.onLinkDown(nodeId);
-      },
-      onLost: (sentPosition) => this.#calls.linkLost(nodeId, sentPosition),
-    });
-  }
+  // --------------------------------------------------------------------------------------- sending
 
-  /** Whether something can be sent to the peer now. */
-  isUp(nodeId: NodeId): boolean {
-    return this.#links.get(nodeId)?.isUp ?? false;
-  }
-
-  /** Whether the peer has a link to us. */
-  isHeard(nodeId: NodeId): boolean {
-    return (this.#inbound.get(nodeId) ?? 0) > 0;
-  }
-
-  /** Queues a Raft message until `flush()`; false if it was dropped. */
+  /** Queues a Raft message. False if it was certainly not sent: no link, or its queue is full. */
   sendRaft(to: NodeId, group: PartitionId, message: Message): boolean {
-    return this.#links.get(to)?.sendRaft(group, message) ?? false;
+    return this.#outbound.get(to)?.sendRaft(group, message) ?? false;
   }
 
-  /** Queues bytes that may get lost. */
-  sendDatagram(to: NodeId, body: Uint8Array): void {
-    const link = this.#links.get(to);
-    const position = link?.send(FrameType.Datagram, (writer) => writer.raw(body));
-    if (position !== undefined) this.#environment.scheduleFlush();
-  }
-
-  /** End of a turn: sends what was queued. */
-  flush(): void {
-    for (const link of this.#links.values()) link.flush();
-  }
-
-  /** Sends a request and waits for its answer, at most `budgetMs`. */
+  /**
+   * Runs `body` at the peer, at most once. Resolves within about `budgetMs`, never rejects. "not-sent"
+   * is certain: no byte of it left this node, or the peer says that it did not begin.
+   */
   request(to: NodeId, body: Uint8Array, budgetMs: number): Promise<CallResult> {
-    const link = this.#links.get(to);
-    if (body.length + 64 > PEER_FRAME_SIZE_BYTES_MAX) {
-      return Promise.resolve({ kind: "not-sent", reason: "the request does not fit a frame" });
-    }
-    const sequence = this.#calls.take();
-    const position = link?.send(FrameType.Request, (writer) => {
-      writer.f64(sequence).f64(Math.max(1, Math.floor(budgetMs))).raw(body);
+    const link = this.#outbound.get(to);
+    if (link === undefined) return Promise.resolve({ kind: "not-sent", reason: "no such peer" });
+    return new Promise((resolve) => {
+      link.request(this.#nextSequence++, body, budgetMs, resolve);
+      this.#scheduleSweep();
     });
-    if (position === undefined) {
-      const reason = link === undefined ? "no such peer" : "the link to the peer is down or full";
-      return Promise.resolve({ kind: "not-sent", reason });
-    }
-    this.#environment.scheduleFlush();
-    const deadlineMs = this.#environment.clock.monotonicMs() + budgetMs;
-    return new Promise((settle) => {
-      this.#calls.add(sequence, { nodeId: to, position, deadlineMs, settle });
-    });
+  }
+
+  /** Queues bytes that may get lost; false without a link, or if too much waits already. */
+  sendDatagram(to: NodeId, body: Uint8Array): boolean {
+    return this.#outbound.get(to)?.sendDatagram(body, DATAGRAM_QUEUE_BYTES_MAX) ?? false;
   }
 
   /**
    * Calls whoever listens at `address`, cluster or not. Rejects with the reason when it can't be
-   * reached, refuses, or does not answer within `timeoutMs`.
+   * reached, refuses, or does not answer within `timeoutMs`; the call may have been handled then.
    */
-  async callAddress(address: Address, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const { network, clock } = this.#environment;
-    const connection = await network.dial(address, Math.min(timeoutMs, CONTROL_DIAL_TIMEOUT_MS));
-    const deadline = clock.setTimer(timeoutMs, () => connection.close());
-    try {
-      const reader = new FrameReader(connection, PEER_FRAME_SIZE_BYTES_MAX);
-      await dialHandshake(this.#environment, connection, reader, Purpose.Control, undefined);
-      await sendFrame(connection, FrameType.Control, (writer) => writer.raw(body));
-      return (await expectFrame(reader, FrameType.ControlResponse)).slice();
-    } finally {
-      deadline.cancel();
-      connection.close();
-    }
+  callAddress(address: Address, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    return callAddress(this.#environment, address, body, timeoutMs);
   }
 
-  stop(): void {
-    this.#stopped = true;
-    this.#expire?.cancel();
-    this.#listener?.close();
-    for (const link of this.#links.values()) link.close();
-    this.#links.clear();
+  /** End of a turn: hands what was queued to the network. */
+  flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const link of dirty) link.flush();
   }
 
-  #scheduleExpire(): void {
-    this.#expire = this.#environment.clock.setTimer(EXPIRE_INTERVAL_MS, () => {
-      this.#calls.expire(this.#environment.clock.monotonicMs());
-      this.#scheduleExpire();
+  // ---------------------------------------------------------------------------------------- status
+
+  /** Whether something can be sent to the peer now. */
+  isUp(nodeId: NodeId): boolean {
+    return this.#outbound.get(nodeId)?.isUp ?? false;
+  }
+
+  /** Whether the peer has a link to us. */
+  isHeard(nodeId: NodeId): boolean {
+    return this.#inbound.has(nodeId);
+  }
+
+  /** Every peer, for operators. */
+  status(): PeerStatus[] {
+    return Array.from(this.#outbound.values(), (link) => {
+      const inbound = this.#inbound.get(link.nodeId);
+      return {
+        nodeId: link.nodeId,
+        address: link.address,
+        outboundUp: link.isUp,
+        inboundUp: inbound !== undefined,
+        queuedBytes: link.queuedBytes,
+        writtenBytes: link.writtenBytes,
+        readBytes: inbound?.readBytes ?? 0,
+        droppedMessages: link.droppedCount,
+        roundTripMs: link.roundTripMs,
+        wallOffsetMs: inbound?.wallOffsetMs ?? null,
+        outstandingRequests: link.requests.count,
+      };
     });
   }
 
-  #onFrame(nodeId: NodeId, bootNonce: number, frame: Frame): void {
-    if (this.#stopped) return;
-    switch (frame.type) {
-      case FrameType.Raft:
-        return eachRaftMessage(frame.payload, (group, message, wallMs) => {
-          this.#handlers.onRaft(nodeId, group, message, wallMs);
-        });
-      case FrameType.Request:
-        return this.#onRequest(nodeId, bootNonce, frame.payload);
-      case FrameType.Response: {
-        const reader = new BytesReader(frame.payload);
-        const sequence = reader.integer();
-        return this.#calls.answered(sequence, nodeId, reader.raw(reader.remaining).slice());
-      }
-      case FrameType.Datagram:
-        return this.#handlers.onDatagram(nodeId, frame.payload.slice());
-      default:
-        throw new CodecError(`frame ${frame.type} on an established link`);
+  // ------------------------------------------------------------------------------------- accepting
+
+  async #accept(connection: Connection): Promise<void> {
+    const crowded = this.#shaking.size >= INBOUND_HANDSHAKES_MAX ||
+      this.#inbound.size + this.#calls.size >= INBOUND_LINKS_MAX;
+    if (this.#stopped || crowded) return connection.close();
+    this.#shaking.add(connection);
+    const reader = new FrameReader(RECEIVE_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
+    let session: Session;
+    try {
+      session = await acceptHandshake(connection, reader, this.#environment);
+    } catch (cause) {
+      if (this.#stopped) return;
+      const code = cause instanceof HandshakeError ? cause.code : "malformed";
+      const fields = { remote: connection.remote, code, reason: textOf(cause) };
+      this.#environment.log.log("warn", "peer connection refused", fields);
+      return;
+    } finally {
+      this.#shaking.delete(connection);
+    }
+    if (this.#stopped) return connection.close();
+    if (session.kind === LinkKind.Call) await this.#serveCall(connection, reader, session);
+    else this.#admit(connection, reader, session);
+  }
+
+  async #serveCall(connection: Connection, reader: FrameReader, session: Session): Promise<void> {
+    this.#calls.add(connection);
+    await serveCall(
+      this.#environment,
+      connection,
+      reader,
+      session,
+      (body, caller) => this.#handlers.onControl(body, caller),
+    );
+    this.#calls.delete(connection);
+  }
+
+  #admit(connection: Connection, reader: FrameReader, session: Session): void {
+    const { nodeId } = session;
+    reader.payloadBytesMax = PEER_FRAME_SIZE_BYTES_MAX;
+    this.#inbound.get(nodeId)?.close("replaced by a newer link");
+    const link = new InboundLink(session, connection, reader, this.#environment, this.#sink);
+    this.#inbound.set(nodeId, link);
+    this.#noteBootNonce(nodeId, session.bootNonce);
+    const outbound = this.#outbound.get(nodeId);
+    if (outbound?.bootNonce !== undefined && outbound.bootNonce !== session.bootNonce) {
+      outbound.breakLink("the peer has restarted");
+    }
+    outbound?.nudge();
+    this.#guard(() => this.#handlers.onLinkUp(nodeId, "inbound"));
+    link.run().catch((cause) => this.#environment.process.fatal("peer link failed", cause));
+  }
+
+  #noteBootNonce(nodeId: NodeId, bootNonce: number): void {
+    const known = this.#bootNonces.get(nodeId);
+    this.#bootNonces.set(nodeId, bootNonce);
+    if (known !== undefined && known !== bootNonce) {
+      this.#guard(() => this.#handlers.onPeerRestarted?.(nodeId));
     }
   }
 
-  #onRequest(nodeId: NodeId, bootNonce: number, payload: Uint8Array): void {
-    const reader = new BytesReader(payload);
-    const sequence = reader.integer();
-    const budgetMs = reader.integer();
-    if (!this.#seen.admit(nodeId, bootNonce, sequence)) return;
-    const body = reader.raw(reader.remaining).slice();
-    this.#handlers.onRequest(nodeId, body, budgetMs).then((answer) => {
-      const link = this.#links.get(nodeId);
-      link?.send(FrameType.Response, (writer) => writer.f64(sequence).raw(answer));
+  // -------------------------------------------------------------------------------------- arriving
+
+  readonly #sink: InboundSink = {
+    onRaftFrame: (link: InboundLink, frame: RaftFrame) => {
+      this.#guard(() => {
+        for (const { group, message } of frame.messages) {
+          this.#handlers.onRaft(link.nodeId, group, message, frame.wallMs);
+        }
+      });
+    },
+    onRequestFrame: (link, request, budgetMs) => this.#requestServer.take(link, request, budgetMs),
+    onResponseFrame: (link, sequence, result) => {
+      this.#outbound.get(link.nodeId)?.requests.answered(sequence, result);
+    },
+    onDatagramFrame: (link, body) => {
+      this.#guard(() => this.#handlers.onDatagram(link.nodeId, body));
+    },
+    onInboundClosed: (link, reason) => {
+      if (this.#inbound.get(link.nodeId) !== link) return;
+      this.#inbound.delete(link.nodeId);
+      this.#linkDown(link.nodeId, "inbound", reason);
+    },
+  };
+
+  readonly #outboundEvents: OutboundEvents = {
+    onUp: (link) => {
+      if (link.bootNonce !== undefined) this.#noteBootNonce(link.nodeId, link.bootNonce);
+      this.#guard(() => this.#handlers.onLinkUp(link.nodeId, "outbound"));
+    },
+    onDown: (link, reason) => this.#linkDown(link.nodeId, "outbound", reason),
+    onDirty: (link) => {
+      this.#dirty.push(link);
       this.#environment.scheduleFlush();
+    },
+  };
+
+  #linkDown(nodeId: NodeId, direction: LinkDirection, reason: string): void {
+    if (this.#stopped) return;
+    this.#guard(() => this.#handlers.onLinkDown(nodeId, direction, reason));
+  }
+
+  /** A handler that throws has met bytes no peer sends, or a broken invariant: then the process ends. */
+  #guard(call: () => void): void {
+    if (this.#stopped) return;
+    try {
+      call();
+    } catch (cause) {
+      if (cause instanceof CodecError) throw cause;
+      this.#environment.process.fatal("handler of a peer message failed", cause);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------ time
+
+  #scheduleKeepAlive(): void {
+    const { clock } = this.#environment;
+    if (this.#stopped) return;
+    const dueMs = clock.monotonicMs() + KEEPALIVE_INTERVAL_MS;
+    this.#keepAliveTimer = clock.setTimer(KEEPALIVE_INTERVAL_MS, () => {
+      const nowMs = clock.monotonicMs();
+      const stalled = nowMs - dueMs > STALL_MS;
+      for (const link of [...this.#outbound.values()]) link.keepAlive(nowMs, stalled);
+      for (const link of [...this.#inbound.values()]) link.keepAlive(nowMs, stalled);
+      this.#scheduleKeepAlive();
+    });
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweepTimer !== null || this.#stopped) return;
+    const { clock } = this.#environment;
+    this.#sweepTimer = clock.setTimer(REQUEST_SWEEP_MS, () => {
+      this.#sweepTimer = null;
+      const nowMs = clock.monotonicMs();
+      let outstanding = 0;
+      for (const link of this.#outbound.values()) {
+        link.requests.expire(nowMs);
+        outstanding += link.requests.count;
+      }
+      if (outstanding > 0) this.#scheduleSweep();
     });
   }
 }

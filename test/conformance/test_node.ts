@@ -82,7 +82,7 @@ export class TestNode {
           ? decodeConfChange(entry.data)
           : decodeConfChangeV2(entry.data);
         update = change.context;
-        confState = this.raw.applyConfChange(change);
+        confState = this.raw.applyConfChange(change, entry.index);
       }
       const data = new Uint8Array(last.data.length + update.length);
       data.set(last.data);

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DenoDisk } from "../../src/platform/deno/mod.ts";
 import { DiskError } from "../../src/platform/ports.ts";
 
@@ -53,6 +53,59 @@ Deno.test(
     disk.lock();
     const error = assertThrows(() => new DenoDisk(root).lock(), DiskError);
     assertEquals(error.code, "locked");
+  }),
+);
+
+Deno.test(
+  "DenoDisk.lock() is freed when its process dies",
+  withDisk(async (disk, root) => {
+    const module = new URL("../../src/platform/deno/mod.ts", import.meta.url).href;
+    const holder = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        `import { DenoDisk } from ${JSON.stringify(module)};
+         const disk = new DenoDisk(${JSON.stringify(root)});
+         disk.lock();
+         console.log("locked");
+         setInterval(() => {}, 1000);`,
+      ],
+      stdout: "piped",
+    }).spawn();
+    const output = holder.stdout.getReader();
+    await output.read();
+    assertEquals(assertThrows(() => disk.lock(), DiskError).code, "locked");
+    holder.kill("SIGKILL");
+    await holder.status;
+    await output.cancel();
+    disk.lock();
+  }),
+);
+
+Deno.test({
+  name: "DenoDisk reports a full disk as no-space",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const file = new DenoDisk("/dev").open("full");
+    const blocking = assertThrows(() => file.writeSync(new Uint8Array(1), 0), DiskError);
+    const bulk = await assertRejects(() => file.write(new Uint8Array(1), 0), DiskError);
+    assertEquals([blocking.code, bulk.code], ["no-space", "no-space"]);
+    file.close();
+  },
+});
+
+Deno.test(
+  "DenoFile writes while a sync is in flight, neither disturbing the other's place",
+  withDisk(async (disk) => {
+    const file = disk.open("a", { create: true });
+    file.writeSync(new Uint8Array([1, 1, 1, 1]), 0);
+    const syncing = file.sync();
+    const reading = file.read(new Uint8Array(2), 0);
+    file.writeSync(new Uint8Array([2, 2]), 4);
+    await Promise.all([syncing, reading]);
+    const into = new Uint8Array(6);
+    assertEquals(file.readSync(into, 0), 6);
+    assertEquals([...into], [1, 1, 1, 1, 2, 2]);
+    file.close();
   }),
 );
 

@@ -2,11 +2,15 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
+  ConfChangeType,
+  encodeConfChange,
+  EntryType,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type MemoryStorage,
   type Message,
   MessageType,
+  NO_DATA,
   RawNode,
   type Ready,
   Role,
@@ -232,4 +236,53 @@ Deno.test("advance() has no place with asynchronous writes, and is needed withou
   raw.campaign();
   raw.ready();
   assertThrows(() => raw.ready());
+});
+
+Deno.test("a candidate elected by others does not lead before its own vote is durable", () => {
+  const replica = new Async(1, [1, 2, 3]);
+  replica.raw.campaign();
+  replica.ready();
+  const { term } = replica.raw;
+  for (const from of [2, 3]) replica.raw.step(message(MessageType.VoteResponse, 1, from, { term }));
+  assertEquals(replica.raw.role, Role.Candidate);
+  replica.append();
+  assertEquals(replica.raw.role, Role.Leader);
+  assertEquals(replica.storage.initialState().hardState, { term, vote: 1, commit: 1 });
+});
+
+Deno.test("a change applied after a newer snapshot was taken leaves its configuration alone", () => {
+  const replica = new Async(1, [1, 2, 3]);
+  const added = {
+    kind: "v1",
+    type: ConfChangeType.AddVoter,
+    replicaId: 4,
+    context: NO_DATA,
+  } as const;
+  const data = encodeConfChange(added);
+  const entries = [{ term: 2, index: 2, type: EntryType.ConfChange, data }];
+  const append = { term: 2, index: 1, logTerm: 1, entries, commit: 2 };
+  replica.raw.step(message(MessageType.Append, 1, 2, append));
+  replica.ready();
+  replica.append();
+  replica.ready();
+  assertEquals(replica.applies.length, 1, "the change is handed out to be applied");
+  const metadata = { index: 9, term: 2, confState: confState([1, 2, 3, 4, 5]) };
+  const snapshot = { data: bytes("s"), metadata };
+  replica.raw.step(message(MessageType.Snapshot, 1, 2, { term: 2, snapshot }));
+  // The state machine goes through the configuration as of index 2 …
+  assertEquals(replica.raw.applyConfChange(added, 2).voters, [1, 2, 3, 4]);
+  // … while the replica is at that of index 9, then and later.
+  assertEquals(replica.raw.status().config.incoming, [1, 2, 3, 4, 5]);
+  replica.settle();
+  assertEquals(replica.raw.applyConfChange(added, 2).voters, [1, 2, 3, 4, 5]);
+});
+
+Deno.test("a snapshot on disk proves a commit index that is not on disk yet", () => {
+  const storage = newStorage(confState([1, 2, 3]), [entry(1, 2), entry(1, 3)]);
+  const metadata = { index: 3, term: 1, confState: confState([1, 2, 3]) };
+  storage.setSnapshot({ data: NO_DATA, metadata });
+  storage.compact(3);
+  const raw = newNode(1, storage, { applied: 3 });
+  assertEquals([raw.committed, raw.applied], [3, 3]);
+  assertThrows(() => newNode(1, storage, { applied: 4 }), Error, "truncated or lost");
 });

@@ -106,9 +106,9 @@ export class Member {
     for (const entry of entries) {
       this.applied.push(entry);
       if (entry.type === EntryType.ConfChange) {
-        this.raw.applyConfChange(decodeConfChange(entry.data));
+        this.raw.applyConfChange(decodeConfChange(entry.data), entry.index);
       } else if (entry.type === EntryType.ConfChangeV2) {
-        this.raw.applyConfChange(decodeConfChangeV2(entry.data));
+        this.raw.applyConfChange(decodeConfChangeV2(entry.data), entry.index);
       }
     }
   }

@@ -184,7 +184,7 @@ Deno.test("a change that would leave no voter is refused, not applied", () => {
   assertEquals(change(cluster, 1, v1(Remove, 1)), "removed all voters");
   assertEquals(change(cluster, 1, v2([[AddLearner, 1]])), "removed all voters");
   assertEquals(config(cluster, 1), simple([1]));
-  assertThrows(() => cluster.raw(1).applyConfChange(v1(Remove, 1)), ConfChangeError);
+  assertThrows(() => cluster.raw(1).applyConfChange(v1(Remove, 1), 9), ConfChangeError);
 });
 
 Deno.test("a forwarded change that can't be read or made leaves an empty entry", () => {

@@ -10,12 +10,10 @@ export class DenoHttpServer implements HttpServer {
     if (target === undefined) {
       return Promise.reject(new Error(`Cannot use address "${address}": not host:port`));
     }
-    const abort = new AbortController();
     let server: Deno.HttpServer<Deno.NetAddr>;
     try {
       server = Deno.serve({
         ...target,
-        signal: abort.signal,
         onListen: () => {},
         onError: () => new Response(null, { status: 500 }),
       }, handler);
@@ -27,9 +25,11 @@ export class DenoHttpServer implements HttpServer {
     return Promise.resolve({
       address: hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`,
       shutdown: async (graceMs: number) => {
-        // `shutdown()` waits for event streams for ever, so the grace ends it.
-        const timer = setTimeout(() => abort.abort(), graceMs);
-        await server.shutdown().catch(() => {});
+        // `server.shutdown()` waits for event streams for ever, and aborting a server that is shutting
+        // down throws outside any call; so after the grace it is left to the end of the process.
+        const grace = Promise.withResolvers<void>();
+        const timer = setTimeout(grace.resolve, graceMs);
+        await Promise.race([server.shutdown().catch(() => {}), grace.promise]);
         clearTimeout(timer);
       },
     });

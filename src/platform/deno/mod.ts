@@ -1,5 +1,6 @@
 // The Deno implementation of every port, as one Platform. Permissions it needs: --allow-read and
-// --allow-write for the data directory, --allow-net for the two addresses and the peers.
+// --allow-write for the data directory, --allow-net for the two addresses and the peers, and
+// --allow-sys=statfs for the free space of the disk.
 
 import type { LogLevel, Platform } from "../ports.ts";
 import { DenoClock } from "./clock.ts";

@@ -1,0 +1,216 @@
+// Starts one node: flags -> configuration -> runNode. Ends on a signal, or when its lifeline closes.
+
+import { parseArgs } from "node:util";
+import { createDenoPlatform } from "./platform/deno/mod.ts";
+import { DiskError, type LogLevel } from "./platform/ports.ts";
+import { VALUE_SIZE_BYTES_MAX_DEFAULT, VALUE_SIZE_BYTES_MAX_HARD } from "./base/limits.ts";
+import { type NodeConfig, PONTOON_VERSION } from "./node/config.ts";
+import { runNode } from "./node/run.ts";
+
+const HELP = `pontoon node ${PONTOON_VERSION}: one node of a Pontoon cluster
+
+Usage: deno task node --name NAME --data DIR [options]
+
+Identity and addresses
+  --name NAME               name of this node in the cluster (1..64 of A-Z a-z 0-9 _ . -)
+  --data DIR                data directory; one node each
+  --http HOST:PORT          HTTP API                               [127.0.0.1:7001]
+  --peer HOST:PORT          peer links                             [127.0.0.1:8001]
+  --advertise-http H:P      what clients and redirects are told    [--http]
+  --advertise-peer H:P      what other nodes are told              [--peer]
+  --host LABEL              machine: replicas of a partition avoid sharing one
+  --zone LABEL              failure domain: replicas spread over zones
+  --weight N                share of replicas relative to others   [1]
+
+Cluster
+  --initial LIST            n1=HOST:PORT,n2=HOST:PORT,…: the first nodes, peer addresses, the same
+                            list on each of them. Without --initial and --join: a cluster of one
+  --join HOST:PORT,…        join a running cluster by any members' peer addresses
+  --partitions N            data partitions of a new cluster       [1]
+  --replicas N              copies of each partition               [3]
+  --dead-after-ms MS        a node silent for so long is replaced  [300000]
+  --secret-file FILE        shared secret of the cluster's peer links
+
+Limits and behaviour
+  --value-size-max BYTES    largest value                          [${VALUE_SIZE_BYTES_MAX_DEFAULT}]
+  --request-timeout-ms MS   how long a request waits by default    [5000]
+  --log-level LEVEL         debug, info, warn, error               [info]
+  --lifeline stdin          end when standard input closes
+  --dial-override LIST      n2=HOST:PORT,…: dial there instead of the peer's address (proxies)
+  --help
+
+Exit codes: 0 stopped, 64 usage, 70 ended itself because going on was unsafe, 73 data directory unusable,
+69 an address can't be bound.
+`;
+
+const EXIT_USAGE = 64;
+const EXIT_UNAVAILABLE = 69;
+const EXIT_DATA = 73;
+
+class UsageError extends Error {}
+
+function pairs(text: string | undefined, flag: string): [string, string][] {
+  if (text === undefined || text === "") return [];
+  return text.split(",").map((part) => {
+    const [name, value, ...rest] = part.split("=");
+    if (!name || !value || rest.length > 0) {
+      throw new UsageError(`${flag} takes name=host:port,…: got ${part}`);
+    }
+    return [name, value];
+  });
+}
+
+function integer(text: string | undefined, flag: string, low: number, high: number): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < low || value > high) {
+    throw new UsageError(`${flag} takes a whole number from ${low} to ${high}: got ${text}`);
+  }
+  return value;
+}
+
+interface Invocation {
+  readonly config: NodeConfig;
+  readonly dataDir: string;
+  readonly logLevel: LogLevel;
+  readonly lifeline: boolean;
+}
+
+function readFlags(args: string[]): Invocation | undefined {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    strict: true,
+    options: {
+      name: text,
+      data: text,
+      http: { ...text, default: "127.0.0.1:7001" },
+      peer: { ...text, default: "127.0.0.1:8001" },
+      "advertise-http": text,
+      "advertise-peer": text,
+      host: text,
+      zone: text,
+      weight: { ...text, default: "1" },
+      initial: text,
+      join: text,
+      partitions: { ...text, default: "1" },
+      replicas: { ...text, default: "3" },
+      "dead-after-ms": { ...text, default: "300000" },
+      "secret-file": text,
+      "value-size-max": { ...text, default: String(VALUE_SIZE_BYTES_MAX_DEFAULT) },
+      "request-timeout-ms": { ...text, default: "5000" },
+      "log-level": { ...text, default: "info" },
+      lifeline: text,
+      "dial-override": text,
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return undefined;
+  const { name, data } = values;
+  if (name === undefined || !/^[A-Za-z0-9_.-]{1,64}$/.test(name)) {
+    throw new UsageError(`--name takes 1..64 of A-Z a-z 0-9 _ . -: got ${name ?? "nothing"}`);
+  }
+  if (data === undefined) throw new UsageError("--data DIR is needed");
+  const logLevel = values["log-level"] as LogLevel;
+  if (!["debug", "info", "warn", "error"].includes(logLevel)) {
+    throw new UsageError(`--log-level takes debug, info, warn or error: got ${logLevel}`);
+  }
+  if (values.lifeline !== undefined && values.lifeline !== "stdin") {
+    throw new UsageError(`--lifeline takes stdin: got ${values.lifeline}`);
+  }
+  const join = values.join === undefined ? [] : values.join.split(",");
+  const named = pairs(values.initial, "--initial").map(([name, peer]) => ({ name, peer }));
+  if (named.length > 0 && !named.some((node) => node.name === name)) {
+    throw new UsageError(`--initial must name this node too: ${name} is not in it`);
+  }
+  if (named.length > 0 && join.length > 0) {
+    throw new UsageError("--initial and --join exclude each other");
+  }
+  const advertisePeer = values["advertise-peer"] ?? values.peer;
+  const initial = named.length > 0 || join.length > 0 ? named : [{ name, peer: advertisePeer }];
+  const overrides = pairs(values["dial-override"], "--dial-override").map(([target, address]) => {
+    const known = initial.find((node) => node.name === target);
+    return [known?.peer ?? target, address] as [string, string];
+  });
+  const secretFile = values["secret-file"];
+  return {
+    dataDir: data,
+    logLevel,
+    lifeline: values.lifeline === "stdin",
+    config: {
+      name,
+      http: values.http,
+      peer: values.peer,
+      advertiseHttp: values["advertise-http"],
+      advertisePeer: values["advertise-peer"],
+      initial,
+      join,
+      partitions: integer(values.partitions, "--partitions", 1, 1024),
+      replication: integer(values.replicas, "--replicas", 1, 7),
+      host: values.host,
+      zone: values.zone,
+      weight: integer(values.weight, "--weight", 1, 1000),
+      secret: secretFile === undefined ? new Uint8Array(0) : Deno.readFileSync(secretFile),
+      valueSizeBytesMax: integer(
+        values["value-size-max"],
+        "--value-size-max",
+        1,
+        VALUE_SIZE_BYTES_MAX_HARD,
+      ),
+      dialOverrides: new Map(overrides),
+      deadAfterMs: integer(values["dead-after-ms"], "--dead-after-ms", 1000, 86_400_000),
+      requestTimeoutMs: integer(values["request-timeout-ms"], "--request-timeout-ms", 1, 60_000),
+    },
+  };
+}
+
+function fail(message: string, code: number): never {
+  console.error(`pontoon: ${message}`);
+  Deno.exit(code);
+}
+
+function parse(): Invocation {
+  try {
+    const invocation = readFlags(Deno.args);
+    if (invocation !== undefined) return invocation;
+    console.log(HELP);
+    return Deno.exit(0);
+  } catch (cause) {
+    return fail(`${cause instanceof Error ? cause.message : cause} (--help)`, EXIT_USAGE);
+  }
+}
+
+/** Ends when the other end of standard input goes away. */
+async function watchLifeline(onEnd: () => void): Promise<void> {
+  const buffer = new Uint8Array(64);
+  try {
+    while (await Deno.stdin.read(buffer) !== null);
+  } catch {
+    // A broken lifeline is an ended one.
+  }
+  onEnd();
+}
+
+async function main(): Promise<void> {
+  const { config, dataDir, logLevel, lifeline } = parse();
+  try {
+    const platform = createDenoPlatform({ dataDir, logLevel, name: config.name });
+    const node = await runNode(config, platform);
+    let stopping = false;
+    const stop = () => {
+      if (stopping) return;
+      stopping = true;
+      node.stop().then(() => Deno.exit(0));
+    };
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      Deno.addSignalListener(signal, stop);
+    }
+    if (lifeline) watchLifeline(stop);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof DiskError) fail(message, EXIT_DATA);
+    if (/^Cannot (listen|use address)/.test(message)) fail(message, EXIT_UNAVAILABLE);
+    fail(message, EXIT_DATA);
+  }
+}
+
+await main();

@@ -1,0 +1,41 @@
+// What a node is started with. Values only; main.ts reads them from flags, tests write them down.
+
+import type { Address } from "../platform/ports.ts";
+
+/** One of the first nodes, by the name it will bear. */
+export interface InitialNode {
+  readonly name: string;
+  readonly peer: Address;
+}
+
+export interface NodeConfig {
+  readonly name: string;
+  /** Where to listen. */
+  readonly http: Address;
+  readonly peer: Address;
+  /** What others are told; the listening addresses if absent. */
+  readonly advertiseHttp?: Address;
+  readonly advertisePeer?: Address;
+  /** The first nodes of a new cluster, the same list on each of them; empty to join one. */
+  readonly initial: readonly InitialNode[];
+  /** Peer addresses of a running cluster's members, to join it. */
+  readonly join: readonly Address[];
+  /** Data partitions of a new cluster. */
+  readonly partitions: number;
+  /** Copies of each partition in a new cluster. */
+  readonly replication: number;
+  readonly host?: string;
+  readonly zone?: string;
+  readonly weight: number;
+  readonly secret: Uint8Array;
+  readonly valueSizeBytesMax: number;
+  /** Peer address -> address to dial instead. */
+  readonly dialOverrides: ReadonlyMap<Address, Address>;
+  /** A node silent for so long counts as lost for good, ms. */
+  readonly deadAfterMs: number;
+  /** How long a request may take when the client says nothing, ms. */
+  readonly requestTimeoutMs: number;
+}
+
+/** Version of this program, as `/cluster` and the handshake log tell it. */
+export const PONTOON_VERSION = "0.1.0";

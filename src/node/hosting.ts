@@ -1,0 +1,355 @@
+// Which replicas live on this node: starts them from the log, creates and deletes them as the applied map
+// says (RULES 10), takes their messages in. It must never run a replica that the map did not name, nor
+// delete one before the map says that it is out.
+
+import { META_PARTITION, type NodeId, type PartitionId, type ReplicaId } from "../base/ids.ts";
+import type { Platform } from "../platform/ports.ts";
+import {
+  type ClusterMap,
+  decodeEpoch,
+  type Genesis,
+  GENESIS_INDEX,
+  initialMap,
+  MetaMachine,
+  type MetaResult,
+  replicaFate,
+  UNKNOWN_MAP,
+} from "../partition/mod.ts";
+import { EMPTY_HARD_STATE, type Message } from "../raft/mod.ts";
+import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
+import type { StateMachine } from "../replica/machine.ts";
+import { Replica, type ReplicaObserver } from "../replica/replica.ts";
+import type { SnapshotStore } from "../snapshot/mod.ts";
+import type { Applied } from "../store/mod.ts";
+import type { Wal } from "../wal/mod.ts";
+import { DataPartition, StoreMachine } from "./data_partition.ts";
+import type { Hosted, HostedData, HostedMeta } from "./group.ts";
+import {
+  NO_SNAPSHOT,
+  type RecoveredReplica,
+  SharedGroupLog,
+  SharedGroupSnapshots,
+} from "./group_files.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Topology } from "./topology.ts";
+
+/** What hosting needs of the node. */
+export interface HostingHost {
+  readonly platform: Platform;
+  readonly wal: Wal;
+  readonly store: SnapshotStore;
+  readonly scheduler: Scheduler;
+  readonly topology: Topology;
+  readonly nodeId: NodeId;
+  /** The genesis record, if this is one of the first nodes. */
+  readonly genesis: Genesis | undefined;
+  linksOf(partition: PartitionId): ReplicaLinks;
+  readonly observer: ReplicaObserver;
+}
+
+export class Hosting {
+  readonly #host: HostingHost;
+  readonly #hosted = new Map<PartitionId, Hosted>();
+  /** Replicas being deleted; a new one of the same partition waits for them. */
+  readonly #deleting = new Set<PartitionId>();
+
+  constructor(host: HostingHost) {
+    this.#host = host;
+  }
+
+  get(partition: PartitionId): Hosted | undefined {
+    return this.#hosted.get(partition);
+  }
+
+  data(partition: PartitionId): HostedData | undefined {
+    const hosted = this.#hosted.get(partition);
+    return hosted?.kind === "data" ? hosted : undefined;
+  }
+
+  meta(): HostedMeta | undefined {
+    const hosted = this.#hosted.get(META_PARTITION);
+    return hosted?.kind === "meta" ? hosted : undefined;
+  }
+
+  all(): IterableIterator<Hosted> {
+    return this.#hosted.values();
+  }
+
+  // -------------------------------------------------------------------------------------- starting
+
+  /** Starts the replicas that the log knows; those of the genesis on the very first start. */
+  async start(recovered: readonly RecoveredReplica[]): Promise<void> {
+    const { genesis, nodeId } = this.#host;
+    const replicas = [...recovered];
+    if (genesis !== undefined && recovered.length === 0) {
+      for (const entry of initialMap(genesis).partitions) {
+        const own = [...entry.replicas, ...entry.learners].find((ref) => ref.nodeId === nodeId);
+        if (own === undefined) continue;
+        replicas.push(await this.#createFromGenesis(genesis, entry.partition, own.replicaId));
+      }
+    }
+    // The meta group first: the others' links go by its map.
+    replicas.sort((a, b) => a.group - b.group);
+    for (const replica of replicas) await this.#open(replica);
+  }
+
+  #genesisPoint(genesis: Genesis, partition: PartitionId): SnapshotPoint {
+    const entry = initialMap(genesis).partitions[partition];
+    const confState = {
+      voters: entry.replicas.map((ref) => ref.replicaId),
+      learners: entry.learners.map((ref) => ref.replicaId),
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
+    const configuration = { confState, confIndex: GENESIS_INDEX, confEpoch: GENESIS_INDEX };
+    return { index: GENESIS_INDEX, term: 1, configuration };
+  }
+
+  async #createFromGenesis(
+    genesis: Genesis,
+    group: PartitionId,
+    replicaId: ReplicaId,
+  ): Promise<RecoveredReplica> {
+    const { wal, store } = this.#host;
+    const snapshot = this.#genesisPoint(genesis, group);
+    const hardState = { term: 1, vote: 0, commit: GENESIS_INDEX };
+    await new Promise<void>((resolve) => {
+      wal.createGroup(group, replicaId);
+      new SharedGroupLog(wal, store, group).append({ hardState, entries: [], snapshot }, resolve);
+      wal.flush();
+    });
+    return { group, replicaId, hardState, snapshot, entries: [], suspect: null };
+  }
+
+  /** Starts one replica: its state from the newest snapshot, the rest from the log's entries. */
+  async #open(recovered: RecoveredReplica): Promise<void> {
+    const { group, replicaId, suspect } = recovered;
+    const { platform, store } = this.#host;
+    const snapshots = new SharedGroupSnapshots(store, group);
+    if (suspect !== null) {
+      platform.log.log("error", "replica lost acknowledged data: it waits to be replaced", {
+        partition: group,
+        replicaId,
+        reason: suspect,
+      });
+      const hosted = { kind: "suspect", partition: group, replicaId, snapshots, reason: suspect };
+      this.#hosted.set(group, hosted as Hosted);
+      return;
+    }
+    const machine = this.#newMachine(group);
+    const whole = await this.#loadState(machine, recovered, snapshots);
+    this.#run(recovered, machine, snapshots, !whole);
+  }
+
+  #newMachine(group: PartitionId): MetaMachine | StoreMachine {
+    if (group !== META_PARTITION) return new StoreMachine();
+    const { genesis } = this.#host;
+    return new MetaMachine(genesis === undefined ? UNKNOWN_MAP : initialMap(genesis));
+  }
+
+  /** False if the state that the log follows can't be had: the snapshot is missing or damaged. */
+  async #loadState(
+    machine: StateMachine,
+    { snapshot, group }: RecoveredReplica,
+    snapshots: SharedGroupSnapshots,
+  ): Promise<boolean> {
+    if (snapshot.index <= GENESIS_INDEX && this.#host.genesis !== undefined) return true;
+    if (snapshot.index === 0) return true;
+    const file = snapshots.find(snapshot.index);
+    if (file === undefined) return false;
+    try {
+      const loader = machine.beginLoad();
+      for await (const chunk of snapshots.read(file)) loader.push(chunk);
+      loader.finish();
+      return true;
+    } catch (cause) {
+      this.#host.platform.log.log("error", "snapshot is damaged: a new one will be fetched", {
+        partition: group,
+        error: String(cause),
+      });
+      snapshots.markDamaged(file);
+      return false;
+    }
+  }
+
+  #run(
+    recovered: RecoveredReplica,
+    machine: MetaMachine | StoreMachine,
+    snapshots: SharedGroupSnapshots,
+    awaitingSnapshot: boolean,
+  ): void {
+    const { platform, wal, store, scheduler, observer } = this.#host;
+    const { group, replicaId } = recovered;
+    const options = {
+      group,
+      id: replicaId,
+      recovered,
+      log: new SharedGroupLog(wal, store, group),
+      snapshots,
+      links: this.#host.linksOf(group),
+      clock: platform.clock,
+      random: platform.random,
+      logger: platform.log.with({ partition: group }),
+      observer,
+      wake: () => scheduler.wake(group),
+      awaitingSnapshot,
+      epochOf: decodeEpoch,
+      onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
+    };
+    if (machine instanceof MetaMachine) {
+      const replica = new Replica<MetaResult>({ ...options, machine: this.#watched(machine) });
+      this.#hosted.set(group, {
+        kind: "meta",
+        partition: group,
+        replicaId,
+        snapshots,
+        replica,
+        machine,
+      });
+      this.#host.topology.offer(machine.map);
+      scheduler.add(group, replica);
+    } else {
+      const replica = new Replica<Applied>({ ...options, machine });
+      const data = new DataPartition(replica, machine, platform.clock);
+      this.#hosted.set(group, {
+        kind: "data",
+        partition: group,
+        replicaId,
+        snapshots,
+        replica,
+        machine,
+        data,
+      });
+      scheduler.add(group, replica);
+    }
+    scheduler.wake(group);
+  }
+
+  /** The meta machine, telling the topology of every map it makes. */
+  #watched(machine: MetaMachine): StateMachine<MetaResult> {
+    const { topology } = this.#host;
+    return {
+      apply: (index, term, data) => {
+        const result = machine.apply(index, term, data);
+        topology.offer(machine.map);
+        return result;
+      },
+      image: () => machine.image(),
+      beginLoad: () => {
+        const loader = machine.beginLoad();
+        return {
+          push: (chunk) => loader.push(chunk),
+          finish: () => {
+            loader.finish();
+            topology.offer(machine.map);
+          },
+        };
+      },
+      stateHash: () => machine.stateHash(),
+    };
+  }
+
+  // -------------------------------------------------------------------------------- following the map
+
+  /** Creates and deletes replicas as `map` says. Call after every change of the map. */
+  reconcile(map: ClusterMap): void {
+    for (const hosted of [...this.#hosted.values()]) {
+      const fate = replicaFate(map, hosted.partition, hosted.replicaId);
+      const replaced = this.#wanted(hosted.partition);
+      if (fate === "delete" || (replaced !== undefined && replaced > hosted.replicaId)) {
+        this.#delete(hosted);
+      }
+    }
+    for (const { partition, replicaId } of this.#host.topology.index.hostedBy(this.#host.nodeId)) {
+      if (!this.#hosted.has(partition) && !this.#deleting.has(partition)) {
+        this.#createEmpty(partition, replicaId);
+      }
+    }
+  }
+
+  /** The replica of `partition` that the map wants here. */
+  #wanted(partition: PartitionId): ReplicaId | undefined {
+    return this.#host.topology.index.hostedBy(this.#host.nodeId)
+      .find((ref) => ref.partition === partition)?.replicaId;
+  }
+
+  /** A replica that gets everything from its leader. */
+  #createEmpty(group: PartitionId, replicaId: ReplicaId): void {
+    const { wal, platform, scheduler } = this.#host;
+    platform.log.log("info", "replica created", { partition: group, replicaId });
+    this.#deleting.add(group); // until it is durable nothing else may happen to the partition here
+    wal.createGroup(group, replicaId, () => {
+      const recovered: RecoveredReplica = {
+        group,
+        replicaId,
+        hardState: EMPTY_HARD_STATE,
+        snapshot: NO_SNAPSHOT,
+        entries: [],
+        suspect: null,
+      };
+      this.#open(recovered).then(() => {
+        this.#deleting.delete(group);
+        this.reconcile(this.#host.topology.map);
+      });
+    });
+    scheduler.schedule();
+  }
+
+  #delete(hosted: Hosted): void {
+    const { wal, store, platform, scheduler } = this.#host;
+    const { partition, replicaId } = hosted;
+    platform.log.log("info", "replica deleted", { partition, replicaId });
+    if (hosted.kind !== "suspect") hosted.replica.stop();
+    scheduler.remove(partition);
+    this.#hosted.delete(partition);
+    this.#deleting.add(partition);
+    // The tombstone first: a crash in between leaves files that nobody will ever read.
+    wal.removeGroup(partition, replicaId, () => {
+      store.removeGroup(partition);
+      this.#deleting.delete(partition);
+      this.reconcile(this.#host.topology.map);
+    });
+    scheduler.schedule();
+  }
+
+  // ------------------------------------------------------------------------------------------ input
+
+  /** A Raft message from a peer. Those for replicas that are not here (any more) are dropped. */
+  onRaft(partition: PartitionId, message: Message, wallMs: number): void {
+    const hosted = this.#hosted.get(partition);
+    if (hosted === undefined || hosted.kind === "suspect") return;
+    if (message.to !== hosted.replicaId) return;
+    hosted.replica.step(message, wallMs);
+  }
+
+  tick(): void {
+    for (const hosted of this.#hosted.values()) {
+      if (hosted.kind === "suspect") continue;
+      hosted.replica.tick();
+      if (hosted.kind === "data") hosted.data.tick();
+    }
+  }
+
+  /** The links to or from a node broke. */
+  peerLost(nodeId: NodeId): void {
+    for (const hosted of this.#hosted.values()) {
+      if (hosted.kind === "suspect") continue;
+      const entry = this.#host.topology.map.partitions[hosted.partition];
+      if (entry === undefined) continue;
+      const replicaId = this.#replicaOn(hosted.partition, nodeId);
+      if (replicaId !== undefined) hosted.replica.peerLost(replicaId);
+    }
+  }
+
+  #replicaOn(partition: PartitionId, nodeId: NodeId): ReplicaId | undefined {
+    return this.#host.topology.index.hostedBy(nodeId)
+      .find((ref) => ref.partition === partition)?.replicaId;
+  }
+
+  stop(): void {
+    for (const hosted of this.#hosted.values()) {
+      if (hosted.kind !== "suspect") hosted.replica.stop();
+    }
+  }
+}

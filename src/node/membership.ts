@@ -1,0 +1,243 @@
+// How nodes come into the cluster and leave it: control calls in, join loop out, admin verbs. Decides
+// nothing by itself: every change is a command to the meta group.
+
+import { utf8Bytes } from "../base/bytes.ts";
+import type { NodeId } from "../base/ids.ts";
+import type { Address, Clock, Log } from "../platform/ports.ts";
+import {
+  decodeMap,
+  encodeMap,
+  type MemberDetails,
+  type MetaCommand,
+  type MetaResult,
+} from "../partition/mod.ts";
+import { adoptGenesis, askAddress, pause } from "./bootstrap.ts";
+import {
+  type ControlAnswer,
+  type ControlQuestion,
+  decodeControl,
+  encodeControl,
+} from "./control.ts";
+import { failure } from "./data_partition.ts";
+import type { NodeRecord } from "./node_record.ts";
+import type { Failure, MemberChange } from "./service.ts";
+import type { Topology } from "./topology.ts";
+
+const MAP_FETCH_INTERVAL_MS = 1000;
+const JOIN_INTERVAL_MS = 300;
+
+/** What membership needs of the node. */
+export interface MembershipHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly details: MemberDetails;
+  readonly topology: Topology;
+  readonly stopping: boolean;
+  /** Whether this node follows the map by a meta replica of its own. */
+  readonly followsMap: boolean;
+  record(): NodeRecord;
+  save(record: NodeRecord): Promise<void>;
+  call(address: Address, body: Uint8Array): Promise<Uint8Array>;
+  proposeMeta(command: MetaCommand, timeoutMs: number): Promise<MetaResult | Failure>;
+  isConnected(nodeId: NodeId): boolean;
+}
+
+function isRefused(result: MetaResult | Failure): result is Exclude<MetaResult, { ok: true }> {
+  return !result.ok && !("outcome" in result);
+}
+
+export class Membership {
+  readonly #host: MembershipHost;
+
+  constructor(host: MembershipHost) {
+    this.#host = host;
+  }
+
+  // ----------------------------------------------------------------------------------- control calls
+
+  /** Answers whoever holds the secret. Never rejects. */
+  async onControl(body: Uint8Array): Promise<Uint8Array> {
+    const question = decodeControl<ControlQuestion>(body);
+    let answer: ControlAnswer;
+    try {
+      answer = question === undefined
+        ? { ok: false, reason: "not a control question" }
+        : await this.#answer(question);
+    } catch (cause) {
+      answer = { ok: false, reason: cause instanceof Error ? cause.message : String(cause) };
+    }
+    return encodeControl(answer);
+  }
+
+  async #answer(question: ControlQuestion): Promise<ControlAnswer> {
+    const { nodeId, clusterId, genesis } = this.#host.record();
+    switch (question.ask) {
+      case "identity":
+        return {
+          ok: true,
+          identity: { nodeId, details: this.#host.details, clusterId, genesis },
+        };
+      case "genesis": {
+        const reason = await adoptGenesis(this.#host, question.genesis);
+        return reason === undefined ? { ok: true } : { ok: false, reason };
+      }
+      case "map":
+        return this.#mapAnswer();
+      case "join":
+        return await this.#admit(question.nodeId, question.details);
+      case "adopt":
+        return await this.#adopt(question.clusterId, question.map);
+      default:
+        return { ok: false, reason: "unknown control question" };
+    }
+  }
+
+  #mapAnswer(): ControlAnswer {
+    const { topology } = this.#host;
+    const { clusterId } = this.#host.record();
+    if (topology.epoch === 0) return { ok: false, reason: "this node knows no map yet" };
+    return { ok: true, clusterId, map: new TextDecoder().decode(encodeMap(topology.map)) };
+  }
+
+  async #admit(nodeId: NodeId, details: MemberDetails): Promise<ControlAnswer> {
+    if (this.#host.record().clusterId === "") {
+      return { ok: false, reason: "this node belongs to no cluster itself" };
+    }
+    const command: MetaCommand = { kind: "addMember", nodeId, details };
+    const result = await this.#host.proposeMeta(command, 5000);
+    if (result.ok) return this.#mapAnswer();
+    if (isRefused(result) && result.code === "conflict") await this.#retireLost(nodeId, details);
+    return { ok: false, reason: result.detail };
+  }
+
+  /**
+   * Another node answers under a member's name and peer address: that member's data directory was wiped
+   * or lost. A wiped node is a new node (RULES 7), so the old one is taken out first.
+   */
+  async #retireLost(nodeId: NodeId, details: MemberDetails): Promise<void> {
+    const old = this.#host.topology.map.members.find((member) =>
+      member.nodeId !== nodeId && member.name === details.name && member.peer === details.peer
+    );
+    if (old === undefined || old.state === "leaving" || this.#host.isConnected(old.nodeId)) return;
+    this.#host.log.log("warn", "a member came back without its data: the old one leaves", {
+      name: old.name,
+      nodeId: old.nodeId,
+    });
+    await this.#host.proposeMeta({ kind: "leaveMember", nodeId: old.nodeId }, 5000);
+  }
+
+  async #adopt(clusterId: string, map: string): Promise<ControlAnswer> {
+    const record = this.#host.record();
+    if (record.clusterId !== "" && record.clusterId !== clusterId) {
+      return { ok: false, reason: `this node belongs to cluster ${record.clusterId}` };
+    }
+    const decoded = decodeMap(utf8Bytes(map));
+    if (decoded.clusterId !== clusterId) return { ok: false, reason: "the map is another's" };
+    if (record.clusterId === "") await this.#host.save({ ...record, clusterId });
+    this.#host.topology.offer(decoded);
+    return { ok: true };
+  }
+
+  // ---------------------------------------------------------------------------------------- joining
+
+  /** Asks `seeds` for admission until one of them has seen to it. */
+  async join(seeds: readonly Address[]): Promise<void> {
+    let lastReason = "";
+    for (let i = 0; !this.#host.stopping; i++) {
+      const { nodeId, clusterId } = this.#host.record();
+      if (clusterId !== "") return;
+      const seed = seeds[i % seeds.length];
+      const answer = await askAddress(this.#host, seed, {
+        ask: "join",
+        nodeId,
+        details: this.#host.details,
+      });
+      if (answer?.ok && answer.clusterId !== undefined && answer.map !== undefined) {
+        await this.#adopt(answer.clusterId, answer.map);
+        this.#host.log.log("info", "joined", { clusterId: answer.clusterId });
+        return;
+      }
+      const reason = answer === undefined ? `${seed} does not answer` : answer.reason ?? "refused";
+      if (reason !== lastReason) this.#host.log.log("info", "not yet admitted", { seed, reason });
+      lastReason = reason;
+      await pause(this.#host.clock, JOIN_INTERVAL_MS);
+    }
+  }
+
+  /** Keeps the map fresh while this node has no meta replica to follow it by. */
+  async followMap(seeds: readonly Address[]): Promise<void> {
+    for (let i = 0; !this.#host.stopping; i++) {
+      if (!this.#host.followsMap && this.#host.record().clusterId !== "") {
+        const { topology } = this.#host;
+        const own = this.#host.record().nodeId;
+        const known = topology.map.members.filter((member) => member.nodeId !== own)
+          .map((member) => member.peer);
+        const sources = known.length > 0 ? known : seeds;
+        if (sources.length > 0) {
+          const answer = await askAddress(this.#host, sources[i % sources.length], { ask: "map" });
+          const ours = answer?.clusterId === this.#host.record().clusterId;
+          if (answer?.ok && ours && answer.map !== undefined) {
+            topology.offer(decodeMap(utf8Bytes(answer.map)));
+          }
+        }
+      }
+      await pause(this.#host.clock, MAP_FETCH_INTERVAL_MS);
+    }
+  }
+
+  /** Tells the meta group when this node's addresses or labels are not what the map says. */
+  async announceDetails(): Promise<void> {
+    while (!this.#host.stopping) {
+      const { nodeId } = this.#host.record();
+      const member = this.#host.topology.member(nodeId);
+      if (member !== undefined) {
+        const { details } = this.#host;
+        const same = (Object.keys(details) as (keyof MemberDetails)[])
+          .every((field) => details[field] === member[field]);
+        if (same) return;
+        await this.#host.proposeMeta({ kind: "updateMember", nodeId, details }, 5000);
+      }
+      await pause(this.#host.clock, MAP_FETCH_INTERVAL_MS);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------- admin verbs
+
+  async change(
+    change: MemberChange,
+    timeoutMs: number,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    const { topology } = this.#host;
+    if (change.kind === "remove") {
+      const member = topology.findMember(change.node);
+      if (member === undefined) return failure("unknown-member", "none", `no ${change.node} here`);
+      return await this.#propose({ kind: "leaveMember", nodeId: member.nodeId }, timeoutMs);
+    }
+    const answer = await askAddress(this.#host, change.peer, { ask: "identity" });
+    if (answer?.identity === undefined) {
+      return failure("unknown-member", "none", `no Pontoon node answers at ${change.peer}`);
+    }
+    const { nodeId, details, clusterId } = answer.identity;
+    if (clusterId !== "" && clusterId !== topology.map.clusterId) {
+      return failure("conflict", "none", `${change.peer} belongs to cluster ${clusterId}`);
+    }
+    const added = await this.#propose({ kind: "addMember", nodeId, details }, timeoutMs);
+    if (!added.ok) return added;
+    const map = new TextDecoder().decode(encodeMap(topology.map));
+    await askAddress(this.#host, change.peer, {
+      ask: "adopt",
+      clusterId: topology.map.clusterId,
+      map,
+    });
+    return added;
+  }
+
+  async #propose(
+    command: MetaCommand,
+    timeoutMs: number,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    const result = await this.#host.proposeMeta(command, timeoutMs);
+    if (result.ok) return { ok: true, epoch: result.epoch };
+    return isRefused(result) ? failure("conflict", "none", result.detail) : result;
+  }
+}

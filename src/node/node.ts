@@ -1,0 +1,527 @@
+// One node: composes log, links, replicas and the API's service, and routes requests among them.
+
+import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
+import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
+import type { Platform, TimerHandle } from "../platform/ports.ts";
+import {
+  encodeCommand,
+  type Genesis,
+  type MemberDetails,
+  type MetaCommand,
+  type MetaResult,
+} from "../partition/mod.ts";
+import type { ReplicaLinks } from "../replica/log_port.ts";
+import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
+import type { SnapshotStore } from "../snapshot/mod.ts";
+import { type CallResult, Transport } from "../transport/mod.ts";
+import type { Wal } from "../wal/mod.ts";
+import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
+import { clusterView } from "./cluster_view.ts";
+import type { NodeConfig } from "./config.ts";
+import { failure } from "./data_partition.ts";
+import {
+  decodePlainAnswer,
+  encodeMetaRequest,
+  encodeReplicaRequest,
+  RequestKind,
+} from "./forward.ts";
+import type { RecoveredReplica } from "./group_files.ts";
+import { Hosting } from "./hosting.ts";
+import { Membership } from "./membership.ts";
+import type { NodeRecordKeeper } from "./node_record.ts";
+import { answerRequest } from "./peer_requests.ts";
+import { LeaderTable } from "./leader_table.ts";
+import { Router } from "./router.ts";
+import { Scheduler } from "./scheduler.ts";
+import type {
+  ClusterView,
+  Failure,
+  MemberChange,
+  NodeService,
+  ReadAnswer,
+  RequestOptions,
+  WriteAnswer,
+} from "./service.ts";
+import { SnapshotCourier } from "./snapshot_courier.ts";
+import { Steward } from "./steward.ts";
+import { Topology } from "./topology.ts";
+
+/** Raft's tick. */
+const TICK_MS = 50;
+/** Between two reports of a replica that needs help. */
+const HELP_INTERVAL_TICKS = 20;
+/** How long a stopping node waits for others to take over what it leads. */
+const HANDOVER_MS_MAX = 1000;
+/** How long a stopping node lets requests in flight finish. */
+const STOP_GRACE_MS = 5000;
+/** Between two attempts to give leadership away while the disk is full. */
+const DISK_HANDOVER_INTERVAL_MS = 2000;
+
+export interface NodeParts {
+  readonly config: NodeConfig;
+  readonly platform: Platform;
+  readonly wal: Wal;
+  readonly store: SnapshotStore;
+  readonly keeper: NodeRecordKeeper;
+  readonly details: MemberDetails;
+}
+
+export class Node implements NodeService {
+  readonly topology: Topology;
+  readonly membership: Membership;
+  readonly #parts: NodeParts;
+  readonly #transport: Transport;
+  readonly #scheduler: Scheduler;
+  readonly #router: Router;
+  readonly #leaders: LeaderTable;
+  readonly #courier: SnapshotCourier;
+  #hosting: Hosting | undefined;
+  #steward: Steward | undefined;
+  #ticks = 0;
+  #tickTimer: TimerHandle | undefined;
+  #nextHandoverMs = 0;
+  #inFlight = 0;
+  /** Not ready any more, but still serving. */
+  #leaving = false;
+  #stopped = false;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    const { config, platform, wal, keeper } = parts;
+    this.#scheduler = new Scheduler(platform.clock, () => {
+      wal.flush();
+      this.#transport.flush();
+    });
+    this.topology = new Topology((map) => {
+      this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
+      this.#hosting?.reconcile(map);
+      this.#leaders.changed();
+    });
+    this.#transport = new Transport({
+      ...platform,
+      nodeId: keeper.record.nodeId,
+      bootNonce: keeper.record.boots,
+      secret: config.secret,
+      clusterId: () => keeper.record.clusterId,
+      scheduleFlush: () => this.#scheduler.schedule(),
+      dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,
+    }, {
+      onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
+      onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
+      onControl: (body) => this.membership.onControl(body),
+      onDatagram: (from, body) => this.#courier.onDatagram(from, body),
+      onLinkUp: () => this.#leaders.changed(),
+      onLinkDown: (nodeId) => {
+        if (this.#isConnected(nodeId)) return;
+        this.#courier.linkLost(nodeId);
+        this.#hosting?.peerLost(nodeId);
+      },
+    });
+    this.#courier = new SnapshotCourier({
+      clock: platform.clock,
+      log: platform.log,
+      store: parts.store,
+      hosting: () => this.#hosting,
+      send: (to, body) => this.#transport.sendDatagram(to, body),
+    });
+    this.#leaders = new LeaderTable(platform.clock, this.topology, {
+      nodeId: keeper.record.nodeId,
+      hosted: (partition) => this.#hosting?.data(partition),
+      isUp: (nodeId) => this.#transport.isUp(nodeId),
+    });
+    const self = this;
+    this.#router = new Router({
+      clock: platform.clock,
+      route: (partition) => this.#leaders.route(partition),
+      routeChange: (_, deadlineMs) => this.#leaders.nextChange(deadlineMs),
+      noteLeader: (partition, nodeId) => this.#leaders.note(partition, nodeId),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      get epoch() {
+        return self.topology.epoch;
+      },
+      get stopping() {
+        return self.#stopped;
+      },
+    });
+    this.membership = new Membership({
+      clock: platform.clock,
+      log: platform.log,
+      details: parts.details,
+      topology: this.topology,
+      get stopping() {
+        return self.#stopped;
+      },
+      get followsMap() {
+        return self.#hosting?.meta()?.replica.serving === true &&
+          self.topology.epoch > 0 && self.#hosting.meta()!.machine.map.epoch > 0;
+      },
+      record: () => keeper.record,
+      save: (record) => keeper.save(record),
+      call: (address, body) => this.call(address, body),
+      proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
+      isConnected: (nodeId) => this.#isConnected(nodeId),
+    });
+  }
+
+  /** What this node says about itself. */
+  get details(): MemberDetails {
+    return this.#parts.details;
+  }
+
+  get nodeId(): NodeId {
+    return this.#parts.keeper.record.nodeId;
+  }
+
+  get stopping(): boolean {
+    return this.#stopped;
+  }
+
+  /** The hosted replicas; for status and for tests that watch invariants. */
+  get hosting(): Hosting | undefined {
+    return this.#hosting;
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  get valueSizeBytesMax(): number {
+    return this.#parts.config.valueSizeBytesMax;
+  }
+
+  /** Starts to listen for peers; resolves with the bound address. */
+  listen(): Promise<string> {
+    return this.#transport.start(this.#parts.config.peer);
+  }
+
+  /** A control call, through the address translation if there is one. */
+  call(address: string, body: Uint8Array): Promise<Uint8Array> {
+    const target = this.#parts.config.dialOverrides.get(address) ?? address;
+    return this.#transport.callAddress(target, body, CONTROL_CALL_TIMEOUT_MS);
+  }
+
+  /** Starts the replicas and the clock. Call once the node belongs to a cluster. */
+  async startGroups(
+    genesis: Genesis | undefined,
+    recovered: readonly RecoveredReplica[],
+  ): Promise<void> {
+    const { platform, wal, store, keeper, config } = this.#parts;
+    const hosting = new Hosting({
+      platform,
+      wal,
+      store,
+      scheduler: this.#scheduler,
+      topology: this.topology,
+      nodeId: keeper.record.nodeId,
+      genesis,
+      linksOf: (partition) => this.#linksOf(partition),
+      observer: {
+        onLeadership: (replica) => {
+          this.#hosting?.data(replica.group)?.data.onLeadership();
+          this.#leaders.changed();
+        },
+        onConfiguration: () => {},
+      },
+    });
+    this.#steward = new Steward({
+      clock: platform.clock,
+      log: platform.log,
+      hosting,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      deadAfterMs: config.deadAfterMs,
+      isConnected: (nodeId) => this.#isConnected(nodeId),
+      proposeMeta: async (command) => {
+        await this.proposeMeta(command, 2000);
+      },
+      leaders: () => this.#leaders.known(),
+    });
+    await hosting.start(recovered);
+    if (this.#stopped) return;
+    this.#hosting = hosting;
+    hosting.reconcile(this.topology.map);
+    this.#tick();
+    this.membership.announceDetails();
+  }
+
+  #linksOf(partition: PartitionId): ReplicaLinks {
+    return {
+      send: (to, message) => {
+        const nodeId = this.topology.nodeOf(partition, to);
+        return nodeId !== undefined && this.#transport.sendRaft(nodeId, partition, message);
+      },
+      sendSnapshot: (to, file, message) => {
+        const nodeId = this.topology.nodeOf(partition, to);
+        const hosted = this.#hosting?.get(partition);
+        if (nodeId === undefined || hosted === undefined) return Promise.resolve(false);
+        return this.#courier.ship(nodeId, partition, hosted.snapshots.storedFile(file), message);
+      },
+    };
+  }
+
+  #isConnected(nodeId: NodeId): boolean {
+    return this.#transport.isUp(nodeId) || this.#transport.isHeard(nodeId);
+  }
+
+  // ------------------------------------------------------------------------------------------ ticks
+
+  #tick(): void {
+    if (this.#stopped) return;
+    this.#tickTimer = this.#parts.platform.clock.setTimer(TICK_MS, () => this.#tick());
+    this.#ticks++;
+    this.#hosting!.tick();
+    this.#steward!.tick();
+    this.#leaders.expire();
+    if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
+    if (this.#parts.wal.diskLow) this.#handOverForSpace();
+  }
+
+  /** Replicas that lost their log or their state tell those who can mend it. */
+  #askForHelp(): void {
+    for (const hosted of this.#hosting!.all()) {
+      const { partition, replicaId } = hosted;
+      if (hosted.kind === "suspect") {
+        const body = encodeReplicaRequest(RequestKind.Suspect, partition, replicaId);
+        for (const { nodeId } of this.topology.map.partitions[META_PARTITION]?.replicas ?? []) {
+          if (nodeId === this.nodeId) this.#steward!.reportSuspect(partition, replicaId);
+          else this.#transport.request(nodeId, body, 1000);
+        }
+      } else if (hosted.replica.awaitingSnapshot) {
+        const leader = this.topology.nodeOf(partition, hosted.replica.leader);
+        const body = encodeReplicaRequest(RequestKind.SnapshotWanted, partition, replicaId);
+        if (leader !== undefined) this.#transport.request(leader, body, 1000);
+      }
+    }
+  }
+
+  /** A full disk can't lead: whoever has room should. */
+  #handOverForSpace(): void {
+    const nowMs = this.#parts.platform.clock.monotonicMs();
+    if (nowMs < this.#nextHandoverMs) return;
+    this.#nextHandoverMs = nowMs + DISK_HANDOVER_INTERVAL_MS;
+    this.#handOver();
+  }
+
+  #handOver(): boolean {
+    let led = false;
+    for (const hosted of this.#hosting?.all() ?? []) {
+      if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
+      const heir = hosted.replica.bestHeir();
+      if (heir === undefined) continue;
+      hosted.replica.transferLeadership(heir);
+      led = true;
+    }
+    return led;
+  }
+
+  // ------------------------------------------------------------------------------------ peer requests
+
+  #onRequest(from: NodeId, body: Uint8Array, budgetMs: number): Promise<Uint8Array> {
+    return answerRequest(
+      {
+        hosting: this.#hosting,
+        steward: this.#steward,
+        clock: this.#parts.platform.clock,
+        log: this.#parts.platform.log,
+        leaderOf: (partition) => this.#leaders.leaderOf(partition),
+        diskLow: this.#parts.wal.diskLow,
+        proposeMetaHere: (command, timeoutMs) => this.#proposeMetaHere(command, timeoutMs),
+      },
+      from,
+      body,
+      budgetMs,
+    );
+  }
+
+  /** Proposes to the meta group, here or at whichever member leads it. */
+  async proposeMeta(command: MetaCommand, timeoutMs: number): Promise<MetaResult | Failure> {
+    const { clock } = this.#parts.platform;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    const bytes = encodeCommand(command);
+    let last: MetaResult | Failure = failure("no-leader", "none", "the meta group has no leader");
+    for (let attempt = 0; !this.#stopped; attempt++) {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (leftMs <= 0) break;
+      const meta = this.#hosting?.meta();
+      if (meta?.replica.isLeader) last = await this.#proposeMetaHere(bytes, leftMs);
+      else {
+        const { members } = this.topology.map;
+        const known = meta && this.topology.nodeOf(META_PARTITION, meta.replica.leader);
+        const target = known ?? members[attempt % Math.max(1, members.length)]?.nodeId;
+        if (target !== undefined && target !== this.nodeId) {
+          const result = await this.#transport.request(target, encodeMetaRequest(bytes), leftMs);
+          last = metaAnswer(result);
+        }
+      }
+      // Meta commands are idempotent or name what they expect, so any of them may be repeated.
+      if (last.ok || !("outcome" in last)) return last;
+      await this.#leaders.nextChange(Math.min(deadlineMs, clock.monotonicMs() + 50));
+    }
+    return last;
+  }
+
+  #proposeMetaHere(command: Uint8Array, timeoutMs: number): Promise<MetaResult | Failure> {
+    const meta = this.#hosting?.meta();
+    if (meta === undefined) {
+      return Promise.resolve(failure("not-leader", "none", "no meta replica lives here"));
+    }
+    const deadlineMs = this.#parts.platform.clock.monotonicMs() + timeoutMs;
+    return new Promise((settle) => {
+      meta.replica.propose(command, deadlineMs, (outcome) => {
+        if (outcome.kind === "applied" && outcome.result !== undefined) settle(outcome.result);
+        else if (outcome.kind === "none") settle(failure("not-leader", "none", outcome.reason));
+        else settle(failure("timeout", "unknown", "the meta group did not commit it in time"));
+      });
+    });
+  }
+
+  // ------------------------------------------------------------------------------------- NodeService
+
+  write(
+    command: Command,
+    idempotency: Idempotency | undefined,
+    options: RequestOptions,
+  ): Promise<WriteAnswer | Failure> {
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
+    }
+    const key = "key" in command ? command.key : "";
+    const envelope = encodeEnvelope(
+      idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+    );
+    const partition = this.topology.partitionOf(key);
+    if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
+      return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
+    }
+    this.#inFlight++;
+    return this.#router.write(partition, envelope, idempotency !== undefined, options)
+      .finally(() => this.#inFlight--);
+  }
+
+  read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
+    }
+    this.#inFlight++;
+    return this.#router.read(this.topology.partitionOf(key), key, options)
+      .finally(() => this.#inFlight--);
+  }
+
+  readStale(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+    const hosted = this.#hosting?.data(this.topology.partitionOf(key));
+    if (hosted === undefined || !hosted.replica.serving) return this.read(key, options);
+    return Promise.resolve(hosted.data.readLocal(key));
+  }
+
+  cluster(): ClusterView {
+    return clusterView({
+      nodeId: this.nodeId,
+      name: this.#parts.config.name,
+      topology: this.topology,
+      hosting: this.#hosting,
+      clusterId: this.#parts.keeper.record.clusterId,
+      isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
+    });
+  }
+
+  changeMembers(
+    change: MemberChange,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    return this.membership.change(change, options.timeoutMs);
+  }
+
+  transferLeadership(
+    partition: PartitionId,
+    to: string,
+    _options: RequestOptions,
+  ): Promise<{ ok: true } | Failure> {
+    const hosted = this.#hosting?.get(partition);
+    const member = this.topology.findMember(to);
+    if (member === undefined) {
+      return Promise.resolve(failure("unknown-member", "none", `there is no member ${to}`));
+    }
+    const target = this.topology.map.partitions[partition]?.replicas
+      .find((ref) => ref.nodeId === member.nodeId);
+    if (target === undefined) {
+      return Promise.resolve(
+        failure("conflict", "none", `${to} holds no voter of partition ${partition}`),
+      );
+    }
+    if (hosted === undefined || hosted.kind === "suspect" || !hosted.replica.isLeader) {
+      return Promise.resolve(
+        failure("not-leader", "none", "ask the node that leads the partition (GET /cluster)"),
+      );
+    }
+    hosted.replica.transferLeadership(target.replicaId);
+    return Promise.resolve({ ok: true });
+  }
+
+  ready(): { ready: boolean; reason: string } {
+    if (this.#leaving) return { ready: false, reason: "stopping" };
+    if (this.#hosting === undefined) return { ready: false, reason: "not in a cluster yet" };
+    if (this.topology.member(this.nodeId) === undefined) {
+      return { ready: false, reason: "not a member of the cluster" };
+    }
+    for (const hosted of this.#hosting.all()) {
+      const { partition } = hosted;
+      if (hosted.kind === "suspect") {
+        return { ready: false, reason: `partition ${partition}: replica is damaged` };
+      }
+      const { replica } = hosted;
+      if (
+        !replica.serving || replica.leader === 0 || replica.appliedIndex < replica.core.committed
+      ) {
+        return { ready: false, reason: `partition ${partition}: catching up` };
+      }
+    }
+    return { ready: true, reason: "ok" };
+  }
+
+  // --------------------------------------------------------------------------------------- stopping
+
+  /** Hands leadership over; the API goes on serving. */
+  async handOver(): Promise<void> {
+    this.#leaving = true;
+    const { clock } = this.#parts.platform;
+    const deadlineMs = clock.monotonicMs() + HANDOVER_MS_MAX;
+    if (!this.#handOver()) return;
+    while (clock.monotonicMs() < deadlineMs && this.#leadsAnything()) {
+      await this.#leaders.nextChange(Math.min(deadlineMs, clock.monotonicMs() + 100));
+    }
+  }
+
+  #leadsAnything(): boolean {
+    for (const hosted of this.#hosting?.all() ?? []) {
+      if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
+      if (hosted.replica.bestHeir() !== undefined) return true;
+    }
+    return false;
+  }
+
+  /** Ends everything but the log. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#leaving = true;
+    this.#tickTimer?.cancel();
+    this.#courier.stop();
+    this.#hosting?.stop();
+    this.#leaders.changed();
+    this.#scheduler.stop();
+    this.#transport.stop();
+  }
+}
+
+export { STOP_GRACE_MS };
+
+function metaAnswer(result: CallResult): MetaResult | Failure {
+  switch (result.kind) {
+    case "answered":
+      return decodePlainAnswer<MetaResult | Failure>(result.body);
+    case "not-sent":
+      return failure("no-leader", "none", result.reason);
+    case "unknown":
+      return failure("timeout", "unknown", result.reason);
+  }
+}

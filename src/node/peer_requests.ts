@@ -1,0 +1,94 @@
+// Answers what other nodes ask over the links. An answer always comes; what goes wrong is in it.
+
+import type { NodeId, PartitionId } from "../base/ids.ts";
+import type { Clock, Log } from "../platform/ports.ts";
+import type { MetaResult } from "../partition/mod.ts";
+import { failure, NOT_LEADER } from "./data_partition.ts";
+import {
+  encodePlainAnswer,
+  encodeReadAnswer,
+  encodeWriteAnswer,
+  openRequest,
+  RequestKind,
+} from "./forward.ts";
+import type { Hosting } from "./hosting.ts";
+import type { Failure } from "./service.ts";
+import type { Steward } from "./steward.ts";
+
+/** What answering needs of the node. */
+export interface PeerRequestHost {
+  readonly hosting: Hosting | undefined;
+  readonly steward: Steward | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly diskLow: boolean;
+  leaderOf(partition: PartitionId): NodeId | undefined;
+  proposeMetaHere(command: Uint8Array, timeoutMs: number): Promise<MetaResult | Failure>;
+}
+
+/** Runs one request; `budgetMs` is what is left of the client's time. Never rejects. */
+export async function answerRequest(
+  host: PeerRequestHost,
+  from: NodeId,
+  body: Uint8Array,
+  budgetMs: number,
+): Promise<Uint8Array> {
+  try {
+    return await answer(host, body, budgetMs);
+  } catch (cause) {
+    host.log.log("error", "peer request failed", { from, error: String(cause) });
+    return encodePlainAnswer(failure("internal", "unknown", "the peer failed to handle it"));
+  }
+}
+
+async function answer(
+  host: PeerRequestHost,
+  body: Uint8Array,
+  budgetMs: number,
+): Promise<Uint8Array> {
+  const { kind, reader } = openRequest(body);
+  const deadlineMs = host.clock.monotonicMs() + budgetMs;
+  const { hosting } = host;
+  if (hosting === undefined) return encodePlainAnswer(NOT_LEADER);
+  switch (kind) {
+    case RequestKind.Write: {
+      const partition = reader.u32();
+      const hosted = hosting.data(partition);
+      if (hosted === undefined || !hosted.replica.isLeader) return notLeader(host, partition);
+      if (host.diskLow) {
+        return encodePlainAnswer(failure("disk-full", "none", "the leader's disk is almost full"));
+      }
+      const envelope = reader.raw(reader.remaining);
+      return encodeWriteAnswer(
+        await new Promise((settle) => hosted.data.write(envelope, deadlineMs, settle)),
+      );
+    }
+    case RequestKind.Read: {
+      const partition = reader.u32();
+      const hosted = hosting.data(partition);
+      if (hosted === undefined || !hosted.replica.isLeader) return notLeader(host, partition);
+      const key = reader.latin1(reader.remaining);
+      return encodeReadAnswer(
+        await new Promise((settle) => hosted.data.read(key, deadlineMs, settle)),
+      );
+    }
+    case RequestKind.Meta:
+      return encodePlainAnswer(
+        await host.proposeMetaHere(reader.raw(reader.remaining), budgetMs),
+      );
+    case RequestKind.SnapshotWanted: {
+      const hosted = hosting.get(reader.u32());
+      if (hosted !== undefined && hosted.kind !== "suspect") {
+        hosted.replica.sendLatestSnapshot(reader.integer());
+      }
+      return encodePlainAnswer({ ok: true });
+    }
+    case RequestKind.Suspect:
+      host.steward?.reportSuspect(reader.u32(), reader.integer());
+      return encodePlainAnswer({ ok: true });
+  }
+}
+
+function notLeader(host: PeerRequestHost, partition: PartitionId): Uint8Array {
+  return encodePlainAnswer({ ...NOT_LEADER, leaderNodeId: host.leaderOf(partition) });
+}

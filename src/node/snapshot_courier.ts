@@ -1,0 +1,122 @@
+// Carries snapshot files between nodes: puts the transfer protocol (snapshot/transfer.ts) on the links'
+// datagrams and hands what arrives to its replica. A Raft message travels with each file; the receiving
+// core hears it only when the file is durable.
+
+import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
+import type { NodeId, PartitionId } from "../base/ids.ts";
+import type { Clock, Log } from "../platform/ports.ts";
+import type { Message } from "../raft/mod.ts";
+import {
+  decodeTransferMessage,
+  encodeTransferMessage,
+  type SnapshotFile,
+  SnapshotReceiver,
+  SnapshotSender,
+  type SnapshotStore,
+  type TransferMessage,
+} from "../snapshot/mod.ts";
+import { readMessage, writeMessage } from "../transport/raft_codec.ts";
+import type { Hosting } from "./hosting.ts";
+
+/** What the courier needs of the node. */
+export interface CourierHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: SnapshotStore;
+  hosting(): Hosting | undefined;
+  /** False when the link took nothing. */
+  send(to: NodeId, body: Uint8Array): boolean;
+}
+
+export class SnapshotCourier {
+  readonly #host: CourierHost;
+  readonly #receiver: SnapshotReceiver;
+  readonly #sending = new Map<number, { readonly to: NodeId; readonly sender: SnapshotSender }>();
+  #nextTransfer = 1;
+
+  constructor(host: CourierHost) {
+    this.#host = host;
+    this.#receiver = new SnapshotReceiver({
+      store: host.store,
+      clock: host.clock,
+      isWanted: ({ group }) => {
+        const hosted = host.hosting()?.get(group);
+        return hosted !== undefined && hosted.kind !== "suspect";
+      },
+      onInstalled: (file, context) => this.#onInstalled(file, context),
+    });
+  }
+
+  /** Ships `file` and with it `message`; resolves true when the receiver holds it durably. */
+  async ship(
+    to: NodeId,
+    partition: PartitionId,
+    file: SnapshotFile,
+    message: Message,
+  ): Promise<boolean> {
+    const { clock, log, store, send } = this.#host;
+    const writer = new BytesWriter(512);
+    writeMessage(writer, partition, message);
+    const transfer = this.#nextTransfer++;
+    const startedMs = clock.monotonicMs();
+    const sender = new SnapshotSender({
+      disk: store.disk,
+      clock,
+      file,
+      transfer,
+      context: writer.take(),
+      send: (step) => send(to, encodeTransferMessage(step)),
+    });
+    this.#sending.set(transfer, { to, sender });
+    const { delivered, reason, damaged } = await sender.run();
+    this.#sending.delete(transfer);
+    if (damaged) store.markDamaged(file);
+    const { index } = file.metadata;
+    log.log(delivered ? "info" : "warn", delivered ? "snapshot sent" : "snapshot not delivered", {
+      partition,
+      to,
+      index,
+      sizeBytes: file.sizeBytes,
+      durationMs: Math.round(clock.monotonicMs() - startedMs),
+      ...(delivered ? {} : { reason }),
+    });
+    return delivered;
+  }
+
+  /** A datagram of the transfer protocol from a peer. Throws on bytes that no peer sends. */
+  onDatagram(from: NodeId, body: Uint8Array): void {
+    const message: TransferMessage | undefined = decodeTransferMessage(body);
+    if (message === undefined) throw new CodecError("a malformed snapshot message");
+    switch (message.kind) {
+      case "offer":
+      case "piece":
+        return this.#receiver.receive(from, message, (reply) => {
+          this.#host.send(from, encodeTransferMessage(reply));
+        });
+      default: {
+        const sending = this.#sending.get(message.transfer);
+        if (sending?.to === from) sending.sender.onReply(message);
+      }
+    }
+  }
+
+  /** No traffic flows to or from the node any more. */
+  linkLost(nodeId: NodeId): void {
+    this.#receiver.linkLost(nodeId);
+    for (const { to, sender } of this.#sending.values()) {
+      if (to === nodeId) sender.cancel("the link was lost");
+    }
+  }
+
+  stop(): void {
+    for (const { sender } of this.#sending.values()) sender.cancel("the node is stopping");
+  }
+
+  #onInstalled(file: SnapshotFile, context: Uint8Array): void {
+    const { message } = readMessage(new BytesReader(context));
+    const hosted = this.#host.hosting()?.get(file.metadata.group);
+    if (hosted === undefined || hosted.kind === "suspect") return;
+    if (hosted.replicaId !== message.to) return;
+    hosted.replica.receiveSnapshot(message, this.#host.clock.wallMs());
+  }
+}

@@ -1,0 +1,250 @@
+// Carries out what the map intends: each group's leader takes its group's next step towards its entry;
+// the meta group's leader begins the moves that placement asks for. Proposes, waits, asks again: every
+// step is safe to repeat and any later leader goes on from where this one stopped.
+
+import { META_PARTITION, type NodeId, type PartitionId, type ReplicaId } from "../base/ids.ts";
+import type { Clock, Log } from "../platform/ports.ts";
+import {
+  admitSteps,
+  type ClusterStatus,
+  encodeEpoch,
+  type GroupStatus,
+  type MetaCommand,
+  nextStep,
+  planLeaders,
+  planMoves,
+} from "../partition/mod.ts";
+import { type AnyConfChange, ConfChangeTransition, ConfChangeType } from "../raft/mod.ts";
+import type { Replica } from "../replica/replica.ts";
+import type { Hosting } from "./hosting.ts";
+import type { Topology } from "./topology.ts";
+
+/** A proposed change is given this long to be applied before the next step is asked for. */
+const STEP_PATIENCE_MS = 2000;
+/** Between two looks at a group, and between two plans. */
+const GROUP_INTERVAL_MS = 100;
+const PLAN_INTERVAL_MS = 500;
+const MOVE_LIMITS = { movesMax: 8, addingPerNodeMax: 2 };
+/** Leaders are evened out only when nothing has changed for this long. */
+const LEADER_BALANCE_INTERVAL_MS = 5000;
+
+/** What the steward needs of the node. */
+export interface StewardHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nodeId: NodeId;
+  readonly hosting: Hosting;
+  readonly topology: Topology;
+  /** Silent for so long, a node counts as lost and its replicas are replaced. */
+  readonly deadAfterMs: number;
+  /** Whether traffic flows to or from the node. */
+  isConnected(nodeId: NodeId): boolean;
+  /** Proposes a command to the meta group, wherever its leader is. Best effort. */
+  proposeMeta(command: MetaCommand): Promise<void>;
+  /** Who leads each data partition, as far as this node knows. */
+  leaders(): ReadonlyMap<PartitionId, NodeId>;
+}
+
+interface StepInProgress {
+  readonly confIndex: number;
+  readonly untilMs: number;
+}
+
+export class Steward {
+  readonly #host: StewardHost;
+  readonly #steps = new Map<PartitionId, StepInProgress>();
+  /** Commands on their way to the meta group, by partition. */
+  readonly #recording = new Set<PartitionId>();
+  readonly #downSinceMs = new Map<NodeId, number>();
+  readonly #suspects = new Map<PartitionId, Set<ReplicaId>>();
+  #nextGroupsMs = 0;
+  #nextPlanMs = 0;
+  #nextLeadersMs = 0;
+  #planning = false;
+  /** `deadAfter` starts anew with a new meta leader. */
+  #ledMeta = false;
+
+  constructor(host: StewardHost) {
+    this.#host = host;
+  }
+
+  /** A node says that its replica is damaged. */
+  reportSuspect(partition: PartitionId, replicaId: ReplicaId): void {
+    const known = this.#suspects.get(partition) ?? new Set();
+    this.#suspects.set(partition, known.add(replicaId));
+  }
+
+  /** Call at every tick. */
+  tick(): void {
+    const nowMs = this.#host.clock.monotonicMs();
+    if (nowMs >= this.#nextGroupsMs) {
+      this.#nextGroupsMs = nowMs + GROUP_INTERVAL_MS;
+      for (const hosted of this.#host.hosting.all()) {
+        if (hosted.kind !== "suspect" && hosted.replica.isLeader) {
+          this.#stepGroup(hosted.replica as Replica, nowMs);
+        }
+      }
+    }
+    this.#watchMembers(nowMs);
+    if (nowMs >= this.#nextPlanMs) {
+      this.#nextPlanMs = nowMs + PLAN_INTERVAL_MS;
+      this.#plan(nowMs);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ each group
+
+  #stepGroup(replica: Replica, nowMs: number): void {
+    const { map } = this.#host.topology;
+    const entry = map.partitions[replica.group];
+    if (entry === undefined) return;
+    const step = nextStep(entry, map.epoch, this.#statusOf(replica, nowMs));
+    if (step === null || step.kind === "wait") return;
+    this.#host.log.log("debug", "membership step", { partition: replica.group, step });
+    switch (step.kind) {
+      case "change":
+        return this.#change(replica, nowMs, {
+          kind: "v2",
+          transition: ConfChangeTransition.Auto,
+          changes: step.changes.map(({ type, replicaId }) => ({
+            type: type === "addVoter"
+              ? ConfChangeType.AddVoter
+              : type === "addLearner"
+              ? ConfChangeType.AddLearner
+              : ConfChangeType.Remove,
+            replicaId,
+          })),
+          context: encodeEpoch(step.epoch),
+        });
+      case "leaveJoint":
+        return this.#change(replica, nowMs, {
+          kind: "v2",
+          transition: ConfChangeTransition.Auto,
+          changes: [],
+          context: encodeEpoch(step.epoch),
+        });
+      case "transfer":
+        replica.transferLeadership(step.to);
+        return;
+      case "record":
+        return this.#record(replica.group, step.command);
+    }
+  }
+
+  #statusOf(replica: Replica, nowMs: number): GroupStatus {
+    const { confState, confIndex, confEpoch } = replica.configuration;
+    const status = replica.core.status();
+    const step = this.#steps.get(replica.group);
+    const stepping = step !== undefined && step.confIndex === confIndex && nowMs < step.untilMs;
+    return {
+      self: replica.id,
+      configuration: { ...confState, confIndex, confEpoch },
+      busy: stepping || status.leadTransferee !== 0,
+      commitIndex: status.committed,
+      progress: new Map(status.progress.map((progress) => [progress.id, {
+        matchIndex: progress.match,
+        recentActive: progress.recentActive,
+      }])),
+    };
+  }
+
+  #change(replica: Replica, nowMs: number, change: AnyConfChange): void {
+    const { confIndex } = replica.configuration;
+    if (replica.proposeConfChange(change)) {
+      this.#steps.set(replica.group, { confIndex, untilMs: nowMs + STEP_PATIENCE_MS });
+    }
+  }
+
+  #record(partition: PartitionId, command: MetaCommand): void {
+    if (this.#recording.has(partition)) return;
+    this.#recording.add(partition);
+    this.#host.proposeMeta(command).finally(() => this.#recording.delete(partition));
+  }
+
+  // ------------------------------------------------------------------------------- the whole cluster
+
+  #watchMembers(nowMs: number): void {
+    for (const { nodeId } of this.#host.topology.map.members) {
+      if (nodeId === this.#host.nodeId || this.#host.isConnected(nodeId)) {
+        this.#downSinceMs.delete(nodeId);
+      } else if (!this.#downSinceMs.has(nodeId)) this.#downSinceMs.set(nodeId, nowMs);
+    }
+  }
+
+  #clusterStatus(nowMs: number): ClusterStatus {
+    const dead = [...this.#downSinceMs]
+      .filter(([, sinceMs]) => nowMs - sinceMs >= this.#host.deadAfterMs)
+      .map(([nodeId]) => nodeId);
+    return {
+      down: new Set(this.#downSinceMs.keys()),
+      dead: new Set(dead),
+      suspects: this.#suspects,
+    };
+  }
+
+  #plan(nowMs: number): void {
+    const meta = this.#host.hosting.meta();
+    const leads = meta?.replica.isLeader ?? false;
+    if (leads && !this.#ledMeta) this.#downSinceMs.clear();
+    this.#ledMeta = leads;
+    if (!leads || this.#planning) return;
+    const { map } = this.#host.topology;
+    const status = this.#clusterStatus(nowMs);
+    const { steps, blocked } = planMoves(map, status);
+    for (const { partition, reason } of blocked) {
+      this.#host.log.log("debug", "a needed move is not possible", { partition, reason });
+    }
+    const commands: MetaCommand[] = admitSteps(map, steps, MOVE_LIMITS).map(
+      ({ command, reason }) => {
+        this.#host.log.log("info", "move", { partition: command.partition, reason });
+        return command;
+      },
+    );
+    for (const { nodeId, state } of map.members) {
+      if (state === "leaving" && !this.#holdsReplicas(nodeId)) {
+        commands.push({ kind: "removeMember", nodeId });
+      }
+    }
+    if (commands.length > 0) {
+      this.#planning = true;
+      Promise.all(commands.map((command) => this.#host.proposeMeta(command)))
+        .finally(() => this.#planning = false);
+      return;
+    }
+    this.#forgetSettledSuspects();
+    if (map.partitions.some(({ move }) => move !== undefined)) return;
+    if (nowMs >= this.#nextLeadersMs) {
+      this.#nextLeadersMs = nowMs + LEADER_BALANCE_INTERVAL_MS;
+      this.#onLeaderPlan(planLeaders(map, this.#host.leaders(), status));
+    }
+  }
+
+  /** Only the leaders that are here can be told; those elsewhere even themselves out likewise. */
+  #onLeaderPlan(transfers: ReturnType<typeof planLeaders>): void {
+    for (const { partition, from, to } of transfers) {
+      if (from === this.#host.nodeId) {
+        this.#host.hosting.data(partition)?.replica.transferLeadership(to);
+      }
+    }
+  }
+
+  #holdsReplicas(nodeId: NodeId): boolean {
+    return this.#host.topology.index.hostedBy(nodeId)
+      .some(({ partition }) => partition !== META_PARTITION) ||
+      this.#host.topology.map.partitions[META_PARTITION].replicas
+        .some((ref) => ref.nodeId === nodeId);
+  }
+
+  #forgetSettledSuspects(): void {
+    const { map } = this.#host.topology;
+    for (const [partition, replicaIds] of this.#suspects) {
+      const entry = map.partitions[partition];
+      for (const replicaId of replicaIds) {
+        const named = entry?.replicas.some((ref) => ref.replicaId === replicaId) ||
+          entry?.learners.some((ref) => ref.replicaId === replicaId);
+        if (!named) replicaIds.delete(replicaId);
+      }
+      if (replicaIds.size === 0) this.#suspects.delete(partition);
+    }
+  }
+}

@@ -1,0 +1,384 @@
+// The node's one write-ahead log, shared by all its groups: records gather in a batch while the batch
+// before is being synced; one write and one sync make the whole batch durable. Owns when to write, roll,
+// mark, prepare and purge. Never calls back before the sync that covers a record has succeeded.
+
+import { assert } from "../base/assert.ts";
+import type { LogIndex, NodeId, PartitionId, ReplicaId } from "../base/ids.ts";
+import {
+  DISK_FREE_BYTES_MIN,
+  WAL_BATCH_SIZE_BYTES_MAX,
+  WAL_SEGMENT_SIZE_BYTES,
+} from "../base/limits.ts";
+import {
+  type Clock,
+  type Disk,
+  DiskError,
+  type Log,
+  type Process,
+  type Random,
+  type TimerHandle,
+} from "../platform/ports.ts";
+import { BatchBuffer } from "./batch_buffer.ts";
+import { FrameType } from "./format.ts";
+import type { LogWriter } from "./log_writer.ts";
+import type { MarkKeeper } from "./mark_keeper.ts";
+import { openLog } from "./open_log.ts";
+import { SegmentPreparer } from "./segment_preparer.ts";
+import { SegmentPurger } from "./segment_purger.ts";
+import type { GroupAppend, LogPosition, Recovered, SnapshotMarker } from "./types.ts";
+
+/** Between two attempts to write a batch that found the disk full. */
+const NO_SPACE_RETRY_MS = 100;
+/** Between two looks at the free space. */
+const SPACE_CHECK_MS = 1000;
+
+export interface WalOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly process: Process;
+  /** Folder of the segments within the data directory. */
+  readonly folder?: string;
+  readonly segmentSizeBytes?: number;
+  readonly batchSizeBytesMax?: number;
+  /** Below this much free space `diskLow` is set. */
+  readonly freeBytesMin?: number;
+  /** `diskLow` changed. */
+  readonly onDiskLow?: (low: boolean) => void;
+}
+
+export class Wal {
+  readonly nodeId: NodeId;
+  readonly #options: WalOptions;
+  readonly #batchSizeBytesMax: number;
+  readonly #freeBytesMin: number;
+  readonly #writer: LogWriter;
+  readonly #mark: MarkKeeper;
+  readonly #preparer: SegmentPreparer;
+  readonly #purger: SegmentPurger;
+  #batch = new BatchBuffer();
+  /** Parallel: for each record in the batch where it ends, and what to call when it is durable. */
+  #recordEnds: number[] = [];
+  #callbacks: (() => void)[] = [];
+  #inFlight = false;
+  /** The last attempt to write met a full disk. */
+  #stalled = false;
+  #spaceLow = false;
+  #reportedLow = false;
+  #spaceTimer: TimerHandle | undefined;
+  #retryTimer: TimerHandle | undefined;
+  #closing = false;
+  #dead = false;
+  #idleWaiters: (() => void)[] = [];
+
+  private constructor(options: WalOptions, opened: ReturnType<typeof openLog>) {
+    const { disk, clock } = options;
+    this.#options = options;
+    this.nodeId = opened.identity.nodeId;
+    this.#batchSizeBytesMax = options.batchSizeBytesMax ?? WAL_BATCH_SIZE_BYTES_MAX;
+    this.#freeBytesMin = options.freeBytesMin ?? DISK_FREE_BYTES_MIN;
+    this.#writer = opened.writer;
+    this.#mark = opened.startMark(
+      clock,
+      (cause) => this.#failLater("Cannot write the durable mark", cause),
+    );
+    this.#preparer = new SegmentPreparer(
+      opened.identity,
+      clock,
+      options.segmentSizeBytes ?? WAL_SEGMENT_SIZE_BYTES,
+      this.#freeBytesMin / 4,
+      {
+        onReady: () => this.#onPrepared(),
+        onNoSpace: () => this.#checkSpace(),
+        onFailure: (cause) => this.#failLater("Cannot prepare a log segment", cause),
+      },
+    );
+    this.#purger = new SegmentPurger(
+      disk,
+      opened.identity.folder,
+      opened.segments,
+      opened.writer.state,
+      (cause) => this.#failLater("Cannot remove a log segment", cause),
+    );
+    this.#preparer.start(this.#writer.segment.sequence + 1);
+    this.#checkSpace();
+  }
+
+  /**
+   * Locks the data directory, recovers the log, and makes what was recovered durable (RULES 3) before
+   * it returns. Draws the nodeId when there is no log yet.
+   *
+   * @throws DiskError `locked`; WalError when the log can't be used at all.
+   */
+  static async open(options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
+    options.disk.lock();
+    const opened = openLog(options);
+    const wal = new Wal(options, opened);
+    const recovered = opened.recovered(options.clock, () => wal.#purger.release());
+    await Promise.resolve();
+    return { wal, recovered };
+  }
+
+  /** True when clients' writes should be refused: space is short, though the log itself still goes on. */
+  get diskLow(): boolean {
+    return this.#spaceLow || this.#stalled;
+  }
+
+  /** Bytes gathered and not yet handed to the disk. */
+  get queuedBytes(): number {
+    return this.#batch.length;
+  }
+
+  /** Bytes of all segment files up to the log's end. */
+  get sizeBytes(): number {
+    return this.#purger.sizeBytes(this.#writer.end);
+  }
+
+  /** Log bytes of the group's entries behind its newest snapshot (an estimate after a truncation). */
+  bytesSinceSnapshot(group: PartitionId): number {
+    return this.#writer.state.groups.get(group)?.bytesSinceSnapshot ?? 0;
+  }
+
+  /** Groups whose entries keep the oldest segment; a snapshot of each lets it go. */
+  oldestPins(): PartitionId[] {
+    return this.#purger.oldestPins();
+  }
+
+  /** Gathers one step of a group. Its bytes are copied before the call returns. */
+  append(append: GroupAppend, onDurable: () => void): void {
+    const { group, hardState, entries, snapshot } = append;
+    if (snapshot) this.#batch.snapshot(group, "installed", snapshot);
+    if (hardState || entries.length > 0) this.#batch.append(group, hardState ?? null, entries);
+    this.#record(onDurable);
+  }
+
+  /** A configuration took effect at `index`. Durable with the batch it gathers in. */
+  recordConfiguration(group: PartitionId, index: LogIndex, confState: Uint8Array): void {
+    this.#batch.configuration(group, index, confState);
+    this.#record(undefined);
+  }
+
+  /** The group's snapshot file up to `marker.index` is durable: entries up to it may go. */
+  snapshotTaken(group: PartitionId, marker: SnapshotMarker, onDurable?: () => void): void {
+    this.#batch.snapshot(group, "taken", marker);
+    this.#record(onDurable);
+  }
+
+  /** Must come before anything else of a group. Throws if a tombstone refuses `replicaId`. */
+  createGroup(group: PartitionId, replicaId: ReplicaId, onDurable?: () => void): void {
+    const buried = this.#writer.state.tombstones.get(group) ?? 0;
+    assert(replicaId > buried, `replica ${replicaId} of partition ${group} was deleted`);
+    this.#batch.replica(FrameType.Created, group, replicaId);
+    this.#record(onDurable);
+  }
+
+  /** Forgets the group's replica and refuses ids up to `replicaId` from now on. */
+  removeGroup(group: PartitionId, replicaId: ReplicaId, onDurable?: () => void): void {
+    this.#batch.replica(FrameType.Tombstone, group, replicaId);
+    this.#record(onDurable);
+  }
+
+  /** Keeps an opaque record of the node itself, the newest per `kind`. */
+  putNodeRecord(kind: number, record: Uint8Array, onDurable?: () => void): void {
+    this.#batch.nodeRecord(kind, record);
+    this.#record(onDurable);
+  }
+
+  /** Starts to write what has gathered, unless a batch is in flight; that one's end will do it then. */
+  flush(): void {
+    if (this.#inFlight || this.#stalled || this.#dead || this.#recordEnds.length === 0) return;
+    this.#start();
+  }
+
+  /** Writes and syncs everything, refreshes the mark and closes. A full disk makes it give up waiting. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.flush();
+    while ((this.#inFlight || this.#recordEnds.length > 0) && !this.#stalled && !this.#dead) {
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+      this.flush();
+    }
+    this.#spaceTimer?.cancel();
+    this.#retryTimer?.cancel();
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#preparer.close();
+    await this.#purger.settled();
+    this.#mark.close();
+    this.#writer.segment.file.close();
+  }
+
+  #record(onDurable: (() => void) | undefined): void {
+    assert(!this.#closing || this.#dead, "nothing is appended to a closing log");
+    this.#recordEnds.push(this.#batch.length);
+    this.#callbacks.push(onDurable ?? noop);
+  }
+
+  #start(): void {
+    const rest = this.#splitOff();
+    try {
+      if (!this.#makeRoom()) {
+        this.#rejoin(rest);
+        return;
+      }
+      this.#writer.write(this.#batch);
+    } catch (error) {
+      this.#rejoin(rest);
+      if (error instanceof DiskError && error.code === "no-space") return this.#stall();
+      return this.#fail("Cannot write the log", error);
+    }
+    const callbacks = this.#callbacks;
+    this.#batch.clear();
+    this.#recordEnds = [];
+    this.#callbacks = [];
+    this.#rejoin(rest);
+    const end = this.#writer.end;
+    const chain = this.#writer.chain;
+    this.#inFlight = true;
+    this.#writer.segment.file.sync().then(
+      () => this.#onSynced(end, chain, callbacks),
+      (cause) => this.#fail("Cannot sync the log", cause),
+    ).catch((error) => this.#onEndOfProcess(error));
+  }
+
+  #onSynced(end: LogPosition, chain: number, callbacks: readonly (() => void)[]): void {
+    if (this.#dead) return;
+    this.#inFlight = false;
+    this.#writer.durable = end;
+    this.#mark.advance(end, chain);
+    // Everything in the state is durable right now, and not any more once the next batch is written.
+    this.#purger.collect(end.segment);
+    if (this.#recordEnds.length > 0) this.#start();
+    for (const callback of callbacks) {
+      if (this.#dead) return;
+      callback();
+    }
+    if (!this.#inFlight) { for (const resolve of this.#idleWaiters.splice(0)) resolve(); }
+  }
+
+  /** Rolls on when the segment is full; false if the batch has to wait for the next segment. */
+  #makeRoom(): boolean {
+    if (!this.#writer.isFull(this.#batch.length)) return true;
+    const next = this.#preparer.ready;
+    if (next === undefined) {
+      this.#preparer.hurry();
+      this.#preparer.start(this.#writer.segment.sequence + 1);
+      return false;
+    }
+    const full = this.#writer.segment;
+    this.#writer.roll(next);
+    this.#purger.rolled(full, next);
+    full.file.close();
+    this.#preparer.taken();
+    this.#preparer.start(next.sequence + 1);
+    return true;
+  }
+
+  #onPrepared(): void {
+    if (!this.#dead) this.flush();
+  }
+
+  /** When more has gathered than one batch may hold, the records beyond go into the next one. */
+  #splitOff(): SplitRecords | undefined {
+    if (this.#batch.length <= this.#batchSizeBytesMax) return undefined;
+    let kept = 1;
+    while (kept < this.#recordEnds.length && this.#recordEnds[kept] <= this.#batchSizeBytesMax) {
+      kept++;
+    }
+    if (kept === this.#recordEnds.length) return undefined;
+    const from = this.#recordEnds[kept - 1];
+    const rest = {
+      bytes: this.#batch.bytes.slice(from, this.#batch.length),
+      ends: this.#recordEnds.splice(kept),
+      callbacks: this.#callbacks.splice(kept),
+      from,
+    };
+    this.#batch.length = from;
+    return rest;
+  }
+
+  /** Puts split-off records behind what the batch holds now. */
+  #rejoin(rest: SplitRecords | undefined): void {
+    if (rest === undefined) return;
+    const base = this.#batch.length;
+    this.#batch.copyFrame(rest.bytes);
+    for (const end of rest.ends) this.#recordEnds.push(end - rest.from + base);
+    this.#callbacks.push(...rest.callbacks);
+  }
+
+  /** The disk is full: nothing was acknowledged, the batch stays and is written again later. */
+  #stall(): void {
+    if (!this.#stalled) {
+      this.#options.log.log("error", "the disk is full: the log waits", {
+        queuedBytes: this.#batch.length,
+      });
+    }
+    this.#stalled = true;
+    this.#reportSpace();
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    this.#retryTimer = this.#options.clock.setTimer(NO_SPACE_RETRY_MS, () => {
+      if (this.#dead) return;
+      this.#stalled = false;
+      this.flush();
+      this.#reportSpace();
+    });
+  }
+
+  #checkSpace(): void {
+    this.#spaceTimer?.cancel();
+    if (this.#dead) return;
+    const freeBytes = this.#options.disk.freeBytes();
+    // A margin on the way back, so that one purge more or less does not flip it each second.
+    const needed = this.#spaceLow ? this.#freeBytesMin * 1.25 : this.#freeBytesMin;
+    this.#spaceLow = freeBytes < needed;
+    this.#reportSpace();
+    this.#spaceTimer = this.#options.clock.setTimer(SPACE_CHECK_MS, () => {
+      this.#checkSpace();
+      this.#preparer.start(this.#writer.segment.sequence + 1);
+    });
+  }
+
+  #reportSpace(): void {
+    if (this.diskLow === this.#reportedLow) return;
+    this.#reportedLow = this.diskLow;
+    const level = this.diskLow ? "warn" : "info";
+    this.#options.log.log(level, this.diskLow ? "disk space is low" : "disk space is back");
+    this.#options.onDiskLow?.(this.diskLow);
+  }
+
+  /** A failed sync is never tried again: what the disk holds is unknown from then on (RULES 6). */
+  #fail(reason: string, cause: unknown): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#mark.abandon();
+    this.#spaceTimer?.cancel();
+    this.#retryTimer?.cancel();
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    this.#options.process.fatal(reason, cause);
+  }
+
+  /** As `#fail`, from background work. */
+  #failLater(reason: string, cause: unknown): void {
+    try {
+      this.#fail(reason, cause);
+    } catch (error) {
+      this.#onEndOfProcess(error);
+    }
+  }
+
+  /** A simulated process ends by throwing: behind a promise there is nobody left to unwind to. */
+  #onEndOfProcess(error: unknown): void {
+    if (!this.#dead) throw error;
+  }
+}
+
+interface SplitRecords {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly ends: readonly number[];
+  readonly callbacks: readonly (() => void)[];
+  /** Offset in the old batch at which `bytes` began. */
+  readonly from: number;
+}
+
+function noop(): void {}

@@ -1,0 +1,405 @@
+// A data directory in memory that keeps apart what was written from what was synced, so that a process
+// crash and a power cut can be told apart: bytes by 512-byte sector, sizes, and directory entries.
+// Deterministic: every choice comes from an injected Random, every delay from an injected scheduler.
+
+import { assert } from "../../src/base/assert.ts";
+import {
+  type Disk,
+  DiskError,
+  type DiskErrorCode,
+  type DiskFile,
+  type OpenOptions,
+  type Random,
+} from "../../src/platform/ports.ts";
+import { SimDirectory, SimFile } from "./disk_image.ts";
+
+/** Runs `callback` once, `delayMs` from now in the simulation's time. */
+export type Schedule = (delayMs: number, callback: () => void) => void;
+
+export interface SimDiskOptions {
+  /** Default: a microtask, whatever the delay. */
+  readonly schedule?: Schedule;
+  /** Default: 0. Asked once per sync. */
+  readonly syncDelayMs?: () => number;
+  /** Bytes that files may take in whole pages; default: no bound to speak of. */
+  readonly quotaBytes?: number;
+}
+
+/** What a disk call does, as a hook sees it before it happens. */
+export interface DiskCall {
+  readonly kind: "write" | "sync" | "sync-directory" | "create" | "rename" | "remove" | "truncate";
+  readonly path: string;
+}
+
+const NO_QUOTA_BYTES = 2 ** 50;
+
+export class SimDisk implements Disk {
+  #root: SimDirectory;
+  readonly #schedule: Schedule;
+  readonly #syncDelayMs: () => number;
+  /** Open handles of earlier incarnations are dead. */
+  #incarnation = 0;
+  #locked = false;
+  quotaBytes: number;
+  /**
+   * Looks at every call before it happens; returning a code makes the call fail with it. It may end the
+   * incarnation: the call then does not happen.
+   */
+  onCall: ((call: DiskCall) => DiskErrorCode | undefined) | undefined;
+  /** Applied to the next write: where it lands instead. */
+  misdirectNextWrite: ((path: string, offset: number) => number) | undefined;
+  syncCount = 0;
+
+  constructor(options: SimDiskOptions = {}, root: SimDirectory = new SimDirectory()) {
+    this.#schedule = options.schedule ?? ((_delayMs, callback) => queueMicrotask(callback));
+    this.#syncDelayMs = options.syncDelayMs ?? (() => 0);
+    this.quotaBytes = options.quotaBytes ?? NO_QUOTA_BYTES;
+    this.#root = root;
+  }
+
+  // ------------------------------------------------------------------------------------------ faults
+
+  /** The process dies: open files and the lock go, everything written stays. */
+  crashProcess(): void {
+    this.#incarnation++;
+    this.#locked = false;
+    this.onCall = undefined;
+    this.misdirectNextWrite = undefined;
+  }
+
+  /** The machine dies: of what was not synced, `random` decides what stays. */
+  powerCut(random: Random): void {
+    this.crashProcess();
+    this.#root.powerCut(random);
+  }
+
+  /** Flips the bits of `mask` in one stored byte, on the medium and in the cache. */
+  rot(path: string, offset: number, mask: number): void {
+    this.#file(path).rot(offset, mask);
+  }
+
+  /** An independent disk with the same content, nothing of it unsynced. */
+  clone(options: SimDiskOptions = {}): SimDisk {
+    return new SimDisk(options, this.#root.clone());
+  }
+
+  /** Every file with its content, for comparisons. */
+  dump(): Map<string, Uint8Array> {
+    const files = new Map<string, Uint8Array>();
+    this.#root.walk("", (path, file) => files.set(path, file.content()));
+    return files;
+  }
+
+  /** The disk as the process that runs now has it: dead when the incarnation ends. */
+  mount(): Disk {
+    return new Mount(this, this.#incarnation);
+  }
+
+  // -------------------------------------------------------------------------------------------- Disk
+
+  open(path: string, options: OpenOptions = {}): DiskFile {
+    const { parent, name } = this.#parentOf(path);
+    const found = parent.get(name);
+    if (found instanceof SimDirectory) {
+      throw new DiskError("other", `Cannot open ${path}: a folder`);
+    }
+    let file = found;
+    if (file === undefined) {
+      if (!options.create) throw new DiskError("not-found", `Cannot open ${path}: no such file`);
+      this.#hook("create", path);
+      file = new SimFile();
+      parent.set(name, file);
+    } else if (options.create && options.exclusive) {
+      throw new DiskError("exists", `Cannot create ${path}: it is there`);
+    } else if (options.truncate) {
+      this.#hook("truncate", path);
+      file.truncate(0);
+    }
+    return new SimHandle(this, path, file, this.#incarnation);
+  }
+
+  mkdir(path: string): void {
+    let folder = this.#root;
+    for (const name of splitPath(path)) {
+      let next = folder.get(name);
+      if (next === undefined) {
+        this.#hook("create", path);
+        folder.set(name, next = new SimDirectory());
+      }
+      if (!(next instanceof SimDirectory)) throw new DiskError("exists", `${path} is a file`);
+      folder = next;
+    }
+  }
+
+  list(path: string): string[] {
+    const folder = this.#lookup(path);
+    return folder instanceof SimDirectory ? folder.names().sort() : [];
+  }
+
+  exists(path: string): boolean {
+    return this.#lookup(path) !== undefined;
+  }
+
+  rename(from: string, to: string): void {
+    const source = this.#parentOf(from);
+    const target = this.#parentOf(to);
+    const node = source.parent.get(source.name);
+    if (node === undefined) throw new DiskError("not-found", `Cannot rename ${from}: no such file`);
+    this.#hook("rename", from);
+    SimDirectory.rename(source.parent, source.name, target.parent, target.name, node);
+  }
+
+  remove(path: string): void {
+    const { parent, name } = this.#parentOf(path);
+    if (parent.get(name) === undefined) return;
+    this.#hook("remove", path);
+    parent.set(name, undefined);
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    const folder = this.#folder(path);
+    const count = folder.unsyncedCount;
+    return this.complete(this.#syncDelayMs(), () => {
+      this.#hook("sync-directory", path);
+      folder.sync(Math.min(count, folder.unsyncedCount));
+    });
+  }
+
+  syncDirectorySync(path: string): void {
+    this.#hook("sync-directory", path);
+    const folder = this.#folder(path);
+    folder.sync(folder.unsyncedCount);
+  }
+
+  lock(): void {
+    if (this.#locked) throw new DiskError("locked", "Cannot lock: another process holds the lock");
+    this.#locked = true;
+  }
+
+  freeBytes(): number {
+    return Math.max(0, this.quotaBytes - this.usedBytes());
+  }
+
+  usedBytes(): number {
+    let sum = 0;
+    this.#root.walk("", (_path, file) => sum += file.allocatedBytes);
+    return sum;
+  }
+
+  // ----------------------------------------------------------------------------- for the file handles
+
+  /** Runs `action` after `delayMs`, unless the incarnation has ended by then. */
+  complete<T>(delayMs: number, action: () => T): Promise<T> {
+    const incarnation = this.#incarnation;
+    return new Promise((resolve, reject) => {
+      this.#schedule(delayMs, () => {
+        if (incarnation !== this.#incarnation) return;
+        try {
+          resolve(action());
+        } catch (error) {
+          if (incarnation === this.#incarnation) reject(error);
+        }
+      });
+    });
+  }
+
+  syncDelay(): number {
+    return this.#syncDelayMs();
+  }
+
+  check(incarnation: number): void {
+    if (incarnation !== this.#incarnation) {
+      throw new DiskError("other", "Cannot use the disk: this incarnation has ended");
+    }
+  }
+
+  write(path: string, file: SimFile, bytes: Uint8Array, offset: number): void {
+    this.#hook("write", path);
+    const landing = this.misdirectNextWrite?.(path, offset) ?? offset;
+    this.misdirectNextWrite = undefined;
+    const growth = file.growthBytes(landing + bytes.length);
+    if (growth > 0 && growth > this.freeBytes()) {
+      throw new DiskError("no-space", `Cannot write ${path}: no space left`);
+    }
+    file.write(bytes, landing);
+  }
+
+  #hook(kind: DiskCall["kind"], path: string): void {
+    const incarnation = this.#incarnation;
+    const code = this.onCall?.({ kind, path });
+    this.check(incarnation);
+    if (code !== undefined) throw new DiskError(code, `Cannot ${kind} ${path}: injected ${code}`);
+  }
+
+  /** As `#hook`, for syncs, which report when they end. */
+  syncHook(path: string): void {
+    this.syncCount++;
+    this.#hook("sync", path);
+  }
+
+  #lookup(path: string): SimDirectory | SimFile | undefined {
+    let node: SimDirectory | SimFile | undefined = this.#root;
+    for (const name of splitPath(path)) {
+      if (!(node instanceof SimDirectory)) return undefined;
+      node = node.get(name);
+    }
+    return node;
+  }
+
+  #folder(path: string): SimDirectory {
+    const folder = this.#lookup(path);
+    if (!(folder instanceof SimDirectory)) throw new DiskError("not-found", `No folder ${path}`);
+    return folder;
+  }
+
+  #file(path: string): SimFile {
+    const file = this.#lookup(path);
+    assert(file instanceof SimFile, `${path} is a file`);
+    return file;
+  }
+
+  #parentOf(path: string): { parent: SimDirectory; name: string } {
+    const names = splitPath(path);
+    const name = names.pop();
+    if (name === undefined) throw new DiskError("other", "Cannot use the root as a file");
+    const parent = this.#lookup(names.join("/"));
+    if (!(parent instanceof SimDirectory)) {
+      throw new DiskError("not-found", `Cannot reach ${path}: no such folder`);
+    }
+    return { parent, name };
+  }
+}
+
+function splitPath(path: string): string[] {
+  const names = path.split("/").filter((name) => name !== "");
+  if (names.includes("..")) throw new DiskError("other", `Cannot leave the directory: got ${path}`);
+  return names;
+}
+
+/** One incarnation's disk: every call of a dead process fails, whoever still makes it. */
+class Mount implements Disk {
+  readonly #disk: SimDisk;
+  readonly #incarnation: number;
+
+  constructor(disk: SimDisk, incarnation: number) {
+    this.#disk = disk;
+    this.#incarnation = incarnation;
+  }
+
+  get #alive(): SimDisk {
+    this.#disk.check(this.#incarnation);
+    return this.#disk;
+  }
+
+  open(path: string, options?: OpenOptions): DiskFile {
+    return this.#alive.open(path, options);
+  }
+
+  mkdir(path: string): void {
+    this.#alive.mkdir(path);
+  }
+
+  list(path: string): string[] {
+    return this.#alive.list(path);
+  }
+
+  exists(path: string): boolean {
+    return this.#alive.exists(path);
+  }
+
+  rename(from: string, to: string): void {
+    this.#alive.rename(from, to);
+  }
+
+  remove(path: string): void {
+    this.#alive.remove(path);
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#alive.syncDirectory(path);
+  }
+
+  syncDirectorySync(path: string): void {
+    this.#alive.syncDirectorySync(path);
+  }
+
+  lock(): void {
+    this.#alive.lock();
+  }
+
+  freeBytes(): number {
+    return this.#alive.freeBytes();
+  }
+}
+
+class SimHandle implements DiskFile {
+  readonly path: string;
+  readonly #disk: SimDisk;
+  readonly #file: SimFile;
+  readonly #incarnation: number;
+
+  constructor(disk: SimDisk, path: string, file: SimFile, incarnation: number) {
+    this.path = path;
+    this.#disk = disk;
+    this.#file = file;
+    this.#incarnation = incarnation;
+  }
+
+  writeSync(bytes: Uint8Array, offset: number): void {
+    this.#disk.check(this.#incarnation);
+    this.#disk.write(this.path, this.#file, bytes, offset);
+  }
+
+  readSync(into: Uint8Array, offset: number): number {
+    this.#disk.check(this.#incarnation);
+    return this.#file.read(into, offset);
+  }
+
+  read(into: Uint8Array, offset: number): Promise<number> {
+    return this.#disk.complete(0, () => this.readSync(into, offset));
+  }
+
+  write(bytes: Uint8Array, offset: number): Promise<void> {
+    return this.#disk.complete(0, () => this.writeSync(bytes, offset));
+  }
+
+  sync(): Promise<void> {
+    this.#disk.check(this.#incarnation);
+    const round = this.#file.beginSync();
+    return this.#disk.complete(this.#disk.syncDelay(), () => {
+      try {
+        this.#disk.syncHook(this.path);
+      } catch (error) {
+        this.#file.endSync(round, false);
+        throw error;
+      }
+      this.#file.endSync(round, true);
+    });
+  }
+
+  syncSync(): void {
+    this.#disk.check(this.#incarnation);
+    const round = this.#file.beginSync();
+    try {
+      this.#disk.syncHook(this.path);
+    } catch (error) {
+      this.#file.endSync(round, false);
+      throw error;
+    }
+    this.#file.endSync(round, true);
+  }
+
+  sizeSync(): number {
+    this.#disk.check(this.#incarnation);
+    return this.#file.sizeBytes;
+  }
+
+  truncateSync(sizeBytes: number): void {
+    this.#disk.check(this.#incarnation);
+    this.#file.truncate(sizeBytes);
+  }
+
+  close(): void {
+    // Nothing to give back; a closed file that is used again is a caller's bug that sync tests find.
+  }
+}

@@ -129,31 +129,24 @@ export class Node implements NodeService {
       hosted: (partition) => this.#hosting?.data(partition),
       isUp: (nodeId) => this.#transport.isUp(nodeId),
     });
-    const self = this;
     this.#router = new Router({
       clock: platform.clock,
       route: (partition) => this.#leaders.route(partition),
       routeChange: (_, deadlineMs) => this.#leaders.nextChange(deadlineMs),
       noteLeader: (partition, nodeId) => this.#leaders.note(partition, nodeId),
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
-      get epoch() {
-        return self.topology.epoch;
-      },
-      get stopping() {
-        return self.#stopped;
-      },
+      epoch: () => this.topology.epoch,
+      stopping: () => this.#stopped,
     });
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
       details: parts.details,
       topology: this.topology,
-      get stopping() {
-        return self.#stopped;
-      },
-      get followsMap() {
-        return self.#hosting?.meta()?.replica.serving === true &&
-          self.topology.epoch > 0 && self.#hosting.meta()!.machine.map.epoch > 0;
+      stopping: () => this.#stopped,
+      followsMap: () => {
+        const meta = this.#hosting?.meta();
+        return meta !== undefined && meta.replica.serving && meta.machine.map.epoch > 0;
       },
       record: () => keeper.record,
       save: (record) => keeper.save(record),

@@ -178,7 +178,7 @@ function loadedElsewhere(chunks: readonly Uint8Array[], hash: string): Row[] {
     const { stdout, success } = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
-        "--v8-flags=--expose-gc",
+        V8_FLAGS,
         "--allow-read",
         import.meta.filename!,
         "--load",

@@ -1,5 +1,6 @@
 // One node: composes log, links, replicas and the API's service, and routes requests among them.
 
+import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
 import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
@@ -379,9 +380,15 @@ export class Node implements NodeService {
       return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
     }
     const key = "key" in command ? command.key : "";
-    const envelope = encodeEnvelope(
-      idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
-    );
+    let envelope: Uint8Array;
+    try {
+      envelope = encodeEnvelope(
+        idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+      );
+    } catch (cause) {
+      if (!(cause instanceof CodecError)) throw cause;
+      return Promise.resolve(failure("conflict", "none", cause.message));
+    }
     const partition = this.topology.partitionOf(key);
     if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));

@@ -108,8 +108,8 @@ Deno.test("a flipped bit before the mark makes suspect whom the batch names, or 
   assertEquals([...types].sort(), [1, 2, 3, 4, 5, 6, 7, 8, 9], "every kind of frame is there");
   for (const frame of frames) {
     const { type, segment, offset, end, named } = frame;
-    // Every byte of the header, and every fifth of the payload.
-    for (let at = offset; at < end; at += at < offset + FRAME_HEADER_BYTES ? 1 : 5) {
+    // Every byte of the header, and every ninth of the payload.
+    for (let at = offset; at < end; at += at < offset + FRAME_HEADER_BYTES ? 1 : 9) {
       const context = `bit of byte ${at} of segment ${segment}, a ${FrameType[type]} frame`;
       const damaged = disk.clone();
       damaged.rot(segmentPath(segment), at, 1 << (at % 8));

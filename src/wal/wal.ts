@@ -114,13 +114,14 @@ export class Wal {
    *
    * @throws DiskError `locked`; WalError when the log can't be used at all.
    */
-  static async open(options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
-    options.disk.lock();
-    const opened = openLog(options);
-    const wal = new Wal(options, opened);
-    const recovered = opened.recovered(options.clock, () => wal.#purger.release());
-    await Promise.resolve();
-    return { wal, recovered };
+  static open(options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
+    return new Promise((resolve) => {
+      options.disk.lock();
+      const opened = openLog(options);
+      const wal = new Wal(options, opened);
+      const recovered = opened.recovered(options.clock, () => wal.#purger.release());
+      resolve({ wal, recovered });
+    });
   }
 
   /** True when clients' writes should be refused: space is short, though the log itself still goes on. */

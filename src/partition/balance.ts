@@ -46,40 +46,57 @@ function spreadOnce(layout: Layout, partition: PartitionId): boolean {
 /** Evens loads out between eligible nodes, never spreading any partition worse than it is. */
 export function balance(layout: Layout, rules: StepRules): void {
   const barren = new BarrenPairs(layout);
-  const nodes: number[] = [];
-  layout.nodes.forEach((node, i) => node.eligible && nodes.push(i));
+  const nodes = [...layout.nodes.keys()].filter((node) => layout.nodes[node].eligible);
+  if (nodes.length === 0) return;
   while (balanceOnce(layout, nodes, rules, barren));
 }
 
 function balanceOnce(
   layout: Layout,
-  nodes: number[],
+  nodes: readonly number[],
   rules: StepRules,
   barren: BarrenPairs,
 ): boolean {
-  // Node ids break ties, so that the outcome does not hang on the order of earlier steps.
-  const receivers = nodes.toSorted((a, b) => layout.compareFill(a, b) || a - b);
-  const donors = nodes.toSorted((a, b) => emptiest(layout, b, a) || a - b);
-  for (const from of donors) {
+  // Node numbers break ties, so that the outcome does not hang on the order of earlier steps.
+  const byFill = (a: number, b: number) => layout.compareFill(a, b) || a - b;
+  const byExcess = (a: number, b: number) => compareExcess(layout, b, a) || a - b;
+  // Nearly always the fullest can give to the emptiest; sorting them all is for when it can't.
+  const emptiest = nodes.reduce((a, b) => byFill(b, a) < 0 ? b : a);
+  const fullest = nodes.reduce((a, b) => byExcess(b, a) < 0 ? b : a);
+  if (!layout.evens(fullest, emptiest)) return false;
+  if (passOn(layout, fullest, emptiest, rules, barren)) return true;
+  const receivers = nodes.toSorted(byFill);
+  for (const from of nodes.toSorted(byExcess)) {
     for (const to of receivers) {
       if (!layout.evens(from, to)) break;
-      if (barren.has(from, to)) continue;
-      const partition = bestPartition(layout, from, to, rules);
-      if (partition === undefined) {
-        barren.add(from, to);
-        continue;
-      }
-      layout.remove(partition, from);
-      layout.add(partition, to);
-      rules.moved(partition);
-      return true;
+      if (passOn(layout, from, to, rules, barren)) return true;
     }
   }
   return false;
 }
 
+/** Moves the best replica from one node to the other; false if none may go. */
+function passOn(
+  layout: Layout,
+  from: number,
+  to: number,
+  rules: StepRules,
+  barren: BarrenPairs,
+): boolean {
+  if (barren.has(from, to)) return false;
+  const partition = bestPartition(layout, from, to, rules);
+  if (partition === undefined) {
+    barren.add(from, to);
+    return false;
+  }
+  layout.remove(partition, from);
+  layout.add(partition, to);
+  rules.moved(partition);
+  return true;
+}
+
 /** Orders nodes by how full they would be with one replica fewer, for their weight. */
-function emptiest(layout: Layout, a: number, b: number): number {
+function compareExcess(layout: Layout, a: number, b: number): number {
   return (2 * layout.loads[a] - 1) * layout.nodes[b].weight -
     (2 * layout.loads[b] - 1) * layout.nodes[a].weight;
 }

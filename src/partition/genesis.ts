@@ -17,7 +17,12 @@ import {
   REPLICATION_MAX,
   slotsOf,
 } from "./map.ts";
-import { contradictionIn, readClusterId, readFormatVersion } from "./map_codec.ts";
+import {
+  contradictionIn,
+  contradictionInMembers,
+  readClusterId,
+  readFormatVersion,
+} from "./map_codec.ts";
 import { byNodeId, detailsOf, readDetails, readNodeId } from "./members.ts";
 import { initialPlacement, metaPlacement } from "./initial_placement.ts";
 
@@ -65,17 +70,14 @@ export function decodeGenesis(bytes: Uint8Array): Genesis {
   };
   fields.end();
   if (genesis.members.length === 0) fields.fail("members", "there must be one at least");
-  initialMap(genesis);
+  const wrong = contradictionInMembers(activeMembers(genesis));
+  if (wrong !== undefined) fields.fail("members", wrong);
   return genesis;
 }
 
 /** The map at epoch 1. Throws PartitionFormatError if the members contradict each other. */
 export function initialMap(genesis: Genesis): ClusterMap {
-  const members: Member[] = genesis.members.toSorted(byNodeId).map((member) => ({
-    nodeId: member.nodeId,
-    ...detailsOf(member),
-    state: "active",
-  }));
+  const members = activeMembers(genesis);
   const voters = metaPlacement(members, metaVoterTarget(members.length));
   const rest = members.filter((member) => !voters.includes(member.nodeId));
   const metaRefs = numbered([...voters, ...rest.map((member) => member.nodeId)]);
@@ -107,6 +109,14 @@ export function initialMap(genesis: Genesis): ClusterMap {
     throw new PartitionFormatError(`Cannot use genesis record: ${contradiction}`);
   }
   return map;
+}
+
+function activeMembers(genesis: Genesis): Member[] {
+  return genesis.members.toSorted(byNodeId).map((member): Member => ({
+    nodeId: member.nodeId,
+    ...detailsOf(member),
+    state: "active",
+  }));
 }
 
 function emptyEntry(partition: number): PartitionEntry {

@@ -27,6 +27,10 @@ export class Layout {
   readonly #seeds: readonly Hash64[];
   readonly #host: Int32Array;
   readonly #zone: Int32Array;
+  /** Whether any two nodes share a failure domain; if none do, penalties are 0. */
+  readonly #shared: boolean;
+  /** Scores by partition and node, made when asked for; NaN until then. */
+  readonly #scores: Float64Array[] = [];
   readonly #holders: number[][] = [];
   readonly #held: Set<PartitionId>[];
   readonly #versions: Int32Array;
@@ -37,6 +41,7 @@ export class Layout {
     this.#seeds = nodes.map((node) => hashBytes(utf8Bytes(node.nodeId)));
     this.#host = labelNumbers(nodes.map((node) => node.host));
     this.#zone = labelNumbers(nodes.map((node) => node.zone));
+    this.#shared = hasRepeats(this.#host) || hasRepeats(this.#zone);
     this.#held = nodes.map(() => new Set());
     this.#versions = new Int32Array(nodes.length);
   }
@@ -76,12 +81,17 @@ export class Layout {
 
   /** Rendezvous score: the higher, the more `node` is `partition`'s. Proportional to weight on average. */
   score(partition: PartitionId, node: number): number {
-    return this.nodes[node].weight /
-      -naturalLog(unitOfHash(hashWith(this.#seeds[node], partition)));
+    const scores = this.#scores[partition] ??= new Float64Array(this.nodes.length).fill(NaN);
+    if (Number.isNaN(scores[node])) {
+      const unit = unitOfHash(hashWith(this.#seeds[node], partition));
+      scores[node] = this.nodes[node].weight / -naturalLog(unit);
+    }
+    return scores[node];
   }
 
   /** How badly `holders` share failure domains; 0 is best. */
   penalty(holders: readonly number[]): number {
+    if (!this.#shared) return 0;
     let penalty = 0;
     for (let i = 1; i < holders.length; i++) {
       for (let j = 0; j < i; j++) {
@@ -94,6 +104,7 @@ export class Layout {
 
   /** The share of {@linkcode penalty} that `node` has beside the holders, itself and `except` left out. */
   penaltyBeside(holders: readonly number[], node: number, except = -1): number {
+    if (!this.#shared) return 0;
     let penalty = 0;
     for (const other of holders) {
       if (other === except || other === node) continue;
@@ -152,4 +163,8 @@ function labelNumbers(labels: readonly (string | undefined)[]): Int32Array {
     numbers.set(label, number);
     return number;
   });
+}
+
+function hasRepeats(numbers: Int32Array): boolean {
+  return new Set(numbers).size < numbers.length;
 }

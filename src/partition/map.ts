@@ -4,9 +4,8 @@
 
 import type { LogIndex, NodeId, PartitionId, ReplicaId } from "../base/ids.ts";
 import { META_PARTITION } from "../base/ids.ts";
+import { SLOT_COUNT } from "../base/slot.ts";
 
-/** Hash slots of the key space, as in Redis Cluster. */
-export const SLOT_COUNT = 16384;
 /** Data partitions are fixed at bootstrap; every one is a Raft group on each of its nodes. */
 export const PARTITIONS_MAX = 1024;
 /** Members of one cluster; bounds the map, gossip and the meta group's learners. */

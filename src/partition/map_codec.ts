@@ -1,6 +1,7 @@
 // The cluster map as canonical JSON: snapshots of the meta group, its state hash, and the map as peers
 // and operators see it. Owns validation of a map from outside; equal maps give equal bytes.
 
+import { SLOT_COUNT } from "../base/slot.ts";
 import { byNodeId, detailsConflict, detailsOf, readDetails, readNodeId } from "./members.ts";
 import { FieldReader, jsonBytes, PartitionFormatError, readDocument } from "./json.ts";
 import {
@@ -15,7 +16,6 @@ import {
   type ReplicaRef,
   REPLICATION_MAX,
   RETIRED_KEPT_MAX,
-  SLOT_COUNT,
   type SlotRange,
 } from "./map.ts";
 
@@ -184,12 +184,8 @@ function decodeMove(fields: FieldReader): Move {
 
 /** What is wrong with a map as a whole, or undefined. */
 export function contradictionIn(map: ClusterMap): string | undefined {
-  for (let i = 0; i < map.members.length; i++) {
-    const member = map.members[i];
-    if (i > 0 && byNodeId(map.members[i - 1], member) >= 0) return "members are not in order";
-    const conflict = detailsConflict(map.members.slice(i + 1), member.nodeId, member);
-    if (conflict !== undefined) return conflict;
-  }
+  const conflict = contradictionInMembers(map.members);
+  if (conflict !== undefined) return conflict;
   if (map.partitions.length < 2) return "it has no data partition";
   const owner = new Int16Array(SLOT_COUNT).fill(-1);
   for (let i = 0; i < map.partitions.length; i++) {
@@ -206,6 +202,17 @@ export function contradictionIn(map: ClusterMap): string | undefined {
   for (const entry of map.partitions) {
     const wrong = contradictionInEntry(entry, memberIds);
     if (wrong !== undefined) return `partition ${entry.partition}: ${wrong}`;
+  }
+  return undefined;
+}
+
+/** What is wrong with a list of members, or undefined. */
+export function contradictionInMembers(members: readonly Member[]): string | undefined {
+  for (let i = 0; i < members.length; i++) {
+    const member = members[i];
+    if (i > 0 && byNodeId(members[i - 1], member) >= 0) return "members are not in order";
+    const conflict = detailsConflict(members.slice(i + 1), member.nodeId, member);
+    if (conflict !== undefined) return conflict;
   }
   return undefined;
 }

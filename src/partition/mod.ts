@@ -1,5 +1,6 @@
 // What the rest of a node uses of the partition map. Re-exports only.
 
+export * from "./admission.ts";
 export * from "./commands.ts";
 export * from "./genesis.ts";
 export * from "./intent.ts";

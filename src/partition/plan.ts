@@ -15,7 +15,6 @@ import {
   type PartitionEntry,
   type ReplicaRef,
 } from "./map.ts";
-import { applyCommand } from "./meta_machine.ts";
 import { type ClusterStatus, isSuspect } from "./status.ts";
 
 /** Why a step is wanted, in order of urgency. */
@@ -81,71 +80,6 @@ export function planMoves(map: ClusterMap, status: ClusterStatus): Plan {
   };
 }
 
-/**
- * Why a member should not be drained now, or undefined: it is the last one, or some partition on it
- * would be left without a quorum or without a node to go to. For admin verbs; the plan is as careful
- * without being asked.
- */
-export function drainObstacle(
-  map: ClusterMap,
-  nodeId: NodeId,
-  status: ClusterStatus,
-): string | undefined {
-  const outcome = applyCommand(map, map.epoch + 1, { kind: "leaveMember", nodeId });
-  if (outcome.kind === "refused") return outcome.detail;
-  const after = outcome.kind === "map" ? outcome.map : map;
-  const { blocked } = planMoves(after, status);
-  const mine = blocked.find(({ partition }) =>
-    map.partitions[partition].replicas.some((ref) => ref.nodeId === nodeId)
-  );
-  return mine && `partition ${mine.partition} could not leave it: ${mine.reason}`;
-}
-
-/** How much may move at a time. */
-export interface MoveLimits {
-  /** Moves under way in the whole cluster. */
-  readonly movesMax: number;
-  /** Replicas being added to one node. */
-  readonly addingPerNodeMax: number;
-}
-
-/** The first of `steps` that may begin beside what is under way. Cancellations always may. */
-export function admitSteps(
-  map: ClusterMap,
-  steps: readonly PlannedStep[],
-  limits: MoveLimits,
-): PlannedStep[] {
-  let moves = 0;
-  const adding = new Map<NodeId, number>();
-  const count = (nodeId: NodeId) => adding.set(nodeId, (adding.get(nodeId) ?? 0) + 1);
-  for (const { move } of map.partitions) {
-    if (move === undefined) continue;
-    moves++;
-    for (const ref of move.adding) count(ref.nodeId);
-  }
-  const admitted: PlannedStep[] = [];
-  for (const step of steps) {
-    const { command } = step;
-    if (command.kind === "beginMove") {
-      const nodes = receivers(map, command);
-      const full = nodes.some((id) => (adding.get(id) ?? 0) >= limits.addingPerNodeMax);
-      if (moves >= limits.movesMax || full) continue;
-      moves++;
-      nodes.forEach(count);
-    }
-    admitted.push(step);
-  }
-  return admitted;
-}
-
-/** Nodes that get a new replica by the command. */
-function receivers(map: ClusterMap, command: BeginMove): NodeId[] {
-  const { replicas, learners } = map.partitions[command.partition];
-  const replaced = [...replicas, ...learners]
-    .filter((ref) => command.replace.includes(ref.replicaId));
-  return [...command.add, ...replaced.map((ref) => ref.nodeId)];
-}
-
 /** A step with the number of further losses its partition survives. */
 interface RankedStep extends PlannedStep {
   readonly margin: number;
@@ -162,6 +96,8 @@ class Planner {
   readonly #numbers = new Map<NodeId, number>();
   /** The nodes each partition has, or will have when its present move is done. */
   readonly #base = new Map<PartitionId, readonly number[]>();
+  /** The same, by partition and node: balancing asks often. */
+  readonly #isBase: Uint8Array;
   /** Suspect replicas to be replaced where they are. */
   readonly #replace = new Map<PartitionId, ReplicaId[]>();
   /** The first, most urgent reason to touch each partition. */
@@ -187,10 +123,14 @@ class Planner {
       weight: member.weight,
       eligible: member.state === "active" && !status.down.has(member.nodeId),
     })));
+    this.#isBase = new Uint8Array(map.partitions.length * map.members.length);
     for (const entry of entries) {
       const nodes = intendedVoters(entry).map((ref) => this.#numbers.get(ref.nodeId)!);
       this.#base.set(entry.partition, nodes);
-      for (const node of nodes) this.#layout.add(entry.partition, node);
+      for (const node of nodes) {
+        this.#layout.add(entry.partition, node);
+        this.#isBase[entry.partition * map.members.length + node] = 1;
+      }
       if (entry.move !== undefined) this.#busy.add(entry.partition);
     }
   }
@@ -294,7 +234,7 @@ class Planner {
 
   #costOf(partition: PartitionId, from: number): StepCost {
     if (this.#busy.has(partition)) return "busy";
-    return this.#base.get(partition)!.includes(from) ? "free" : "planned";
+    return this.#isBase[partition * this.#map.members.length + from] === 1 ? "free" : "planned";
   }
 
   #change(entry: PartitionEntry): BeginMove | undefined {

@@ -194,7 +194,7 @@ export class SnapshotReceiver {
   /** What was received so far is of no use. */
   #refuse(incoming: Incoming, reason: Refuse["reason"]): void {
     this.#drop(incoming);
-    this.#options.store.disk.remove(incoming.path);
+    this.#options.store.discard(incoming.path);
     incoming.reply({ kind: "refuse", transfer: incoming.offer.transfer, reason });
   }
 

@@ -36,6 +36,10 @@ export interface SendOutcome {
   readonly damaged: boolean;
 }
 
+function outcomeOf({ delivered, reason }: { delivered: boolean; reason: string }): SendOutcome {
+  return { delivered, reason, damaged: false };
+}
+
 export class SnapshotSender {
   readonly #options: SenderOptions;
   readonly #state: SendState;
@@ -68,12 +72,12 @@ export class SnapshotSender {
       reader = new SnapshotFileReader(disk, file.path);
       while (!send({ kind: "offer", transfer, metadata, sizeBytes, context })) {
         const step = this.#state.step(clock.monotonicMs());
-        if (step.kind === "ended") return { ...step, damaged: false };
+        if (step.kind === "ended") return outcomeOf(step);
         await this.#sleep(LINK_BUSY_PAUSE_MS);
       }
       for (;;) {
         const step = this.#state.step(clock.monotonicMs());
-        if (step.kind === "ended") return { ...step, damaged: false };
+        if (step.kind === "ended") return outcomeOf(step);
         if (step.kind === "pause") await this.#sleep(step.untilMs - clock.monotonicMs());
         else if (step.kind === "wait") {
           await this.#sleep(this.#state.replyDueMs - clock.monotonicMs());
@@ -116,7 +120,7 @@ export class SnapshotSender {
         this.#timer?.cancel();
         resolve();
       };
-      this.#timer = this.#options.clock.setTimer(Math.max(0, delayMs), this.#wake);
+      this.#timer = this.#options.clock.setTimer(Math.max(1, delayMs), this.#wake);
     });
   }
 }

@@ -137,7 +137,7 @@ export class SnapshotStore {
     } finally {
       file.close();
       this.#writing.delete(group);
-      if (!written) disk.remove(temporary);
+      if (!written) this.discard(temporary);
     }
   }
 
@@ -167,6 +167,15 @@ export class SnapshotStore {
       if (name.startsWith(`${group}-`) && name.endsWith(".part") && path !== except) {
         this.#options.disk.remove(path);
       }
+    }
+  }
+
+  /** Removes an unfinished file; one that can't be removed now is removed at the next start or offer. */
+  discard(path: string): void {
+    try {
+      this.#options.disk.remove(path);
+    } catch (error) {
+      this.#options.log.log("warn", "a leftover stays", { path, error: String(error) });
     }
   }
 

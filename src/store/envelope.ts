@@ -6,7 +6,7 @@
 //   0      1     format version, 1
 //   1      1     command kind: 1 put, 2 delete, 3 touch, 4 txn, 5 expire, 6 time
 //   2      1     idempotency: 0 none, 1 key, 2 session
-//   3      1     value codec: 0 plain (others are reserved and refused)
+//   3      1     reserved, 0
 //   4      8     partition time of the leader, ms; written last, in place, when the leader proposes
 //   12     …     idempotency  key: fingerprint 16 | length u8 | key
 //                             session: fingerprint 16 | session id 16 | sequence | acknowledged through
@@ -16,12 +16,20 @@
 //   delete condition | key            touch  condition | ttl f64 (0: none) | key
 //   txn    counts of compares, then, else: 3 x u8 | compares | operations | operations
 //   expire limit u32                  time   nothing
-//   key: u16 length, bytes; content type: u8 length, bytes; value: u32 length, bytes
+//   key: u16 length, bytes; content type: u8 length, bytes
+//   value: codec u8, 0 plain | u32 length, bytes; other codecs are reserved (with plain length u32 and
+//          plain checksum u32 before the length) and refused
 //   condition: u8 0 none, 1 revision + f64, 2 present, 3 absent
 
 import { assert, unreachable } from "../base/assert.ts";
 import { bytesFromHex, hexFromBytes, latin1FromBytes } from "../base/bytes.ts";
-import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
+import { BytesReader, BytesWriter, CodecError, setInteger, Slab } from "../base/codec.ts";
+import {
+  CONTENT_TYPE_SIZE_BYTES_MAX,
+  IDEMPOTENCY_KEY_SIZE_BYTES_MAX,
+  KEY_SIZE_BYTES_MAX,
+  TXN_OPERATIONS_MAX,
+} from "../base/limits.ts";
 import type {
   Command,
   CompareOperator,
@@ -34,6 +42,8 @@ import type {
 
 const VERSION = 1;
 const TIME_OFFSET = 4;
+/** The codec of a value kept as it came. */
+const PLAIN = 0;
 /** Bytes of a request fingerprint. */
 export const FINGERPRINT_SIZE_BYTES = 16;
 
@@ -49,22 +59,30 @@ const KINDS: readonly (Command["kind"] | undefined)[] = [
 const OPERATORS: readonly CompareOperator[] = ["=", "!=", "<", ">"];
 
 const writer = new BytesWriter(4096);
+const slab = new Slab();
 
-/** Encodes an envelope. The caller owns the result. */
+/**
+ * Encodes an envelope. The caller owns the result, but not all of its ArrayBuffer. Throws CodecError
+ * where a field is beyond the limits that admission holds it to.
+ */
 export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
   const { command, idempotency } = envelope;
+  writer.clear();
   writer.u8(VERSION).u8(KINDS.indexOf(command.kind));
   writer.u8(idempotency === undefined ? 0 : idempotency.kind === "key" ? 1 : 2).u8(0);
-  writer.f64(envelope.timeMs);
+  writer.integer(envelope.timeMs);
   if (idempotency !== undefined) writeIdempotency(idempotency);
   writeCommand(command);
-  return writer.take();
+  return writer.takeInto(slab);
 }
 
 /** Sets the partition time of an encoded envelope in place. */
 export function stampEnvelope(encoded: Uint8Array, timeMs: number): void {
-  new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength)
-    .setFloat64(TIME_OFFSET, timeMs);
+  setInteger(encoded, TIME_OFFSET, timeMs);
+}
+
+function checkLength(what: string, length: number, max: number): void {
+  if (length > max) throw new CodecError(`Cannot encode ${what} of ${length}: at most ${max}`);
 }
 
 function writeIdempotency(idempotency: Idempotency): void {
@@ -74,11 +92,12 @@ function writeIdempotency(idempotency: Idempotency): void {
   );
   writer.raw(idempotency.fingerprint);
   if (idempotency.kind === "key") {
+    checkLength("idempotency key", idempotency.key.length, IDEMPOTENCY_KEY_SIZE_BYTES_MAX);
     writer.u8(idempotency.key.length).latin1(idempotency.key);
   } else {
     const id = bytesFromHex(idempotency.sessionId);
     assert(id !== undefined && id.length === 16, "a session id has 32 hex digits");
-    writer.raw(id).f64(idempotency.sequence).f64(idempotency.acknowledgedThrough);
+    writer.raw(id).integer(idempotency.sequence).integer(idempotency.acknowledgedThrough);
   }
 }
 
@@ -86,18 +105,21 @@ function writeCommand(command: Command): void {
   switch (command.kind) {
     case "put":
       writeCondition(command.condition);
-      writer.f64(command.ttlMs ?? 0);
+      writeTtl(command.ttlMs);
       writeKey(command.key);
-      writeValue(command.contentType, command.value);
+      writeTypedValue(command.contentType, command.value);
       return;
     case "delete":
       writeCondition(command.condition);
       return writeKey(command.key);
     case "touch":
       writeCondition(command.condition);
-      writer.f64(command.ttlMs ?? 0);
+      writeTtl(command.ttlMs);
       return writeKey(command.key);
     case "txn":
+      checkLength("compares", command.compares.length, TXN_OPERATIONS_MAX);
+      checkLength("then", command.then.length, TXN_OPERATIONS_MAX);
+      checkLength("else", command.else.length, TXN_OPERATIONS_MAX);
       writer.u8(command.compares.length).u8(command.then.length).u8(command.else.length);
       command.compares.forEach(writeCompare);
       command.then.forEach(writeOperation);
@@ -112,18 +134,30 @@ function writeCommand(command: Command): void {
   }
 }
 
+function writeTtl(ttlMs: number | undefined): void {
+  if (ttlMs === 0) throw new CodecError("Cannot encode a time to live of 0");
+  writer.integer(ttlMs ?? 0);
+}
+
 function writeCondition(condition: Condition | undefined): void {
   if (condition === undefined) writer.u8(0);
-  else if (condition.kind === "revision") writer.u8(1).f64(condition.revision);
+  else if (condition.kind === "revision") writer.u8(1).integer(condition.revision);
   else writer.u8(condition.kind === "present" ? 2 : 3);
 }
 
 function writeKey(key: string): void {
+  checkLength("key", key.length, KEY_SIZE_BYTES_MAX);
   writer.u16(key.length).latin1(key);
 }
 
-function writeValue(contentType: string, value: Uint8Array): void {
-  writer.u8(contentType.length).latin1(contentType).u32(value.length).raw(value);
+function writeValue(value: Uint8Array): void {
+  writer.u8(PLAIN).u32(value.length).raw(value);
+}
+
+function writeTypedValue(contentType: string, value: Uint8Array): void {
+  checkLength("content type", contentType.length, CONTENT_TYPE_SIZE_BYTES_MAX);
+  writer.u8(contentType.length).latin1(contentType);
+  writeValue(value);
 }
 
 function writeCompare(compare: TxnCompare): void {
@@ -134,12 +168,11 @@ function writeCompare(compare: TxnCompare): void {
     case "value":
       writer.u8(3).u8(OPERATORS.indexOf(compare.operator));
       writeKey(compare.key);
-      writer.u32(compare.value.length).raw(compare.value);
-      return;
+      return writeValue(compare.value);
     default:
       writer.u8(compare.target === "revision" ? 0 : 1).u8(OPERATORS.indexOf(compare.operator));
       writeKey(compare.key);
-      writer.f64(compare.revision);
+      writer.integer(compare.revision);
   }
 }
 
@@ -149,9 +182,10 @@ function writeOperation(operation: TxnOperation): void {
       writer.u8(0);
       return writeKey(operation.key);
     case "put":
-      writer.u8(1).f64(operation.ttlMs ?? 0);
+      writer.u8(1);
+      writeTtl(operation.ttlMs);
       writeKey(operation.key);
-      return writeValue(operation.contentType, operation.value);
+      return writeTypedValue(operation.contentType, operation.value);
     case "delete":
       writer.u8(2);
       return writeKey(operation.key);
@@ -171,8 +205,7 @@ export function decodeEnvelope(encoded: Uint8Array): Envelope {
   if (version !== VERSION) throw new CodecError(`Cannot read entry format ${version}: 1 is known`);
   const kind = KINDS[reader.u8()];
   const idempotencyKind = reader.u8();
-  const codec = reader.u8();
-  if (codec !== 0) throw new CodecError(`Cannot read value codec ${codec}: only 0 is known`);
+  if (reader.u8() !== 0) throw new CodecError("Cannot read entry: its reserved byte is set");
   const timeMs = reader.integer();
   const idempotency = readIdempotency(reader, idempotencyKind);
   const command = readCommand(reader, kind);
@@ -200,8 +233,8 @@ function readCommand(reader: BytesReader, kind: Command["kind"] | undefined): Co
       const condition = readCondition(reader);
       const ttlMs = readTtl(reader);
       const key = readKey(reader);
-      const contentType = reader.latin1(reader.u8());
-      const value = reader.raw(reader.u32());
+      const contentType = readContentType(reader);
+      const value = readValue(reader);
       return { kind, key, value, contentType, condition, ttlMs };
     }
     case "delete": {
@@ -240,6 +273,19 @@ function readKey(reader: BytesReader): string {
   return reader.latin1(reader.u16());
 }
 
+/** Content types repeat from entry to entry. */
+let lastContentType = "";
+
+function readContentType(reader: BytesReader): string {
+  return lastContentType = reader.latin1Guessed(reader.u8(), lastContentType);
+}
+
+function readValue(reader: BytesReader): Uint8Array {
+  const codec = reader.u8();
+  if (codec !== PLAIN) throw new CodecError(`Cannot read value codec ${codec}: only 0 is known`);
+  return reader.raw(reader.u32());
+}
+
 function readCondition(reader: BytesReader): Condition | undefined {
   const kind = reader.u8();
   switch (kind) {
@@ -265,12 +311,12 @@ function readOperator(reader: BytesReader): CompareOperator {
 function readCompare(reader: BytesReader): TxnCompare {
   const target = reader.u8();
   if (target === 2) {
-    const exists = reader.u8() === 1;
+    const exists = reader.boolean();
     return { target: "exists", key: readKey(reader), exists };
   }
   const operator = readOperator(reader);
   const key = readKey(reader);
-  if (target === 3) return { target: "value", key, operator, value: reader.raw(reader.u32()) };
+  if (target === 3) return { target: "value", key, operator, value: readValue(reader) };
   if (target > 1) throw new CodecError(`Cannot read compare target ${target}`);
   const name = target === 0 ? "revision" : "createRevision";
   return { target: name, key, operator, revision: reader.integer() };
@@ -284,8 +330,8 @@ function readOperation(reader: BytesReader): TxnOperation {
     case 1: {
       const ttlMs = readTtl(reader);
       const key = readKey(reader);
-      const contentType = reader.latin1(reader.u8());
-      return { kind: "put", key, contentType, value: reader.raw(reader.u32()), ttlMs };
+      const contentType = readContentType(reader);
+      return { kind: "put", key, contentType, value: readValue(reader), ttlMs };
     }
     case 2:
       return { kind: "delete", key: readKey(reader) };

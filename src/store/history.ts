@@ -3,10 +3,13 @@
 
 import type { Revision } from "../base/ids.ts";
 import { HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX } from "../base/limits.ts";
-import type { WatchEvent } from "./types.ts";
+import type { StoredRecord } from "./records.ts";
+import type { Key, WatchEvent } from "./types.ts";
 
 /** Events in a block; full blocks are shared with images, so a clone copies references only. */
-const BLOCK_EVENTS = 256;
+const BLOCK_EVENTS_MAX = 256;
+/** A block is full at this size, too: dropped events stay in memory until their block goes. */
+const BLOCK_SIZE_BYTES = HISTORY_BYTES_MAX / 64;
 /** What an event counts beside its key and value. */
 const EVENT_OVERHEAD_BYTES = 64;
 
@@ -16,76 +19,124 @@ export interface WatchPosition {
   readonly subIndex: number;
 }
 
-function sizeOf(event: WatchEvent): number {
-  return EVENT_OVERHEAD_BYTES + event.key.length + (event.value?.length ?? 0);
+/** What a `delete` or `expire` event is kept as. */
+export interface Removal {
+  readonly removed: "delete" | "expire";
+  readonly key: Key;
+  readonly revision: Revision;
 }
 
-function isAfter(event: WatchEvent, position: WatchPosition): boolean {
-  return event.revision > position.revision ||
-    (event.revision === position.revision && event.subIndex > position.subIndex);
+/** A change as it is kept: a put is the record that it made, so it costs two references. */
+export type Change = StoredRecord | Removal;
+
+interface Block {
+  readonly changes: Change[];
+  readonly subIndexes: number[];
+  sizeBytes: number;
 }
 
-/** The latest events and the position of the newest one that was dropped. */
+function sizeOf(change: Change): number {
+  const valueLength = "removed" in change ? 0 : change.value.length;
+  return EVENT_OVERHEAD_BYTES + change.key.length + valueLength;
+}
+
+/** The event that watchers are shown for a change. */
+export function eventOf(change: Change, subIndex: number): WatchEvent {
+  const { revision, key } = change;
+  if ("removed" in change) return { revision, subIndex, kind: change.removed, key };
+  const { value, contentType } = change;
+  return { revision, subIndex, kind: "put", key, value, contentType };
+}
+
+/** The latest changes and the position of the newest one that was dropped. */
 export class History {
-  /** *Invariant:* every block but the last is full; the first may have `#skipped` dropped events. */
-  #blocks: WatchEvent[][] = [];
+  /** *Invariant:* none is empty; only the last takes more; the first begins with `#skipped` dropped
+   * changes; positions ascend strictly. */
+  #blocks: Block[] = [];
   #skipped = 0;
   #count = 0;
-  #bytes = 0;
-  #floor: WatchPosition = { revision: 0, subIndex: 0 };
+  #sizeBytes = 0;
+  #floorRevision: Revision = 0;
+  #floorSubIndex = 0;
 
   get count(): number {
     return this.#count;
   }
 
+  /** What the kept events count against the limit. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   /** The newest dropped position: a watcher behind it has missed something. */
   get floor(): WatchPosition {
-    return this.#floor;
+    return { revision: this.#floorRevision, subIndex: this.#floorSubIndex };
   }
 
   clone(): History {
     const copy = new History();
     copy.#blocks = this.#blocks.slice();
-    const last = copy.#blocks.length - 1;
-    if (last >= 0) copy.#blocks[last] = copy.#blocks[last].slice();
+    const last = copy.#blocks.at(-1);
+    if (last !== undefined) {
+      copy.#blocks[copy.#blocks.length - 1] = {
+        changes: last.changes.slice(),
+        subIndexes: last.subIndexes.slice(),
+        sizeBytes: last.sizeBytes,
+      };
+    }
     copy.#skipped = this.#skipped;
     copy.#count = this.#count;
-    copy.#bytes = this.#bytes;
-    copy.#floor = this.#floor;
+    copy.#sizeBytes = this.#sizeBytes;
+    copy.#floorRevision = this.#floorRevision;
+    copy.#floorSubIndex = this.#floorSubIndex;
     return copy;
   }
 
   /** Restores the floor when a history is rebuilt from an image, before the first append. */
   resetFloor(floor: WatchPosition): void {
-    this.#floor = floor;
+    this.#floorRevision = floor.revision;
+    this.#floorSubIndex = floor.subIndex;
   }
 
-  append(event: WatchEvent): void {
+  /** Adds a change, later than all before, and drops what goes beyond the bounds. */
+  append(change: Change, subIndex: number): void {
+    const size = sizeOf(change);
     let block = this.#blocks.at(-1);
-    if (block === undefined || block.length === BLOCK_EVENTS) this.#blocks.push(block = []);
-    block.push(event);
+    if (
+      block === undefined || block.changes.length === BLOCK_EVENTS_MAX ||
+      block.sizeBytes >= BLOCK_SIZE_BYTES
+    ) this.#blocks.push(block = { changes: [], subIndexes: [], sizeBytes: 0 });
+    block.changes.push(change);
+    block.subIndexes.push(subIndex);
+    block.sizeBytes += size;
     this.#count++;
-    this.#bytes += sizeOf(event);
+    this.#sizeBytes += size;
     while (
-      this.#count > HISTORY_EVENTS_MAX || (this.#bytes > HISTORY_BYTES_MAX && this.#count > 1)
+      this.#count > HISTORY_EVENTS_MAX || (this.#sizeBytes > HISTORY_BYTES_MAX && this.#count > 1)
     ) this.#dropFirst();
   }
 
   #dropFirst(): void {
-    const event = this.#blocks[0][this.#skipped++];
+    const { changes, subIndexes } = this.#blocks[0];
+    const change = changes[this.#skipped];
+    this.#floorRevision = change.revision;
+    this.#floorSubIndex = subIndexes[this.#skipped];
+    this.#skipped++;
     this.#count--;
-    this.#bytes -= sizeOf(event);
-    this.#floor = { revision: event.revision, subIndex: event.subIndex };
-    if (this.#skipped === BLOCK_EVENTS) {
+    this.#sizeBytes -= sizeOf(change);
+    if (this.#skipped === changes.length) {
       this.#blocks.shift();
       this.#skipped = 0;
     }
   }
 
-  *events(): Generator<WatchEvent> {
+  /** Everything kept, oldest first. */
+  *changes(): Generator<{ readonly change: Change; readonly subIndex: number }> {
     for (let b = 0; b < this.#blocks.length; b++) {
-      const block = this.#blocks[b];
-      for (let i = b === 0 ? this.#skipped : 0; i < block.length; i++) yield block[i];
+      const { changes, subIndexes } = this.#blocks[b];
+      for (let i = b === 0 ? this.#skipped : 0; i < changes.length; i++) {
+        yield { change: changes[i], subIndex: subIndexes[i] };
+      }
     }
   }
 
@@ -93,25 +144,43 @@ export class History {
    * Up to `limit` events after `position`, oldest first; undefined if some of them are gone.
    */
   after(position: WatchPosition, limit: number): WatchEvent[] | undefined {
-    const { revision, subIndex } = this.#floor;
+    const { revision, subIndex } = position;
     if (
-      position.revision < revision ||
-      (position.revision === revision && position.subIndex < subIndex)
+      revision < this.#floorRevision ||
+      (revision === this.#floorRevision && subIndex < this.#floorSubIndex)
     ) return undefined;
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (isAfter(this.#at(middle), position)) high = middle;
-      else low = middle + 1;
-    }
     const found: WatchEvent[] = [];
-    for (let i = low; i < this.#count && found.length < limit; i++) found.push(this.#at(i));
+    // The last block that begins at or before the position holds the first event after it, if any
+    // block before its end does.
+    let b = firstIndex(this.#blocks.length, (i) => isAfter(this.#blocks[i], 0, position)) - 1;
+    if (b < 0) b = 0;
+    for (; b < this.#blocks.length && found.length < limit; b++) {
+      const block = this.#blocks[b];
+      const { changes, subIndexes } = block;
+      // Dropped changes are at or before the floor, so none of them is after the position.
+      let i = firstIndex(changes.length, (at) => isAfter(block, at, position));
+      for (; i < changes.length && found.length < limit; i++) {
+        found.push(eventOf(changes[i], subIndexes[i]));
+      }
+    }
     return found;
   }
+}
 
-  #at(ordinal: number): WatchEvent {
-    const slot = this.#skipped + ordinal;
-    return this.#blocks[Math.floor(slot / BLOCK_EVENTS)][slot % BLOCK_EVENTS];
+function isAfter(block: Block, i: number, position: WatchPosition): boolean {
+  const { revision } = block.changes[i];
+  return revision > position.revision ||
+    (revision === position.revision && block.subIndexes[i] > position.subIndex);
+}
+
+/** The first index in [0, count) for which `holds`, which is false before it and true from it on. */
+function firstIndex(count: number, holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
   }
+  return low;
 }

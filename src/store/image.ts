@@ -1,102 +1,147 @@
 // The binary form of a partition's whole state, as snapshots carry it: chunks of whole items, the same
-// bytes for the same state. Owns the layout; the file around it is the snapshot layer's.
+// bytes for the same state. Owns the layout; the file around it, checksums included, is the snapshot
+// layer's.
 //
-// Each item begins with a type byte; numbers as in envelope.ts:
+// Each item begins with a type byte, and types never go down; records and changes ascend strictly,
+// others do not repeat.
+// Numbers, values and their codec byte are as in envelope.ts; a session id is 16 bytes:
 //   1 header   format version u8 | partition time | floor revision | floor sub-index
 //   2 record   key | revision | create revision | expiry (0: none) | content type | value
-//   3 session  id u8 length | acknowledged through | last used, ms
-//   4 outcome  id u16 length | fingerprint 16 | index | result as JSON, u32 length
-//   5 purge    u16 length, bytes
-//   6 event    revision | sub-index u32 | kind u8 | key | for put: content type | value
-//   7 end      counts of records, sessions, outcomes, purges, events: 5 x f64
+//   3 session  id | acknowledged through | last used, ms
+//   4 outcome in a session   id | sequence | outcome
+//   5 outcome of a bare key  u8 length, key | forgotten from, ms | outcome
+//   6 purge    time | kind u8: 0 key, 1 session | u8 length, key or session id in hex
+//   7 change   revision | sub-index u32 | kind u8: 0 put, 1 delete, 2 expire, 3 current | key
+//              | for put: content type | value; current is the put that made the key's record
+//   8 end      counts of items 2 to 7: 6 x f64
+//   outcome:   fingerprint 16 | index | result (result_codec.ts)
 
 import { assert } from "../base/assert.ts";
-import { bytesFromLatin1, utf8Bytes } from "../base/bytes.ts";
+import { bytesFromHex, hexFromBytes } from "../base/bytes.ts";
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
-import { crc32 } from "node:zlib";
-import { Dedupe } from "./dedupe.ts";
+import { Dedupe, type Outcome, type Purge } from "./dedupe.ts";
 import { FINGERPRINT_SIZE_BYTES } from "./envelope.ts";
-import { History } from "./history.ts";
-import { newRecord, Records } from "./records.ts";
-import { Store, type StoreState } from "./store.ts";
-import type { CommandResult, WatchEvent } from "./types.ts";
+import { type Change, History, type WatchPosition } from "./history.ts";
+import { newRecord, Records, type StoredRecord } from "./records.ts";
+import { readResult, writeResult } from "./result_codec.ts";
+import type { Store, StoreState } from "./store.ts";
 
 const VERSION = 1;
 /** Chunks end after the item that reaches this size. */
 const CHUNK_BYTES = 128 * 1024;
+const SESSION_ID_SIZE_BYTES = 16;
+const PLAIN = 0;
 
 const enum Item {
   Header = 1,
   Record = 2,
   Session = 3,
-  Outcome = 4,
-  Purge = 5,
-  Event = 6,
-  End = 7,
+  Place = 4,
+  Key = 5,
+  Purge = 6,
+  Change = 7,
+  End = 8,
 }
 
-const EVENT_KINDS: readonly WatchEvent["kind"][] = ["put", "delete", "expire"];
+const COUNTED = Item.End - Item.Record;
+const CHANGE_KINDS = ["put", "delete", "expire", "current"] as const;
+const PURGE_KINDS: readonly Purge["kind"][] = ["key", "session"];
 
 /** The state's chunks. `state` must not change meanwhile (see {@linkcode Store.freeze}). */
 export function* imageChunks(state: StoreState): Generator<Uint8Array<ArrayBuffer>> {
   const writer = new BytesWriter(CHUNK_BYTES * 2);
+  const counts = new Array<number>(COUNTED).fill(0);
   const { floor } = state.history;
-  const counts = { records: 0, sessions: 0, outcomes: 0, purges: 0, events: 0 };
   writer.u8(Item.Header).u8(VERSION).f64(state.timeMs).f64(floor.revision).f64(floor.subIndex);
-  for (const record of state.records.range("", undefined)) {
-    counts.records++;
-    writer.u8(Item.Record).u16(record.key.length).latin1(record.key);
-    writer.f64(record.revision).f64(record.createRevision).f64(record.expiresAtMs ?? 0);
-    writeTyped(writer, record.contentType, record.value);
+  for (const _ of writeItems(writer, state, counts)) {
     if (writer.length >= CHUNK_BYTES) yield writer.take();
   }
-  for (const [id, session] of state.dedupe.sessions()) {
-    counts.sessions++;
-    writer.u8(Item.Session).u8(id.length).latin1(id);
-    writer.f64(session.acknowledgedThrough).f64(session.lastUsedMs);
-    if (writer.length >= CHUNK_BYTES) yield writer.take();
-  }
-  for (const [id, outcome] of state.dedupe.outcomes()) {
-    counts.outcomes++;
-    const result = utf8Bytes(JSON.stringify(outcome.result));
-    writer.u8(Item.Outcome).u16(id.length).latin1(id).latin1(outcome.fingerprint);
-    writer.f64(outcome.index).u32(result.length).raw(result);
-    if (writer.length >= CHUNK_BYTES) yield writer.take();
-  }
-  for (const purge of state.dedupe.purges()) {
-    counts.purges++;
-    writer.u8(Item.Purge).u16(purge.length).latin1(purge);
-    if (writer.length >= CHUNK_BYTES) yield writer.take();
-  }
-  for (const event of state.history.events()) {
-    counts.events++;
-    writer.u8(Item.Event).f64(event.revision).u32(event.subIndex);
-    writer.u8(EVENT_KINDS.indexOf(event.kind)).u16(event.key.length).latin1(event.key);
-    if (event.kind === "put") {
-      assert(event.value !== undefined && event.contentType !== undefined, "a put has a value");
-      writeTyped(writer, event.contentType, event.value);
-    }
-    if (writer.length >= CHUNK_BYTES) yield writer.take();
-  }
-  writer.u8(Item.End).f64(counts.records).f64(counts.sessions).f64(counts.outcomes);
-  writer.f64(counts.purges).f64(counts.events);
+  writer.u8(Item.End);
+  for (const count of counts) writer.f64(count);
   yield writer.take();
 }
 
-function writeTyped(writer: BytesWriter, contentType: string, value: string): void {
-  writer.u8(contentType.length).latin1(contentType).u32(value.length).latin1(value);
+/** Writes item after item, stopping after each. */
+function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): Generator<void> {
+  const { records, dedupe, history } = state;
+  const begin = (item: Item) => {
+    counts[item - Item.Record]++;
+    writer.u8(item);
+  };
+  const { revision: floorRevision } = history.floor;
+  const recent = new Set<Change>();
+  for (const record of records.range("", undefined)) {
+    if (record.revision >= floorRevision) recent.add(record);
+    begin(Item.Record);
+    writer.u16(record.key.length).latin1(record.key);
+    writer.f64(record.revision).f64(record.createRevision).f64(record.expiresAtMs ?? 0);
+    yield writeTypedValue(writer, record);
+  }
+  for (const session of dedupe.sessions()) {
+    begin(Item.Session);
+    writer.raw(sessionIdBytes(session.id));
+    yield void writer.f64(session.acknowledgedThrough).f64(session.lastUsedMs);
+  }
+  for (const outcome of dedupe.places()) {
+    begin(Item.Place);
+    writer.raw(sessionIdBytes(outcome.sessionId)).f64(outcome.sequence);
+    yield writeOutcome(writer, outcome);
+  }
+  for (const outcome of dedupe.keys()) {
+    begin(Item.Key);
+    writer.u8(outcome.key.length).latin1(outcome.key).f64(outcome.endMs);
+    yield writeOutcome(writer, outcome);
+  }
+  for (const purge of dedupe.purges()) {
+    begin(Item.Purge);
+    writer.f64(purge.timeMs).u8(PURGE_KINDS.indexOf(purge.kind));
+    yield void writer.u8(purge.id.length).latin1(purge.id);
+  }
+  for (const { change, subIndex } of history.changes()) {
+    begin(Item.Change);
+    const kind = "removed" in change ? change.removed : recent.has(change) ? "current" : "put";
+    writer.f64(change.revision).u32(subIndex).u8(CHANGE_KINDS.indexOf(kind));
+    writer.u16(change.key.length).latin1(change.key);
+    if (kind === "put") writeTypedValue(writer, change as StoredRecord);
+    yield;
+  }
+}
+
+function sessionIdBytes(id: string): Uint8Array {
+  const bytes = bytesFromHex(id);
+  assert(bytes?.length === SESSION_ID_SIZE_BYTES, "a session id has 32 hex digits");
+  return bytes;
+}
+
+function writeTypedValue(writer: BytesWriter, record: StoredRecord): void {
+  const { contentType, value } = record;
+  writer.u8(contentType.length).latin1(contentType);
+  writer.u8(PLAIN).u32(value.length).latin1(value);
+}
+
+function writeOutcome(writer: BytesWriter, outcome: Outcome): void {
+  writer.latin1(outcome.fingerprint).f64(outcome.index);
+  writeResult(writer, outcome.result);
 }
 
 /** Rebuilds a state from its chunks, in order. */
 export class ImageLoader {
   readonly #target: Store;
-  readonly #records = new Records();
+  /** Collected in key order, then built at once. */
+  #sorted: StoredRecord[] = [];
+  #records: Records | undefined;
+  /** Records that changes may name as current: those not older than the history. */
+  readonly #recent = new Map<string, StoredRecord>();
   readonly #dedupe = new Dedupe();
   readonly #history = new History();
   readonly #contentTypes = new Map<string, string>();
-  readonly #counts = { records: 0, sessions: 0, outcomes: 0, purges: 0, events: 0 };
+  #lastContentType = "";
+  readonly #counts = new Array<number>(COUNTED).fill(0);
   #timeMs = 0;
-  #phase: "header" | "items" | "ended" = "header";
+  #floorRevision = 0;
+  /** Position of the last change, the history's floor before the first; no revision is 0. */
+  #lastChange: WatchPosition = { revision: 0, subIndex: 0 };
+  #lastItem = 0;
 
   /** The state goes into `target` at `finish()`. */
   constructor(target: Store) {
@@ -109,8 +154,11 @@ export class ImageLoader {
     while (reader.remaining > 0) this.#item(reader, reader.u8());
   }
 
+  /** Throws CodecError, leaving the target as it is, if the image is not whole. */
   finish(): void {
-    if (this.#phase !== "ended") throw new CodecError("Cannot load state: it ends too early");
+    if (this.#lastItem !== Item.End || this.#records === undefined) {
+      throw new CodecError("Cannot load state: it ends too early");
+    }
     this.#target.replace({
       timeMs: this.#timeMs,
       records: this.#records,
@@ -120,109 +168,145 @@ export class ImageLoader {
   }
 
   #item(reader: BytesReader, item: number): void {
-    if (this.#phase === "header") return this.#header(reader, item);
-    if (this.#phase === "ended") throw new CodecError("Cannot load state: bytes after its end");
+    const repeats = item === this.#lastItem && item > Item.Header && item < Item.End;
+    const follows = this.#lastItem === 0 ? item === Item.Header : item > this.#lastItem;
+    if ((!repeats && !follows) || item > Item.End) {
+      throw new CodecError(`Cannot load state: item ${item} after ${this.#lastItem}`);
+    }
+    this.#lastItem = item;
+    if (item > Item.Record && this.#records === undefined) {
+      this.#records = Records.fromSorted(this.#sorted);
+      this.#sorted = [];
+    }
+    if (item === Item.Header) return this.#header(reader);
+    if (item === Item.End) return this.#end(reader);
+    this.#counts[item - Item.Record]++;
+    this.#counted(reader, item);
+  }
+
+  #counted(reader: BytesReader, item: Item): void {
     switch (item) {
-      case Item.Record: {
-        this.#counts.records++;
-        const key = reader.latin1(reader.u16());
+      case Item.Record:
+        return this.#record(reader);
+      case Item.Session:
+        return this.#dedupe.restoreSession({
+          id: hexFromBytes(reader.raw(SESSION_ID_SIZE_BYTES)),
+          acknowledgedThrough: reader.integer(),
+          lastUsedMs: reader.integer(),
+        });
+      case Item.Place:
+        return this.#dedupe.restorePlace({
+          sessionId: hexFromBytes(reader.raw(SESSION_ID_SIZE_BYTES)),
+          sequence: reader.integer(),
+          ...readOutcome(reader),
+        });
+      case Item.Key:
+        return this.#dedupe.restoreKey({
+          key: reader.latin1(reader.u8()),
+          endMs: reader.integer(),
+          ...readOutcome(reader),
+        });
+      case Item.Purge: {
+        const timeMs = reader.integer();
+        const kind = PURGE_KINDS[reader.u8()];
+        if (kind === undefined) throw new CodecError("Cannot load state: unknown purge kind");
+        return this.#dedupe.restorePurge({ timeMs, kind, id: reader.latin1(reader.u8()) });
+      }
+      case Item.Change: {
         const revision = reader.integer();
-        const createRevision = reader.integer();
-        const expiresAtMs = reader.f64() || undefined;
-        const [contentType, value] = this.#typed(reader);
-        this.#records.set(
-          newRecord(key, value, contentType, revision, createRevision, expiresAtMs),
-          undefined,
-        );
-        return;
+        const subIndex = reader.u32();
+        this.#checkAscending(revision, subIndex);
+        return this.#history.append(this.#change(reader, revision), subIndex);
       }
-      case Item.Session: {
-        this.#counts.sessions++;
-        const id = reader.latin1(reader.u8());
-        const acknowledgedThrough = reader.integer();
-        return this.#dedupe.restoreSession(id, { acknowledgedThrough, lastUsedMs: reader.f64() });
-      }
-      case Item.Outcome: {
-        this.#counts.outcomes++;
-        const id = reader.latin1(reader.u16());
-        const fingerprint = reader.latin1(FINGERPRINT_SIZE_BYTES);
-        const index = reader.integer();
-        const result = parseResult(reader.raw(reader.u32()));
-        return this.#dedupe.restoreOutcome(id, { fingerprint, index, result });
-      }
-      case Item.Purge:
-        this.#counts.purges++;
-        return this.#dedupe.restorePurge(reader.latin1(reader.u16()));
-      case Item.Event:
-        this.#counts.events++;
-        return this.#history.append(this.#event(reader));
-      case Item.End:
-        return this.#end(reader);
-      default:
-        throw new CodecError(`Cannot load state: unknown item ${item}`);
     }
   }
 
-  #header(reader: BytesReader, item: number): void {
-    if (item !== Item.Header) throw new CodecError("Cannot load state: it has no header");
+  #header(reader: BytesReader): void {
     const version = reader.u8();
     if (version !== VERSION) {
       throw new CodecError(`Cannot load state of format ${version}: ${VERSION} is known`);
     }
-    this.#timeMs = reader.f64();
-    const revision = reader.integer();
-    this.#history.resetFloor({ revision, subIndex: reader.integer() });
-    this.#phase = "items";
+    this.#timeMs = reader.integer();
+    this.#lastChange = { revision: reader.integer(), subIndex: reader.integer() };
+    this.#floorRevision = this.#lastChange.revision;
+    this.#history.resetFloor(this.#lastChange);
   }
 
-  #typed(reader: BytesReader): [string, string] {
-    const contentType = reader.latin1(reader.u8());
-    let shared = this.#contentTypes.get(contentType);
-    if (shared === undefined) this.#contentTypes.set(contentType, shared = contentType);
-    return [shared, reader.latin1(reader.u32())];
-  }
-
-  #event(reader: BytesReader): WatchEvent {
-    const revision = reader.integer();
-    const subIndex = reader.u32();
-    const kind = EVENT_KINDS[reader.u8()];
-    if (kind === undefined) throw new CodecError("Cannot load state: unknown event kind");
+  #record(reader: BytesReader): void {
     const key = reader.latin1(reader.u16());
-    if (kind !== "put") return { revision, subIndex, kind, key };
-    const [contentType, value] = this.#typed(reader);
-    // The event shares its value with the record it made, if that is still the current one.
-    const record = this.#records.get(key);
-    const shared = record?.revision === revision && record.value === value ? record.value : value;
-    return { revision, subIndex, kind, key, value: shared, contentType };
+    const last = this.#sorted.at(-1);
+    if (last !== undefined && key <= last.key) {
+      throw new CodecError("Cannot load state: its keys do not ascend");
+    }
+    const revision = reader.integer();
+    const createRevision = reader.integer();
+    const expiresAtMs = reader.integer() || undefined;
+    const contentType = this.#contentType(reader);
+    const value = readValue(reader);
+    const record = newRecord(key, value, contentType, revision, createRevision, expiresAtMs);
+    this.#sorted.push(record);
+    if (revision >= this.#floorRevision) this.#recent.set(key, record);
+  }
+
+  #checkAscending(revision: number, subIndex: number): void {
+    const last = this.#lastChange;
+    if (revision < last.revision || (revision === last.revision && subIndex <= last.subIndex)) {
+      throw new CodecError("Cannot load state: its changes do not ascend");
+    }
+    this.#lastChange = { revision, subIndex };
+  }
+
+  #change(reader: BytesReader, revision: number): Change {
+    const kind = CHANGE_KINDS[reader.u8()];
+    if (kind === undefined) throw new CodecError("Cannot load state: unknown change kind");
+    const key = reader.latin1(reader.u16());
+    if (kind === "current") {
+      const current = this.#recent.get(key);
+      if (current?.revision !== revision) {
+        throw new CodecError("Cannot load state: a change is current, but its record is not there");
+      }
+      return current;
+    }
+    if (kind !== "put") return { removed: kind, key, revision };
+    const contentType = this.#contentType(reader);
+    // Of a put that was overwritten the history needs no more than its event shows.
+    return newRecord(key, readValue(reader), contentType, revision, revision, undefined);
+  }
+
+  /** Content types repeat: one string each. */
+  #contentType(reader: BytesReader): string {
+    const contentType = reader.latin1Guessed(reader.u8(), this.#lastContentType);
+    if (contentType === this.#lastContentType) return contentType;
+    const known = this.#contentTypes.get(contentType);
+    if (known === undefined) this.#contentTypes.set(contentType, contentType);
+    return this.#lastContentType = known ?? contentType;
   }
 
   #end(reader: BytesReader): void {
-    const { records, sessions, outcomes, purges, events } = this.#counts;
-    for (const count of [records, sessions, outcomes, purges, events]) {
-      const written = reader.f64();
+    for (const count of this.#counts) {
+      const written = reader.integer();
       if (written !== count) {
         throw new CodecError(`Cannot load state: ${count} items where ${written} were written`);
       }
     }
-    this.#phase = "ended";
+    const [, sessions, places, keys, purges] = this.#counts;
+    const { sessionCount, outcomeCount, purgeCount } = this.#dedupe;
+    if (sessionCount !== sessions || outcomeCount !== places + keys || purgeCount !== purges) {
+      throw new CodecError("Cannot load state: its idempotency table repeats itself");
+    }
   }
 }
 
-function parseResult(bytes: Uint8Array): CommandResult {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as CommandResult;
-  } catch (cause) {
-    throw new CodecError("Cannot load state: an outcome is not JSON", { cause });
-  }
+function readValue(reader: BytesReader): string {
+  const codec = reader.u8();
+  if (codec !== PLAIN) throw new CodecError(`Cannot read value codec ${codec}: only 0 is known`);
+  return reader.latin1(reader.u32());
 }
 
-/** Sixteen hex digits over everything replicated; equal iff (but for chance) the states are. */
-export function stateHash(state: StoreState): string {
-  let low = 0;
-  let high = 0x9e3779b9;
-  for (const chunk of imageChunks(state)) {
-    low = crc32(chunk, low);
-    high = crc32(bytesFromLatin1(String(low)), crc32(chunk, high));
-  }
-  return low.toString(16).padStart(8, "0") + high.toString(16).padStart(8, "0");
+function readOutcome(reader: BytesReader): Outcome {
+  return {
+    fingerprint: reader.latin1(FINGERPRINT_SIZE_BYTES),
+    index: reader.integer(),
+    result: readResult(reader),
+  };
 }

@@ -7,6 +7,7 @@ export {
   FINGERPRINT_SIZE_BYTES,
   stampEnvelope,
 } from "./envelope.ts";
-export { imageChunks, ImageLoader, stateHash } from "./image.ts";
+export { imageChunks, ImageLoader } from "./image.ts";
+export { stateHash } from "./state_hash.ts";
 export type { WatchPosition } from "./history.ts";
 export { Store, type StoreState } from "./store.ts";

@@ -1,42 +1,45 @@
-// The versioned ordered map of a partition: live records by key, and due times in order. Keeps the two
-// in step; knows nothing of commands, logs or time beyond the comparison it is asked for.
+// The versioned ordered map of a partition: records by key, and those that expire by due time. Keeps the
+// two in step; knows nothing of commands, logs or time beyond the comparison it is asked for.
 
 import type { Revision } from "../base/ids.ts";
-import { newTree, type Tree } from "./tree.ts";
+import {
+  compareKeys,
+  newTree,
+  newTreeSet,
+  type Tree,
+  treeOfSorted,
+  type TreeSet,
+  treeSetOfSorted,
+} from "./tree.ts";
 import type { Key, PartitionTimeMs, RecordView } from "./types.ts";
 
-/** How one value is kept. Never changed once stored: images share it with the live map. */
+/** How one value is kept. Never changed once stored: images and history share it with the live map. */
 export type StoredRecord = RecordView;
 
-const timeBytes = new Uint8Array(8);
-const timeView = new DataView(timeBytes.buffer);
-
-/** A string that sorts by time, then by `id`. Positive doubles sort like their big-endian bytes. */
-export function timeOrdered(timeMs: number, id: string): string {
-  timeView.setFloat64(0, timeMs);
-  return String.fromCharCode(...timeBytes) + id;
-}
-
-/** The time in a {@linkcode timeOrdered} string. */
-export function timeOf(ordered: string): number {
-  for (let i = 0; i < 8; i++) timeBytes[i] = ordered.charCodeAt(i);
-  return timeView.getFloat64(0);
-}
-
-/** The id in a {@linkcode timeOrdered} string. */
-export function idOf(ordered: string): string {
-  return ordered.slice(8);
+/** By expiry, then key. Every record in the set has an expiry; the set holds no strings of its own. */
+function compareDue(a: StoredRecord, b: StoredRecord): number {
+  return a.expiresAtMs! - b.expiresAtMs! || compareKeys(a.key, b.key);
 }
 
 /** Live and expired-but-unreaped records. */
 export class Records {
-  #byKey: Tree<StoredRecord>;
-  /** timeOrdered(expiresAtMs, key) of every record that expires. */
-  #due: Tree<true>;
+  readonly #byKey: Tree<StoredRecord>;
+  /** *Invariant:* exactly the records of `#byKey` that have an expiry. */
+  readonly #due: TreeSet<StoredRecord>;
 
-  constructor(byKey: Tree<StoredRecord> = newTree(), due: Tree<true> = newTree()) {
+  constructor(
+    byKey: Tree<StoredRecord> = newTree(),
+    due: TreeSet<StoredRecord> = newTreeSet(compareDue),
+  ) {
     this.#byKey = byKey;
     this.#due = due;
+  }
+
+  /** Builds the map from records whose keys ascend strictly. */
+  static fromSorted(records: StoredRecord[]): Records {
+    const byKey = treeOfSorted(records.map((record) => record.key), records);
+    const due = records.filter((record) => record.expiresAtMs !== undefined).sort(compareDue);
+    return new Records(byKey, treeSetOfSorted(due, compareDue));
   }
 
   /** A copy that later changes of either side do not touch. Costs microseconds. */
@@ -55,46 +58,39 @@ export class Records {
 
   /** Inserts or replaces; `previous` is what `get(record.key)` returned. */
   set(record: StoredRecord, previous: StoredRecord | undefined): void {
-    if (previous?.expiresAtMs !== undefined) {
-      this.#due.delete(timeOrdered(previous.expiresAtMs, record.key));
-    }
-    if (record.expiresAtMs !== undefined) {
-      this.#due.set(timeOrdered(record.expiresAtMs, record.key), true);
-    }
+    if (previous?.expiresAtMs !== undefined) this.#due.delete(previous);
+    if (record.expiresAtMs !== undefined) this.#due.set(record, undefined);
     this.#byKey.set(record.key, record);
   }
 
   delete(record: StoredRecord): void {
-    if (record.expiresAtMs !== undefined) {
-      this.#due.delete(timeOrdered(record.expiresAtMs, record.key));
-    }
+    if (record.expiresAtMs !== undefined) this.#due.delete(record);
     this.#byKey.delete(record.key);
   }
 
   /** When the next record expires, reaped or not; undefined if none does. */
   nextDueMs(): PartitionTimeMs | undefined {
-    const first = this.#due.minKey();
-    return first === undefined ? undefined : timeOf(first);
+    return this.#due.minKey()?.expiresAtMs;
   }
 
   /** The record that expired first, if it did so at or before `timeMs`. */
   firstDue(timeMs: PartitionTimeMs): StoredRecord | undefined {
     const first = this.#due.minKey();
-    if (first === undefined || timeOf(first) > timeMs) return undefined;
-    return this.#byKey.get(idOf(first));
+    return first !== undefined && first.expiresAtMs! <= timeMs ? first : undefined;
   }
 
   /** Records in [start, end) in byte order (or its reverse), expired ones included. `end` undefined
    * means no bound. The map must not change while the iterator is in use: clone first. */
   *range(start: Key, end: Key | undefined, reverse = false): Generator<StoredRecord> {
+    const pair: [Key, StoredRecord] = [start, undefined as never]; // reused for every step
     if (!reverse) {
-      for (const [key, record] of this.#byKey.entries(start)) {
+      for (const [key, record] of this.#byKey.entries(start, pair)) {
         if (end !== undefined && key >= end) return;
         yield record;
       }
       return;
     }
-    for (const [key, record] of this.#byKey.entriesReversed(end, undefined, end !== undefined)) {
+    for (const [key, record] of this.#byKey.entriesReversed(end, pair, end !== undefined)) {
       if (key < start) return;
       yield record;
     }

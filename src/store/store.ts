@@ -8,7 +8,7 @@ import type { LogIndex, Revision } from "../base/ids.ts";
 import { TXN_RANGE_KEYS_MAX } from "../base/limits.ts";
 import { Dedupe } from "./dedupe.ts";
 import { decodeEnvelope } from "./envelope.ts";
-import { History, type WatchPosition } from "./history.ts";
+import { type Change, eventOf, History, type WatchPosition } from "./history.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import type {
   Applied,
@@ -96,12 +96,12 @@ export class Store {
     return record !== undefined && this.#isLive(record) ? record : undefined;
   }
 
-  /** Live records in [start, end) of a frozen copy taken now; see {@linkcode Records.range}. */
-  *scan(start: Key, end: Key | undefined, reverse = false): Generator<RecordView> {
-    const timeMs = this.#timeMs;
-    for (const record of this.#records.clone().range(start, end, reverse)) {
-      if (record.expiresAtMs === undefined || record.expiresAtMs > timeMs) yield record;
-    }
+  /**
+   * Live records in [start, end) in byte order, or its reverse; `end` undefined means no bound. The
+   * state is frozen by this call, not by the first step: later entries don't show.
+   */
+  scan(start: Key, end: Key | undefined, reverse = false): Generator<RecordView> {
+    return liveIn(this.#records.clone().range(start, end, reverse), this.#timeMs);
   }
 
   /** When the next key expires (or should have been reaped); undefined if none does. */
@@ -115,7 +115,7 @@ export class Store {
   }
 
   #isLive(record: StoredRecord): boolean {
-    return record.expiresAtMs === undefined || record.expiresAtMs > this.#timeMs;
+    return isLiveAt(record, this.#timeMs);
   }
 
   // -------------------------------------------------------------------------------------- applying
@@ -218,33 +218,28 @@ export class Store {
     ttlMs: number | undefined,
     live: StoredRecord | undefined,
   ): void {
-    const expiresAtMs = ttlMs === undefined ? undefined : this.#timeMs + ttlMs;
+    // Clamped so that it stays a whole number that images can carry.
+    const expiresAtMs = ttlMs === undefined
+      ? undefined
+      : Math.min(this.#timeMs + ttlMs, Number.MAX_SAFE_INTEGER);
     const createRevision = live?.createRevision ?? this.#index;
     const type = this.#intern(contentType);
     // The stored key is kept on replacement, so that its string is not held twice.
     const ownKey = live?.key ?? key;
-    this.#records.set(
-      newRecord(ownKey, value, type, this.#index, createRevision, expiresAtMs),
-      live,
-    );
-    this.#emit({
-      revision: this.#index,
-      subIndex: this.#subIndex++,
-      kind: "put",
-      key: ownKey,
-      value,
-      contentType: type,
-    });
+    const record = newRecord(ownKey, value, type, this.#index, createRevision, expiresAtMs);
+    this.#records.set(record, live);
+    this.#emit(record);
   }
 
   #remove(record: StoredRecord, kind: "delete" | "expire"): void {
     this.#records.delete(record);
-    this.#emit({ revision: this.#index, subIndex: this.#subIndex++, kind, key: record.key });
+    this.#emit({ removed: kind, key: record.key, revision: this.#index });
   }
 
-  #emit(event: WatchEvent): void {
-    this.#history.append(event);
-    this.#onEvent?.(event);
+  #emit(change: Change): void {
+    const subIndex = this.#subIndex++;
+    this.#history.append(change, subIndex);
+    this.#onEvent?.(eventOf(change, subIndex));
   }
 
   #intern(contentType: string): string {
@@ -293,16 +288,25 @@ export class Store {
     }
   }
 
-  /** Keys that range operations would touch, counted no further than past the limit. */
+  /**
+   * Live keys in the ranges of `operations`, counted no further than past the limit. They are those of
+   * the state before the transaction, and a key in two ranges counts twice: the answer has to be there
+   * before anything is done.
+   */
   #rangeKeys(operations: readonly TxnOperation[]): number {
     let count = 0;
     for (const operation of operations) {
       if (operation.kind !== "deleteRange") continue;
-      for (const _ of this.#records.range(operation.start, operation.end)) {
+      for (const _ of this.#liveInRange(operation.start, operation.end)) {
         if (++count > TXN_RANGE_KEYS_MAX) return count;
       }
     }
     return count;
+  }
+
+  /** The map must not change while the iterator is in use. */
+  #liveInRange(start: Key, end: Key): Generator<StoredRecord> {
+    return liveIn(this.#records.range(start, end), this.#timeMs);
   }
 
   #operate(operation: TxnOperation): TxnOperationResult {
@@ -320,19 +324,26 @@ export class Store {
         return { kind: "delete", deleted: live !== undefined, revision: this.#index };
       }
       case "deleteRange": {
-        const touched = [...this.#records.range(operation.start, operation.end)];
-        let deletedCount = 0;
-        for (const record of touched) {
-          const live = this.#isLive(record);
-          this.#remove(record, live ? "delete" : "expire");
-          if (live) deletedCount++;
-        }
-        return { kind: "deleteRange", deletedCount };
+        // Expired keys are absent (RULES 19): they are left to the reaper, which works in batches.
+        const doomed = [...this.#liveInRange(operation.start, operation.end)];
+        for (const record of doomed) this.#remove(record, "delete");
+        return { kind: "deleteRange", deletedCount: doomed.length };
       }
       default:
         return unreachable(operation);
     }
   }
+}
+
+function isLiveAt(record: StoredRecord, timeMs: PartitionTimeMs): boolean {
+  return record.expiresAtMs === undefined || record.expiresAtMs > timeMs;
+}
+
+function* liveIn(
+  records: Iterable<StoredRecord>,
+  timeMs: PartitionTimeMs,
+): Generator<StoredRecord> {
+  for (const record of records) if (isLiveAt(record, timeMs)) yield record;
 }
 
 function failedCondition(

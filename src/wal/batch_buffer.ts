@@ -17,7 +17,7 @@ import {
 } from "./format.ts";
 import type { Entry, HardState, SnapshotMarker } from "./types.ts";
 
-const INITIAL_BYTES = 256 * 1024;
+const INITIAL_BYTES = 16 * 1024;
 /** A buffer that one burst made larger than this is given back when it is empty. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 

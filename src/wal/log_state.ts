@@ -221,12 +221,16 @@ export class LogState {
     else for (const group of contents.keys()) this.#lostCreations.add(group);
   }
 
-  /** Groups whose entries are not all there become suspect. */
-  checkComplete(): void {
+  /** Groups whose entries are not all there become suspect. Returns whether there are any new ones. */
+  checkComplete(): boolean {
+    let found = false;
     for (const record of this.groups.values()) {
       const missing = record.missingIndex();
-      if (missing !== 0) record.markSuspect(`entry ${missing} is missing`);
+      if (missing === 0 || record.suspect !== null) continue;
+      record.markSuspect(`entry ${missing} is missing`);
+      found = true;
     }
+    return found;
   }
 
   /** Groups that still need an entry of `segment`. */
@@ -285,7 +289,8 @@ export class LogState {
     if (record === undefined || !known) {
       this.#forget(group);
       record = new GroupRecord(group, replicaId);
-      if (this.#holeReason !== undefined) record.markSuspect(this.#holeReason);
+      const lost = this.#lostBefore(group);
+      if (lost !== undefined) record.markSuspect(lost);
       this.groups.set(group, record);
     } else if (record.lastIndex !== lastIndex || record.lastTerm !== lastTerm) {
       record.markSuspect(`its log ends at ${record.lastIndex} where it had ended at ${lastIndex}`);
@@ -345,6 +350,12 @@ export class LogState {
       this.groups.set(group, record);
     }
     return record;
+  }
+
+  /** Why records of a group that no record created may be lost; undefined if none can be. */
+  #lostBefore(group: PartitionId): string | undefined {
+    if (this.#lostCreations.has(group)) return "the record of its creation is damaged";
+    return this.#holeReason;
   }
 
   /** An earlier replica's entries pin no segment. */

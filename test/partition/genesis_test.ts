@@ -1,6 +1,7 @@
 // The genesis record and the map that every node makes of it.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { SLOT_COUNT } from "../../src/base/slot.ts";
 import { utf8Bytes, utf8TextOrUndefined } from "../../src/base/bytes.ts";
 import {
   decodeGenesis,
@@ -13,7 +14,6 @@ import {
   metaVoterTarget,
   PartitionFormatError,
   replicaFate,
-  SLOT_COUNT,
   slotsOf,
 } from "../../src/partition/mod.ts";
 import { CLUSTER_ID, clusterOf, genesisMember, nodeId } from "./support.ts";

@@ -42,8 +42,8 @@ export class SimDisk implements Disk {
   #locked = false;
   quotaBytes: number;
   /**
-   * Looks at every call before it happens; returning a code makes the call fail with it. Throwing from
-   * it stops the caller in its tracks, as a crash at that point would.
+   * Looks at every call before it happens; returning a code makes the call fail with it. It may end the
+   * incarnation: the call then does not happen.
    */
   onCall: ((call: DiskCall) => DiskErrorCode | undefined) | undefined;
   /** Applied to the next write: where it lands instead. */
@@ -88,6 +88,11 @@ export class SimDisk implements Disk {
     const files = new Map<string, Uint8Array>();
     this.#root.walk("", (path, file) => files.set(path, file.content()));
     return files;
+  }
+
+  /** The disk as the process that runs now has it: dead when the incarnation ends. */
+  mount(): Disk {
+    return new Mount(this, this.#incarnation);
   }
 
   // -------------------------------------------------------------------------------------------- Disk
@@ -192,7 +197,7 @@ export class SimDisk implements Disk {
         try {
           resolve(action());
         } catch (error) {
-          reject(error);
+          if (incarnation === this.#incarnation) reject(error);
         }
       });
     });
@@ -204,7 +209,7 @@ export class SimDisk implements Disk {
 
   check(incarnation: number): void {
     if (incarnation !== this.#incarnation) {
-      throw new DiskError("other", "Cannot use a file of an incarnation that has ended");
+      throw new DiskError("other", "Cannot use the disk: this incarnation has ended");
     }
   }
 
@@ -220,7 +225,9 @@ export class SimDisk implements Disk {
   }
 
   #hook(kind: DiskCall["kind"], path: string): void {
+    const incarnation = this.#incarnation;
     const code = this.onCall?.({ kind, path });
+    this.check(incarnation);
     if (code !== undefined) throw new DiskError(code, `Cannot ${kind} ${path}: injected ${code}`);
   }
 
@@ -267,6 +274,62 @@ function splitPath(path: string): string[] {
   const names = path.split("/").filter((name) => name !== "");
   if (names.includes("..")) throw new DiskError("other", `Cannot leave the directory: got ${path}`);
   return names;
+}
+
+/** One incarnation's disk: every call of a dead process fails, whoever still makes it. */
+class Mount implements Disk {
+  readonly #disk: SimDisk;
+  readonly #incarnation: number;
+
+  constructor(disk: SimDisk, incarnation: number) {
+    this.#disk = disk;
+    this.#incarnation = incarnation;
+  }
+
+  get #alive(): SimDisk {
+    this.#disk.check(this.#incarnation);
+    return this.#disk;
+  }
+
+  open(path: string, options?: OpenOptions): DiskFile {
+    return this.#alive.open(path, options);
+  }
+
+  mkdir(path: string): void {
+    this.#alive.mkdir(path);
+  }
+
+  list(path: string): string[] {
+    return this.#alive.list(path);
+  }
+
+  exists(path: string): boolean {
+    return this.#alive.exists(path);
+  }
+
+  rename(from: string, to: string): void {
+    this.#alive.rename(from, to);
+  }
+
+  remove(path: string): void {
+    this.#alive.remove(path);
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#alive.syncDirectory(path);
+  }
+
+  syncDirectorySync(path: string): void {
+    this.#alive.syncDirectorySync(path);
+  }
+
+  lock(): void {
+    this.#alive.lock();
+  }
+
+  freeBytes(): number {
+    return this.#alive.freeBytes();
+  }
 }
 
 class SimHandle implements DiskFile {

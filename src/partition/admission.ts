@@ -1,0 +1,74 @@
+// What may begin now: which steps of a plan beside the moves under way, and whether a member may be
+// drained. Pure; bounds how much moves at a time, never what is to move.
+
+import type { NodeId } from "../base/ids.ts";
+import type { BeginMove } from "./commands.ts";
+import type { ClusterMap } from "./map.ts";
+import { applyCommand } from "./meta_machine.ts";
+import { planMoves, type PlannedStep } from "./plan.ts";
+import type { ClusterStatus } from "./status.ts";
+
+/**
+ * Why a member should not be drained now, or undefined: it is the last one, or some partition on it
+ * would be left without a quorum or without a node to go to. For admin verbs; the plan is as careful
+ * without being asked.
+ */
+export function drainObstacle(
+  map: ClusterMap,
+  nodeId: NodeId,
+  status: ClusterStatus,
+): string | undefined {
+  const outcome = applyCommand(map, map.epoch + 1, { kind: "leaveMember", nodeId });
+  if (outcome.kind === "refused") return outcome.detail;
+  const after = outcome.kind === "map" ? outcome.map : map;
+  const { blocked } = planMoves(after, status);
+  const mine = blocked.find(({ partition }) =>
+    map.partitions[partition].replicas.some((ref) => ref.nodeId === nodeId)
+  );
+  return mine && `partition ${mine.partition} could not leave it: ${mine.reason}`;
+}
+
+/** How much may move at a time. */
+export interface MoveLimits {
+  /** Moves under way in the whole cluster. */
+  readonly movesMax: number;
+  /** Replicas being added to one node. */
+  readonly addingPerNodeMax: number;
+}
+
+/** The first of `steps` that may begin beside what is under way. Cancellations always may. */
+export function admitSteps(
+  map: ClusterMap,
+  steps: readonly PlannedStep[],
+  limits: MoveLimits,
+): PlannedStep[] {
+  let moves = 0;
+  const adding = new Map<NodeId, number>();
+  const count = (nodeId: NodeId) => adding.set(nodeId, (adding.get(nodeId) ?? 0) + 1);
+  for (const { move } of map.partitions) {
+    if (move === undefined) continue;
+    moves++;
+    for (const ref of move.adding) count(ref.nodeId);
+  }
+  const admitted: PlannedStep[] = [];
+  for (const step of steps) {
+    const { command } = step;
+    if (command.kind === "beginMove") {
+      const nodes = receivers(map, command);
+      const full = nodes.some((id) => (adding.get(id) ?? 0) >= limits.addingPerNodeMax);
+      if (moves >= limits.movesMax || full) continue;
+      moves++;
+      nodes.forEach(count);
+    }
+    admitted.push(step);
+  }
+  return admitted;
+}
+
+/** Nodes that get a new replica by the command. */
+function receivers(map: ClusterMap, command: BeginMove): NodeId[] {
+  const { replicas, learners } = map.partitions[command.partition];
+  const replaced = [...replicas, ...learners]
+    .filter((ref) => command.replace.includes(ref.replicaId));
+  return [...command.add, ...replaced.map((ref) => ref.nodeId)];
+}

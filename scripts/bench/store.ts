@@ -171,7 +171,15 @@ function loadedElsewhere(chunks: readonly Uint8Array[], hash: string): Row[] {
     }
     file.close();
     const { stdout, success } = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--v8-flags=--expose-gc", import.meta.filename!, "--load", path, hash],
+      args: [
+        "run",
+        "--v8-flags=--expose-gc",
+        "--allow-read",
+        import.meta.filename!,
+        "--load",
+        path,
+        hash,
+      ],
       stderr: "inherit",
     }).outputSync();
     if (!success) throw new Error("the image could not be loaded");
@@ -186,10 +194,13 @@ function load(path: string, hash: string): void {
   const file = Deno.openSync(path);
   const store = new Store();
   const header = new Uint8Array(4);
+  let buffer = new Uint8Array(0);
   let elapsedMs = 0;
   const loader = new ImageLoader(store);
   while (file.readSync(header) === header.length) {
-    const chunk = new Uint8Array(new Uint32Array(header.buffer)[0]);
+    const [length] = new Uint32Array(header.buffer);
+    if (length > buffer.length) buffer = new Uint8Array(length * 2);
+    const chunk = buffer.subarray(0, length);
     for (let at = 0; at < chunk.length;) {
       const count = file.readSync(chunk.subarray(at));
       if (count === null) throw new Error(`${path} ends within a chunk`);

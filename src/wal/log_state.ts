@@ -221,12 +221,16 @@ export class LogState {
     else for (const group of contents.keys()) this.#lostCreations.add(group);
   }
 
-  /** Groups whose entries are not all there become suspect. */
-  checkComplete(): void {
+  /** Groups whose entries are not all there become suspect. Returns whether there are any new ones. */
+  checkComplete(): boolean {
+    let found = false;
     for (const record of this.groups.values()) {
       const missing = record.missingIndex();
-      if (missing !== 0) record.markSuspect(`entry ${missing} is missing`);
+      if (missing === 0 || record.suspect !== null) continue;
+      record.markSuspect(`entry ${missing} is missing`);
+      found = true;
     }
+    return found;
   }
 
   /** Groups that still need an entry of `segment`. */

@@ -76,6 +76,8 @@ function takeIntoService(
   writer.roll(segment);
   const tail = copyOfTail(scan.pending);
   if (tail.length > 0) writer.write(tail);
+  // Only now: the tail may hold the very snapshot record that let earlier segments go.
+  if (scan.state.checkComplete()) writer.checkpoint();
   segment.file.syncSync();
   disk.rename(temporary, segment.path);
   disk.syncDirectorySync(folder);

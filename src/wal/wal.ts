@@ -62,8 +62,12 @@ export class Wal {
   #recordEnds: number[] = [];
   #callbacks: (() => void)[] = [];
   #inFlight = false;
+  /** What to call when the batch in flight is durable. */
+  #inFlightCallbacks: (() => void)[] = [];
   /** The last attempt to write met a full disk. */
   #stalled = false;
+  /** The batch does not fit the segment and there is no next one yet. */
+  #waitsForSegment = false;
   #spaceLow = false;
   #reportedLow = false;
   #spaceTimer: TimerHandle | undefined;
@@ -90,7 +94,7 @@ export class Wal {
       this.#freeBytesMin / 4,
       {
         onReady: () => this.#onPrepared(),
-        onNoSpace: () => this.#checkSpace(),
+        onNoSpace: () => this.#onUnprepared(),
         onFailure: (cause) => this.#failLater("Cannot prepare a log segment", cause),
       },
     );
@@ -153,6 +157,18 @@ export class Wal {
     this.#record(onDurable);
   }
 
+  /** Calls back once everything appended so far is durable; writes and syncs nothing itself. */
+  afterPending(callback: () => void): void {
+    if (this.#recordEnds.length > 0) this.#record(callback);
+    else if (this.#inFlight) this.#inFlightCallbacks.push(callback);
+    else callback();
+  }
+
+  /** Whether a sync is under way. */
+  get isSyncing(): boolean {
+    return this.#inFlight;
+  }
+
   /** A configuration took effect at `index`. Durable with the batch it gathers in. */
   recordConfiguration(group: PartitionId, index: LogIndex, confState: Uint8Array): void {
     this.#batch.configuration(group, index, confState);
@@ -187,8 +203,8 @@ export class Wal {
 
   /** Starts to write what has gathered, unless a batch is in flight; that one's end will do it then. */
   flush(): void {
-    if (this.#inFlight || this.#stalled || this.#dead || this.#recordEnds.length === 0) return;
-    this.#start();
+    if (this.#inFlight || this.#stalled || this.#waitsForSegment || this.#dead) return;
+    if (this.#recordEnds.length > 0) this.#start();
   }
 
   /** Writes and syncs everything, refreshes the mark and closes. A full disk makes it give up waiting. */
@@ -236,6 +252,7 @@ export class Wal {
     const end = this.#writer.end;
     const chain = this.#writer.chain;
     this.#inFlight = true;
+    this.#inFlightCallbacks = callbacks;
     this.#writer.segment.file.sync().then(
       () => this.#onSynced(end, chain, callbacks),
       (cause) => this.#fail("Cannot sync the log", cause),
@@ -262,6 +279,7 @@ export class Wal {
     if (!this.#writer.isFull(this.#batch.length)) return true;
     const next = this.#preparer.ready;
     if (next === undefined) {
+      this.#waitsForSegment = true;
       this.#preparer.hurry();
       this.#preparer.start(this.#writer.segment.sequence + 1);
       return false;
@@ -276,7 +294,14 @@ export class Wal {
   }
 
   #onPrepared(): void {
-    if (!this.#dead) this.flush();
+    this.#waitsForSegment = false;
+    this.flush();
+  }
+
+  #onUnprepared(): void {
+    if (this.#dead) return;
+    this.#checkSpace();
+    if (this.#waitsForSegment && !this.#stalled) this.#stall();
   }
 
   /** When more has gathered than one batch may hold, the records beyond go into the next one. */
@@ -320,6 +345,7 @@ export class Wal {
     this.#retryTimer = this.#options.clock.setTimer(NO_SPACE_RETRY_MS, () => {
       if (this.#dead) return;
       this.#stalled = false;
+      this.#waitsForSegment = false;
       this.flush();
       this.#reportSpace();
     });

@@ -1,0 +1,201 @@
+// Starts Pontoon clusters for benchmarks and end-to-end tests: one process a node, each ended by process
+// id and, whatever happens, by its lifeline. Knows nodes by flags, HTTP and signals only.
+
+/** What `deno task node` allows a node, without its data directory and addresses. */
+const NODE_PERMISSIONS = ["--allow-read", "--allow-write", "--allow-net", "--allow-sys"];
+const MAIN = decodeURIComponent(new URL("../../../src/main.ts", import.meta.url).pathname);
+const CONFIG = decodeURIComponent(new URL("../../../deno.json", import.meta.url).pathname);
+
+/** One node of a {@linkcode TestCluster}. */
+export interface TestNode {
+  readonly name: string;
+  readonly http: string;
+  readonly peer: string;
+  readonly dataDir: string;
+  readonly logFile: string;
+  process: Deno.ChildProcess | undefined;
+}
+
+export interface TestClusterOptions {
+  readonly nodes: number;
+  /** Parent of the data directories; a temporary one beside the system's others if absent. */
+  readonly dir?: string;
+  readonly flags?: readonly string[];
+  /** Flags of one node, by name. */
+  readonly nodeFlags?: (name: string) => readonly string[];
+  /** Script to run instead of src/main.ts. */
+  readonly main?: string;
+}
+
+/** Ports that were free a moment ago, on loopback. */
+export function freePorts(count: number): number[] {
+  const listeners = Array.from(
+    { length: count },
+    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+  );
+  const ports = listeners.map((listener) => (listener.addr as Deno.NetAddr).port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
+
+/** Waits until `probe` returns something; rejects with `what` after `timeoutMs`. */
+export async function until<T>(
+  what: string,
+  timeoutMs: number,
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+): Promise<T> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await probe();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadlineMs) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A cluster of real node processes. Use with `await using`. */
+export class TestCluster implements AsyncDisposable {
+  readonly nodes: TestNode[];
+  readonly dir: string;
+  readonly #options: TestClusterOptions;
+  readonly #ownsDir: boolean;
+
+  private constructor(options: TestClusterOptions) {
+    this.#options = options;
+    this.#ownsDir = options.dir === undefined;
+    this.dir = options.dir ?? Deno.makeTempDirSync({ prefix: "pontoon-" });
+    const ports = freePorts(2 * options.nodes);
+    this.nodes = Array.from({ length: options.nodes }, (_, i) => ({
+      name: `n${i + 1}`,
+      http: `127.0.0.1:${ports[2 * i]}`,
+      peer: `127.0.0.1:${ports[2 * i + 1]}`,
+      dataDir: `${this.dir}/n${i + 1}`,
+      logFile: `${this.dir}/n${i + 1}.log`,
+      process: undefined,
+    }));
+  }
+
+  /** Starts all nodes; does not wait for them to be ready. */
+  static start(options: TestClusterOptions): TestCluster {
+    const cluster = new TestCluster(options);
+    for (const node of cluster.nodes) cluster.spawn(node);
+    return cluster;
+  }
+
+  /** Starts a node's process (again). */
+  spawn(node: TestNode, extra: readonly string[] = []): void {
+    const initial = this.nodes.map(({ name, peer }) => `${name}=${peer}`).join(",");
+    const log = Deno.openSync(node.logFile, { create: true, append: true });
+    const args = ["run", "--quiet", "--config", CONFIG, ...NODE_PERMISSIONS];
+    args.push(this.#options.main ?? MAIN, "--name", node.name, "--data", node.dataDir);
+    args.push("--http", node.http, "--peer", node.peer, "--initial", initial);
+    args.push("--lifeline", "stdin", ...(this.#options.flags ?? []));
+    args.push(...(this.#options.nodeFlags?.(node.name) ?? []), ...extra);
+    const child = new Deno.Command(Deno.execPath(), {
+      args,
+      stdin: "piped",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    child.stderr.pipeTo(log.writable).catch(() => {});
+    node.process = child;
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async kill(node: TestNode): Promise<void> {
+    const child = node.process;
+    if (child === undefined) return;
+    node.process = undefined;
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
+    await child.status;
+  }
+
+  signal(node: TestNode, signal: Deno.Signal): void {
+    node.process?.kill(signal);
+  }
+
+  /** Waits until every running node is ready. */
+  async ready(timeoutMs = 20_000): Promise<void> {
+    for (const node of this.nodes) {
+      if (node.process === undefined) continue;
+      await until(`${node.name} is ready (${node.logFile})`, timeoutMs, () => isReady(node.http));
+    }
+  }
+
+  /** The node that leads `partition`, as the others tell. */
+  leader(partition = 1, timeoutMs = 10_000): Promise<TestNode> {
+    return until(`partition ${partition} has a leader`, timeoutMs, async () => {
+      for (const node of this.nodes) {
+        if (node.process === undefined) continue;
+        const view = await clusterView(node.http);
+        const leaderId = view?.partitions.find((one) => one.partition === partition)?.leaderNodeId;
+        const member = view?.members.find(({ nodeId }) => nodeId === leaderId);
+        const leader = this.nodes.find(({ name }) => name === member?.name);
+        if (leader?.process !== undefined) return leader;
+      }
+      return undefined;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.nodes.map(async (node) => {
+      try {
+        node.process?.kill("SIGCONT");
+      } catch {
+        // Not running.
+      }
+      await this.kill(node);
+    }));
+    if (this.#ownsDir) Deno.removeSync(this.dir, { recursive: true });
+  }
+}
+
+/** What `GET /cluster` says, as far as tests and benches look. */
+export interface ClusterAnswer {
+  readonly members: { nodeId: string; name: string; http: string }[];
+  readonly partitions: {
+    partition: number;
+    term: number;
+    leaderNodeId?: string;
+    commitIndex: number;
+    appliedIndex: number;
+    health: string;
+  }[];
+}
+
+export async function clusterView(http: string): Promise<ClusterAnswer | undefined> {
+  try {
+    const response = await fetch(`http://${http}/cluster`, { signal: AbortSignal.timeout(1000) });
+    return await response.json();
+  } catch {
+    return undefined;
+  }
+}
+
+export async function isReady(http: string): Promise<boolean> {
+  try {
+    const response = await fetch(`http://${http}/health/ready`, {
+      signal: AbortSignal.timeout(1000),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Resident set of a process in bytes (Linux). */
+export function residentBytes(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) * 1024;
+}
+
+/** Peak resident set of a process in bytes (Linux). */
+export function peakResidentBytes(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) * 1024;
+}

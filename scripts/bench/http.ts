@@ -1,13 +1,14 @@
-// What the HTTP layer costs: PUT and GET of 128-byte values through a bare Hono handler and through the
-// whole layer, both over a Map. In turns, so that a busy machine hurts both alike; medians and ratios.
+// What the HTTP layer costs: PUT and GET of 128-byte values through a bare Hono handler, one that gives the
+// layer's answers without checking anything, and the whole layer; all over a Map. In turns, so that a busy
+// machine hurts them alike; medians. CPU per request (Linux) is what a busy machine distorts least.
 //
-//   deno run -A scripts/bench/http.ts [--rounds 3] [--seconds 3] [--json]
+//   deno run -A scripts/bench/http.ts [--rounds 3] [--requests 40000] [--json]
 
 import { benchApp } from "./http_server.ts";
 
 const VALUE_SIZE_BYTES = 128;
 const CONNECTIONS = 64;
-const KINDS = ["bare", "pontoon"] as const;
+const KINDS = ["bare", "same", "pontoon"] as const;
 const METHODS = ["PUT", "GET"] as const;
 type Kind = typeof KINDS[number];
 type Method = typeof METHODS[number];
@@ -17,6 +18,8 @@ interface Sample {
   readonly method: Method;
   readonly kind: Kind;
   readonly perSecond: number;
+  /** Of the server's process, all threads; undefined where /proc does not tell. */
+  readonly cpuUsPerRequest?: number;
 }
 
 function median(values: readonly number[]): number {
@@ -50,6 +53,7 @@ async function throughFetch(kind: Kind, method: Method, durationMs: number): Pro
 
 interface Server {
   readonly port: number;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -66,6 +70,7 @@ async function startServer(kind: Kind): Promise<Server> {
   const port = Number(new TextDecoder().decode(value).trim());
   return {
     port,
+    pid: child.pid,
     close: async () => {
       await child.stdin.close();
       await reader.cancel();
@@ -74,35 +79,44 @@ async function startServer(kind: Kind): Promise<Server> {
   };
 }
 
-/** Requests a second as h2load counts them; undefined if h2load is not installed. */
+/** Processor time used so far, in milliseconds; undefined without /proc. */
+function cpuMs(pid: number): number | undefined {
+  try {
+    const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * 10; // ticks of 1/100 s
+  } catch {
+    return undefined;
+  }
+}
+
+/** One run of h2load; undefined if it is not installed. */
 async function throughServer(
   server: Server,
+  kind: Kind,
   method: Method,
-  seconds: number,
+  requests: number,
   valuePath: string,
-): Promise<number | undefined> {
+): Promise<Sample | undefined> {
   const body = method === "PUT" ? ["-d", valuePath, "-H", ":method: PUT"] : [];
+  const url = `http://127.0.0.1:${server.port}/key/bench`;
+  const args = ["--h1", "-t1", `-c${CONNECTIONS}`, "-n", String(requests), ...body, url];
+  const beforeMs = cpuMs(server.pid);
+  let text: string;
   try {
-    const { stdout } = await new Deno.Command("h2load", {
-      args: [
-        "--h1",
-        "-t1",
-        `-c${CONNECTIONS}`,
-        "-D",
-        String(seconds),
-        "--warm-up-time=1",
-        ...body,
-        `http://127.0.0.1:${server.port}/key/bench`,
-      ],
-    }).output();
-    const text = new TextDecoder().decode(stdout);
-    const match = /([\d.]+) req\/s/.exec(text);
-    if (match === null || !/ 0 failed/.test(text)) throw new Error(`h2load failed:\n${text}`);
-    return Number(match[1]);
+    const { stdout } = await new Deno.Command("h2load", { args }).output();
+    text = new TextDecoder().decode(stdout);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     throw cause;
   }
+  const match = /([\d.]+) req\/s/.exec(text);
+  if (match === null || !text.includes(" 0 failed")) throw new Error(`h2load failed:\n${text}`);
+  const afterMs = cpuMs(server.pid);
+  const cpuUsPerRequest = beforeMs === undefined || afterMs === undefined
+    ? undefined
+    : (afterMs - beforeMs) * 1000 / requests;
+  return { via: "h2load", method, kind, perSecond: Number(match[1]), cpuUsPerRequest };
 }
 
 function option(name: string, fallback: number): number {
@@ -111,21 +125,24 @@ function option(name: string, fallback: number): number {
 }
 
 const rounds = option("rounds", 3);
-const seconds = option("seconds", 3);
+const requests = option("requests", 40_000);
 const samples: Sample[] = [];
 const valuePath = await Deno.makeTempFile();
 await Deno.writeFile(valuePath, new Uint8Array(VALUE_SIZE_BYTES).fill(0x61));
 const servers = new Map<Kind, Server>();
-for (const kind of KINDS) servers.set(kind, await startServer(kind));
 try {
+  for (const kind of KINDS) {
+    const server = await startServer(kind);
+    servers.set(kind, server);
+    await throughServer(server, kind, "PUT", requests / 4, valuePath);
+  }
   for (let round = 0; round < rounds; round++) {
     for (const method of METHODS) {
       for (const kind of KINDS) {
-        const fetched = await throughFetch(kind, method, seconds * 300);
-        samples.push({ via: "app.fetch", method, kind, perSecond: fetched });
-        const served = await throughServer(servers.get(kind)!, method, seconds, valuePath);
-        if (served === undefined) continue;
-        samples.push({ via: "h2load", method, kind, perSecond: served });
+        const perSecond = await throughFetch(kind, method, 500);
+        samples.push({ via: "app.fetch", method, kind, perSecond });
+        const served = await throughServer(servers.get(kind)!, kind, method, requests, valuePath);
+        if (served !== undefined) samples.push(served);
       }
     }
   }
@@ -137,19 +154,22 @@ try {
 const table = [];
 for (const via of ["app.fetch", "h2load"] as const) {
   for (const method of METHODS) {
-    const of = (kind: Kind) =>
-      median(
-        samples.filter((one) => one.via === via && one.method === method && one.kind === kind)
-          .map((one) => one.perSecond),
-      );
-    if (!samples.some((one) => one.via === via)) continue;
-    table.push({
-      via,
-      method,
-      bare: Math.round(of("bare")),
-      pontoon: Math.round(of("pontoon")),
-      ratio: Math.round(of("pontoon") / of("bare") * 1000) / 1000,
-    });
+    for (const kind of KINDS) {
+      const of = (which: Kind) =>
+        samples.filter((one) => one.via === via && one.method === method && one.kind === which);
+      const figures = of(kind);
+      if (figures.length === 0) continue;
+      const perSecond = median(figures.map((one) => one.perSecond));
+      const cpu = figures.flatMap(({ cpuUsPerRequest }) => cpuUsPerRequest ?? []);
+      table.push({
+        via,
+        method,
+        kind,
+        perSecond: Math.round(perSecond),
+        toBare: Math.round(perSecond / median(of("bare").map((one) => one.perSecond)) * 100) / 100,
+        cpuUsPerRequest: cpu.length === 0 ? undefined : Math.round(median(cpu) * 10) / 10,
+      });
+    }
   }
 }
 if (Deno.args.includes("--json")) console.log(JSON.stringify({ table, samples }));

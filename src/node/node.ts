@@ -2,7 +2,7 @@
 
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
-import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
+import { LOG_SIZE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
   encodeCommand,
@@ -51,6 +51,8 @@ import { Topology } from "./topology.ts";
 const TICK_MS = 50;
 /** Between two reports of a replica that needs help. */
 const HELP_INTERVAL_TICKS = 20;
+/** Between two looks at the length of the log. */
+const LOG_SIZE_INTERVAL_TICKS = 40;
 /** How long a stopping node waits for others to take over what it leads. */
 const HANDOVER_MS_MAX = 1000;
 /** How long a stopping node lets requests in flight finish. */
@@ -267,6 +269,7 @@ export class Node implements NodeService {
     this.#steward!.tick();
     this.#leaders.expire();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
+    if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
   }
 
@@ -285,6 +288,16 @@ export class Node implements NodeService {
         const body = encodeReplicaRequest(RequestKind.SnapshotWanted, partition, replicaId);
         if (leader !== undefined) this.#transport.request(leader, body, 1000);
       }
+    }
+  }
+
+  /** Groups that hardly write keep the oldest segment of the shared log until they have a snapshot. */
+  #releaseOldSegments(): void {
+    const { wal } = this.#parts;
+    if (wal.sizeBytes < LOG_SIZE_BYTES_MAX) return;
+    for (const group of wal.oldestPins()) {
+      const hosted = this.#hosting!.get(group);
+      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.wantSnapshot();
     }
   }
 

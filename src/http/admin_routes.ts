@@ -10,6 +10,8 @@ const INDEX = `Pontoon
 PUT    /key/:key          set a value     curl -X PUT --data-binary hello URL/key/greeting
 GET    /key/:key          read it         curl URL/key/greeting
 DELETE /key/:key          remove it       curl -X DELETE URL/key/greeting
+POST   /key/:key/ttl      {"ttl":SECONDS}, or null: set or clear its time to live
+POST   /txn               {"if":[…],"then":[…],"else":[…]} over keys of one partition
 GET    /cluster           members, leaders, log indexes
 POST   /cluster/members   {"action":"add","peer":"host:port"} or {"action":"remove","node":"name"}
 POST   /cluster/transfer  {"partition":1,"to":"name"}

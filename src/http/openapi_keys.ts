@@ -4,7 +4,14 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import { ALLOWED_KEY_METHODS } from "./key_routes.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
-import { DeletedSchema, ProblemSchema, RecordSchema, WrittenSchema } from "./schemas.ts";
+import {
+  DeletedSchema,
+  ProblemSchema,
+  RecordSchema,
+  TimeToLiveSchema,
+  TouchedSchema,
+  WrittenSchema,
+} from "./schemas.ts";
 
 type Responses = RouteConfig["responses"];
 
@@ -154,7 +161,28 @@ function routeOf(place: Place, method: string): RouteConfig {
   }
 }
 
+function ttlRouteOf(place: Place): RouteConfig {
+  return {
+    method: "post",
+    path: `${place.path}/ttl`,
+    summary: "Set or clear a time to live, the value untouched",
+    request: {
+      params: place.params,
+      query: z.object(place.query),
+      headers: z.object(WriteHeaders),
+      body: { required: true, content: { "application/json": { schema: TimeToLiveSchema } } },
+    },
+    responses: {
+      ...writeResponses,
+      200: json("Done; the key has a new revision.", TouchedSchema),
+      404: problemResponse("There is no such key."),
+      415: problemResponse("The body is not application/json."),
+    },
+  };
+}
+
 /** Every route that key_routes.ts serves. */
-export const keyRouteConfigs: readonly RouteConfig[] = PLACES.flatMap((place) =>
-  ALLOWED_KEY_METHODS.map((method) => routeOf(place, method))
-);
+export const keyRouteConfigs: readonly RouteConfig[] = PLACES.flatMap((place) => [
+  ...ALLOWED_KEY_METHODS.map((method) => routeOf(place, method)),
+  ttlRouteOf(place),
+]);

@@ -1,14 +1,14 @@
 // The way to the schema-driven routes: bounds and reads what they are sent, and loads them on first use,
 // because zod costs 60 ms at start and most nodes never see an administrative request.
 
-import { ADMIN_BODY_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { ADMIN_BODY_SIZE_BYTES_MAX, TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { utf8TextOrUndefined } from "../base/bytes.ts";
 import type { NodeService } from "../node/service.ts";
-import type { Log } from "../platform/ports.ts";
+import type { Digest, Log } from "../platform/ports.ts";
 import { RequestError } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
-import { RequestHeaders } from "./request_headers.ts";
+import { RequestHeaders, requireJson } from "./request_headers.ts";
 import { parseQuery, splitUrl } from "./request_key.ts";
-import { isJson } from "./value_format.ts";
 
 type SchemaModule = typeof import("./schema_routes.ts");
 
@@ -22,22 +22,39 @@ export async function preloadSchemaRoutes(): Promise<void> {
   loaded ??= await import("./schema_routes.ts");
 }
 
+/** Base64 makes four bytes of three; names and brackets take their share. */
+const TXN_BODY_SIZE_BYTES_MAX = 2 * TXN_SIZE_BYTES_MAX;
+
+/** Headers of a request that the routes behind the gate look at. */
+const PASSED_HEADERS = [
+  "idempotency-key",
+  "pontoon-forward",
+  "pontoon-session",
+  "pontoon-timeout-ms",
+];
+
 /** Paths served behind the gate, and how large a body each takes. */
 export const SCHEMA_POSTS: ReadonlyMap<string, number> = new Map([
   ["/cluster/members", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/cluster/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
+  ["/txn", TXN_BODY_SIZE_BYTES_MAX],
 ]);
 
+export interface SchemaRouteOptions {
+  readonly service: NodeService;
+  readonly digest: Digest;
+  readonly log: Log;
+  readonly requestTimeoutMs: number;
+}
+
 export class SchemaGate {
-  readonly #service: NodeService;
+  readonly #options: SchemaRouteOptions;
   readonly #bodies: BodyReader;
-  readonly #log: Log;
   #app: ReturnType<SchemaModule["createSchemaApp"]> | undefined;
 
-  constructor(service: NodeService, bodies: BodyReader, log: Log) {
-    this.#service = service;
+  constructor(options: SchemaRouteOptions, bodies: BodyReader) {
+    this.#options = options;
     this.#bodies = bodies;
-    this.#log = log;
   }
 
   /** GET of a document. Rejects with RequestError. */
@@ -54,24 +71,25 @@ export class SchemaGate {
     const { path, query } = splitUrl(request.url);
     parseQuery(query, []);
     const headers = new RequestHeaders(request.headers);
-    if (headers.contentType === null || !isJson(headers.contentType)) {
-      throw new RequestError("unsupported-media-type", "The body must be application/json");
-    }
-    if (headers.contentEncoding !== null && headers.contentEncoding !== "identity") {
-      throw new RequestError("unsupported-media-type", "Content-Encoding is not supported");
-    }
+    requireJson(headers);
     const limitBytes = SCHEMA_POSTS.get(path) ?? 0;
     const body = await this.#bodies.read(request, headers.contentLength, limitBytes);
     const passed: Record<string, string> = { "content-type": "application/json" };
-    if (headers.timeoutMs !== null) passed["pontoon-timeout-ms"] = headers.timeoutMs;
-    const bounded = new Request(request.url, { method: "POST", body, headers: passed });
+    for (const name of PASSED_HEADERS) {
+      const value = request.headers.get(name);
+      if (value !== null) passed[name] = value;
+    }
+    // What reads it as JSON later would replace bytes that are not UTF-8 without a word.
+    const text = utf8TextOrUndefined(body);
+    if (text === undefined) throw new RequestError("invalid-json", "The body is not valid UTF-8");
+    const bounded = new Request(request.url, { method: "POST", body: text, headers: passed });
     return (await this.#routes()).fetch(bounded);
   }
 
   async #routes(): Promise<ReturnType<SchemaModule["createSchemaApp"]>> {
     if (this.#app === undefined) {
       if (loaded === undefined) await preloadSchemaRoutes();
-      this.#app ??= loaded!.createSchemaApp(this.#service, this.#log);
+      this.#app ??= loaded!.createSchemaApp(this.#options);
     }
     return this.#app;
   }

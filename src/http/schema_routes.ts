@@ -3,11 +3,11 @@
 
 import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
-import type { MemberChange, NodeService } from "../node/service.ts";
-import type { Log } from "../platform/ports.ts";
+import type { MemberChange } from "../node/service.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
 import { errorResponse, failureResponse, problem } from "./problem.ts";
 import { timeoutMsOf } from "./request_headers.ts";
+import type { SchemaRouteOptions } from "./schema_gate.ts";
 import {
   AcceptedSchema,
   ClusterSchema,
@@ -15,6 +15,7 @@ import {
   MemberChangeSchema,
   TransferSchema,
 } from "./schemas.ts";
+import { addTxnRoute } from "./txn_route.ts";
 
 /** Membership changes wait for commits in two groups. */
 const ADMIN_TIMEOUT_MS = 10_000;
@@ -125,8 +126,9 @@ function describe(issues: readonly z.core.$ZodIssue[]): string {
     .join("; ");
 }
 
-/** The schema-driven routes over `service`. */
-export function createSchemaApp(service: NodeService, log: Log): OpenAPIHono {
+/** The schema-driven routes. */
+export function createSchemaApp(options: SchemaRouteOptions): OpenAPIHono {
+  const { service, log } = options;
   const app = new OpenAPIHono({
     defaultHook: (result) =>
       result.success ? undefined : problem("invalid-body", describe(result.error.issues)),
@@ -150,6 +152,7 @@ export function createSchemaApp(service: NodeService, log: Log): OpenAPIHono {
     return context.json({ accepted: true as const }, 200);
   });
 
+  addTxnRoute(app, options);
   for (const route of [...plainRoutes, ...keyRouteConfigs]) app.openAPIRegistry.registerPath(route);
   let description: string | undefined;
   app.get("/openapi.json", (context) => {

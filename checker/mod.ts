@@ -81,3 +81,4 @@ export {
   type WatchPosition,
   type WatchSession,
 } from "./watch/check.ts";
+export { checkApplied } from "./applied.ts";

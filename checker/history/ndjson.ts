@@ -5,6 +5,10 @@ import { checkPlace, eventFrom } from "./events.ts";
 import { OperationBuilder } from "./operations.ts";
 import { type FailMeaning, HistoryError, type Json, type Operation } from "./types.ts";
 
+const OPEN_BRACE = 123;
+const CLOSE_BRACE = 125;
+const CARRIAGE_RETURN = 13;
+
 /** Push text as it arrives, in any pieces; `end` returns the operations. */
 export class NdjsonReader {
   readonly #builder: OperationBuilder;
@@ -43,14 +47,15 @@ export class NdjsonReader {
   }
 
   #lines(text: string): void {
-    const lines = text.split("\n");
-    const values = parseTogether(lines);
-    for (let i = 0; i < lines.length; i++) {
-      const line = this.#line + i;
-      if (values !== undefined) this.#value(values[i], line);
-      else if (lines[i]!.trim() !== "") this.#value(parseLine(lines[i]!, line), line);
+    const values = parseTogether(text);
+    if (values !== undefined) {
+      for (const value of values) this.#value(value, this.#line++);
+      return;
     }
-    this.#line += lines.length;
+    for (const line of text.split("\n")) {
+      if (line.trim() !== "") this.#value(parseLine(line, this.#line), this.#line);
+      this.#line++;
+    }
   }
 
   #value(value: Json | undefined, line: number): void {
@@ -126,16 +131,22 @@ function parseLine(line: string, number: number): Json {
 }
 
 /** The lines' values if every line is one JSON object by itself, else undefined. */
-function parseTogether(lines: readonly string[]): Json[] | undefined {
-  for (const line of lines) {
-    // Joining must not let two broken lines make a whole one.
-    if (line.charCodeAt(0) !== 123 || !(line.endsWith("}") || line.endsWith("}\r"))) {
+function parseTogether(text: string): Json[] | undefined {
+  let count = 0;
+  for (let from = 0; from <= text.length;) {
+    const found = text.indexOf("\n", from);
+    const end = found < 0 ? text.length : found;
+    // Joining must not let two broken lines make a whole one: each must look whole by itself.
+    const last = text.charCodeAt(end - 1) === CARRIAGE_RETURN ? end - 2 : end - 1;
+    if (text.charCodeAt(from) !== OPEN_BRACE || text.charCodeAt(last) !== CLOSE_BRACE) {
       return undefined;
     }
+    count++;
+    from = end + 1;
   }
   try {
-    const values = JSON.parse(`[${lines.join(",")}]`) as Json[];
-    return values.length === lines.length ? values : undefined;
+    const values = JSON.parse(`[${text.replaceAll("\n", ",")}]`) as Json[];
+    return values.length === count ? values : undefined;
   } catch {
     return undefined;
   }

@@ -96,9 +96,10 @@ export function overCells<Value, Op extends Operation>(
       let hash = 0;
       for (let i = 0; i < state.length; i++) {
         // Trailing initial values must not count: they may be absent.
-        if (state[i] !== INITIAL) {
-          hash = (hash + Math.imul(state[i]!, (i + 1) * 0x9e3779b1 | 1)) | 0;
-        }
+        if (state[i] === INITIAL) continue;
+        let part = Math.imul(state[i]! + Math.imul(i + 1, 0x27d4eb2f), 0x9e3779b1);
+        part = Math.imul(part ^ (part >>> 15), 0x85ebca6b);
+        hash = (hash + (part ^ (part >>> 13))) | 0;
       }
       return hash;
     },

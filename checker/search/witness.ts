@@ -67,31 +67,43 @@ function withUnknown(
   return Int32Array.from(result);
 }
 
+/** Two operations whose applied positions contradict the record: the first returned before the second's call. */
+export interface AppliedContradiction {
+  readonly first: number;
+  readonly second: number;
+}
+
 /**
- * The same operations with the applied order made binding: each may only take effect between its
- * neighbours in it (reads at one position stay concurrent). Undefined when the order contradicts the record
- * itself; operations of unknown outcome keep their freedom.
+ * The same operations with the applied order made binding: each may only take effect between its neighbours
+ * in it (reads at one position keep the record's order among themselves). Operations of unknown outcome
+ * keep their freedom. Undefined when some response carries no position.
  */
 export function boundByApplied(
   model: AnyModel,
   operations: readonly Operation[],
-): Operation[] | { readonly contradiction: readonly [number, number] } | undefined {
+): Operation[] | AppliedContradiction | undefined {
   const order = appliedOrder(model, operations);
   if (order === undefined) return undefined;
-  const bound: Operation[] = [...operations];
   const group = new Int32Array(order.length);
   let latest = -1;
   for (let at = 0; at < order.length; at++) {
     const operation = operations[order[at]!]!;
     if (latest >= 0 && operation.return! < operations[latest]!.call) {
-      return { contradiction: [order[at]!, latest] };
+      return { first: order[at]!, second: latest };
     }
     if (latest < 0 || operation.call > operations[latest]!.call) latest = order[at]!;
-    const before = at > 0 ? operations[order[at - 1]!]! : undefined;
-    const together = before !== undefined && before.applied === operation.applied &&
+    if (at === 0) continue;
+    const before = operations[order[at - 1]!]!;
+    const together = before.applied === operation.applied &&
       model.observes?.(before) === true && model.observes?.(operation) === true;
-    group[at] = together ? group[at - 1]! : (at > 0 ? group[at - 1]! + 1 : 0);
-    bound[order[at]!] = { ...operation, call: 2 * group[at]!, return: 2 * group[at]! + 1 };
+    group[at] = group[at - 1]! + (together ? 0 : 1);
+  }
+  const bound: Operation[] = [...operations];
+  for (let from = 0; from < order.length;) {
+    let to = from + 1;
+    while (to < order.length && group[to] === group[from]) to++;
+    placeGroup(bound, operations, order.subarray(from, to), 2 * group[from]!);
+    from = to;
   }
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i]!;
@@ -104,4 +116,25 @@ export function boundByApplied(
     bound[i] = { ...operation, call: 2 * after + 1.5 };
   }
   return bound;
+}
+
+/** Moves the members of a group into [start, start + 1], keeping the record's order among them. */
+function placeGroup(
+  bound: Operation[],
+  operations: readonly Operation[],
+  members: Int32Array,
+  start: number,
+): void {
+  const positions = new Set<number>();
+  for (const i of members) positions.add(operations[i]!.call).add(operations[i]!.return!);
+  const rank = new Map([...positions].sort((a, b) => a - b).map((position, at) => [position, at]));
+  const scale = 1 / positions.size;
+  for (const i of members) {
+    const { call, return: end } = operations[i]!;
+    bound[i] = {
+      ...operations[i]!,
+      call: start + rank.get(call)! * scale,
+      return: start + rank.get(end!)! * scale,
+    };
+  }
 }

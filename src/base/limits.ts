@@ -61,6 +61,8 @@ export const SNAPSHOT_CHUNK_BYTES = 256 * KiB;
 
 /** Size of a preallocated log segment. */
 export const WAL_SEGMENT_SIZE_BYTES = 64 * MiB;
+/** Length of the whole log at which groups that keep old segments are made to take snapshots. */
+export const LOG_SIZE_BYTES_MAX = 4 * WAL_SEGMENT_SIZE_BYTES;
 /** Bytes one sync batch may gather. */
 export const WAL_BATCH_SIZE_BYTES_MAX = 32 * MiB;
 

@@ -285,6 +285,12 @@ export class Replica<Result = unknown> {
     this.#options.links.sendSnapshot(to, file, message);
   }
 
+  /** Takes a snapshot soon, though the log's length does not ask for one. */
+  wantSnapshot(): void {
+    this.#snapshotWanted = true;
+    this.#options.wake();
+  }
+
   campaign(): void {
     if (this.#stopped || !this.serving) return;
     this.#core.campaign();

@@ -104,14 +104,17 @@ function takeIntoService(
   };
 }
 
-/** The records of the unproven batches; checkpoints among them are repeated by the new segment's. */
+/**
+ * The records of the unproven batches, a checkpoint's too: when earlier segments are gone already, it is
+ * all there is of groups without entries.
+ */
 function copyOfTail(pending: readonly PendingBatch[]): BatchBuffer {
   const copy = new BatchBuffer();
   for (const { reader, batch } of pending) {
     reader.ensure(batch.start, batch.end - batch.start);
     for (const offset of reader.frames(batch.start, batch.commitOffset)) {
       const type = reader.view.getUint8(reader.at(offset) + 8) as FrameType;
-      if (type === FrameType.CheckpointBegin || type === FrameType.GroupState) continue;
+      if (type === FrameType.CheckpointBegin) continue;
       copy.copyFrame(reader.frame(offset));
     }
   }

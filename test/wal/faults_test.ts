@@ -135,3 +135,21 @@ Deno.test("Wal refuses a replica that a tombstone buries, and accepts a newer on
   rig.kill();
   assertEquals((await rig.open()).recovered.groups.get(7)!.lastIndex, 0);
 });
+
+Deno.test("Wal asserts what every reader relies on", async () => {
+  const rig = new WalRig("asserts");
+  const { wal } = await rig.open();
+  const append = (group: number, first: number, term?: number) =>
+    wal.append({
+      group,
+      entries: first === 0 ? [] : entriesFrom(first, 1, 1),
+      hardState: term === undefined ? null : { term, vote: 0, commit: 0 },
+    }, () => {});
+  assertThrows(() => append(1, 1), InvariantError, "never created");
+  wal.createGroup(1, 1);
+  assertThrows(() => wal.createGroup(1, 2), InvariantError, "there already");
+  append(1, 1, 5);
+  assertThrows(() => append(1, 3), InvariantError, "no gap");
+  assertThrows(() => append(1, 0, 4), InvariantError, "never runs back");
+  await rig.close(wal);
+});

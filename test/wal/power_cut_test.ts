@@ -1,9 +1,28 @@
 import { assertEquals } from "@std/assert";
+import { DiskError } from "../../src/platform/ports.ts";
+import type { WalOptions } from "../../src/wal/mod.ts";
 import { LogModel } from "./model.ts";
 import { WalRig } from "./rig.ts";
 
-const SEED_COUNT = 150;
+const SEED_COUNT = 80;
 const INCARNATIONS = 5;
+
+async function cutStart(rig: WalRig, options: Partial<WalOptions>): Promise<void> {
+  let calls = rig.random.int(30);
+  rig.disk.onCall = () => {
+    if (calls-- === 0) rig.kill({ powerCut: rig.random.int(3) > 0 });
+    return undefined;
+  };
+  try {
+    await rig.open(options);
+    await rig.scheduler.runFor(10);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+  rig.disk.onCall = undefined;
+  rig.kill({ powerCut: rig.random.int(2) > 0 });
+  rig.ends.length = 0; // a dead process may still complain
+}
 
 /** Random work, then a crash of the process or the machine at a random moment, again and again. */
 async function live(seed: string): Promise<void> {
@@ -12,6 +31,8 @@ async function live(seed: string): Promise<void> {
   const options = { segmentSizeBytes: 6 * 1024, batchSizeBytesMax: 1024 };
   for (let incarnation = 0; incarnation < INCARNATIONS; incarnation++) {
     const context = `seed ${seed}, incarnation ${incarnation}`;
+    // The start itself may be cut short, more than once.
+    while (rig.random.int(3) === 0) await cutStart(rig, options);
     const opened = await rig.open(options);
     assertEquals(opened.recovered.damages, [], context);
     for (const group of opened.recovered.groups.values()) {

@@ -4,7 +4,7 @@
 import { bytesFromLatin1, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
 import { TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
 import { hashTag } from "../base/slot.ts";
-import { keysOfTransaction } from "../node/routing_key.ts";
+import { keysOfTransaction } from "../store/command_keys.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Key, TxnCommand, TxnCompare, TxnOperation } from "../store/types.ts";
 import { RequestError } from "./problem.ts";

@@ -13,6 +13,7 @@ import {
   type MetaResult,
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
+import { routingKeyOf } from "../store/command_keys.ts";
 import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
@@ -34,7 +35,6 @@ import type { NodeRecordKeeper } from "./node_record.ts";
 import { answerRequest } from "./peer_requests.ts";
 import { LeaderTable } from "./leader_table.ts";
 import { Router } from "./router.ts";
-import { routingKeyOf } from "./routing_key.ts";
 import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,

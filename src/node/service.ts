@@ -117,7 +117,7 @@ export interface NodeService {
   readonly valueSizeBytesMax: number;
   /** The partition a key belongs to, by the map that this node has applied. */
   partitionOf(key: Key): PartitionId;
-  /** A transaction goes to the partition of its keys (routing_key.ts), of which its caller made sure. */
+  /** A transaction goes to the partition of its keys (store/command_keys.ts), of which its caller made sure. */
   write(
     command: Command,
     idempotency: Idempotency | undefined,

@@ -1,6 +1,6 @@
-// Which key decides where a client's command goes. Pure.
+// Which keys a command names, and which of them decides where it goes. Pure.
 
-import type { Command, Key, TxnCommand } from "../store/types.ts";
+import type { Command, Key, TxnCommand } from "./types.ts";
 
 /** Every key a transaction names, bounds of ranges included, in the order of its document. */
 export function keysOfTransaction(command: TxnCommand): Key[] {

@@ -38,13 +38,20 @@ const RoutingHeaders = {
   "Pontoon-Timeout-Ms": z.int().min(1).max(60_000).optional(),
 };
 
-const WriteHeaders = {
+const keyedHeaders = {
   ...RoutingHeaders,
-  "If-Match": z.string().optional().openapi({ description: 'One revision ("7") or *.' }),
   "Idempotency-Key": z.string().max(255).optional(),
   "Pontoon-Session": z.string().optional().openapi({
     description: "SESSION;seq=N;ack=M with 32 hex digits, N from 1. Excludes Idempotency-Key.",
   }),
+};
+
+/** Of writes without a condition. */
+export const KeyedHeaders = z.object(keyedHeaders);
+
+const WriteHeaders = {
+  ...keyedHeaders,
+  "If-Match": z.string().optional().openapi({ description: 'One revision ("7") or *.' }),
 };
 
 const ReadHeaders = {

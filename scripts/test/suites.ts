@@ -51,6 +51,7 @@ export const SUITES: readonly Suite[] = [
   { path: "test/platform", ...UNIT },
   { path: "test/base", ...UNIT },
   { path: "test/support", ...UNIT },
+  { path: "test/scripts/test", ...UNIT },
   { path: "test/boundaries_test.ts", ...UNIT },
   { path: "checker", ...UNIT },
   { path: "test", ...PROCESSES },

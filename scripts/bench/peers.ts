@@ -168,7 +168,7 @@ for (let round = 1; round <= ROUNDS; round++) {
   console.log(`round ${round} of ${ROUNDS}`);
   for (const start of starters) await measure(start);
 }
-for (const start of baselines) await measure(start);
+if (Deno.env.get("NOBASE") === undefined) { for (const start of baselines) await measure(start); }
 
 const BARS: Record<string, [floor: number, aim: number]> = {
   "put|1": [1.2, 1.5],

@@ -52,6 +52,7 @@ export const SUITES: readonly Suite[] = [
   { path: "test/base", ...UNIT },
   { path: "test/support", ...UNIT },
   { path: "test/scripts/test", ...UNIT },
+  { path: "test/node", ...LONG },
   { path: "test/boundaries_test.ts", ...UNIT },
   { path: "checker", ...UNIT },
   { path: "test", ...PROCESSES },

@@ -1,37 +1,31 @@
-// Says whether what a test needs from outside the repository is there. A lack must never pass unnoticed: it is
-// printed in the form that the test runner counts, or is a failure where PONTOON_TEST_REQUIRE=1.
-
-const INSTALL = {
-  chromium: { programs: ["chromium"], apt: "chromium" },
-  etcd: { programs: ["etcd"], apt: "etcd-server" },
-  faketime: { programs: ["faketime"], apt: "faketime" },
-  h2load: { programs: ["h2load"], apt: "nghttp2-client" },
-  ip: { programs: ["ip", "tc"], apt: "iproute2" },
-  nft: { programs: ["nft"], apt: "nftables" },
-} as const;
-
-/** A program that some tests need and that a machine may lack. */
-export type Program = keyof typeof INSTALL;
-
-/** The Debian packages that hold all programs which tests may need. */
-export const APT_PACKAGES: readonly string[] = Object.values(INSTALL).map(({ apt }) => apt).sort();
+// Things that some tests need and not every machine has. A lack must never pass unnoticed: it is printed in the
+// form that the test runner counts as a skip, and with PONTOON_TEST_REQUIRE=1 it is a failure.
 
 const ROOT = new URL("../../", import.meta.url);
+
+/** Name of a need -> the program to look for and the Debian package that holds it. */
+const PROGRAMS = {
+  chromium: { program: "chromium", apt: "chromium" },
+  etcd: { program: "etcd", apt: "etcd-server" },
+  faketime: { program: "faketime", apt: "faketime" },
+  h2load: { program: "h2load", apt: "nghttp2-client" },
+  nft: { program: "nft", apt: "nftables" },
+  tc: { program: "tc", apt: "iproute2" },
+} as const;
+
+/** A program, or the folder of shared data. */
+export type Need = keyof typeof PROGRAMS | "../shared";
+
+/** The Debian packages of all programs that tests may need, sorted. */
+export const APT_PACKAGES: readonly string[] = Object.values(PROGRAMS).map(({ apt }) => apt).sort();
 
 /** Where Debian keeps what an ordinary user's PATH leaves out. */
 const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin"];
 
-function isFile(path: string | URL): boolean {
+function isThere(path: string): boolean {
   try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-function isFolder(path: URL): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
+    Deno.statSync(path);
+    return true;
   } catch {
     return false;
   }
@@ -40,41 +34,36 @@ function isFolder(path: URL): boolean {
 /** Full path of a program, or undefined where it is not installed. */
 export function findProgram(name: string): string | undefined {
   const folders = (Deno.env.get("PATH") ?? "").split(":").concat(SYSTEM_FOLDERS);
-  return folders.filter((folder) => folder !== "").map((folder) => `${folder}/${name}`).find(
-    isFile,
-  );
+  return folders.filter((folder) => folder !== "").map((folder) => `${folder}/${name}`)
+    .find(isThere);
 }
 
-function lack(what: string): false {
-  const reason = `needs ${what}`;
+/** Where conformance data is: PONTOON_SHARED, or `../shared` beside the repository. No slash at its end. */
+export function sharedDir(): string {
+  return Deno.env.get("PONTOON_SHARED") ??
+    decodeURIComponent(new URL("../shared", ROOT).pathname);
+}
+
+function reasonOf(need: Need): string | undefined {
+  if (need === "../shared") {
+    return isThere(sharedDir()) ? undefined : "needs ../shared (or its path in PONTOON_SHARED)";
+  }
+  const { program, apt } = PROGRAMS[need];
+  return findProgram(program) === undefined
+    ? `needs ${program} (apt-get install ${apt})`
+    : undefined;
+}
+
+/**
+ * Whether something is lacking, for a test's `ignore`: `Deno.test({ name, ignore: lacks("etcd"), fn })`.
+ *
+ * @returns true after printing `skipped: needs X (apt-get install Y)`
+ * @throws instead, where PONTOON_TEST_REQUIRE=1, so that the file fails to load
+ */
+export function lacks(need: Need): boolean {
+  const reason = reasonOf(need);
+  if (reason === undefined) return false;
   if (Deno.env.get("PONTOON_TEST_REQUIRE") === "1") throw new Error(reason);
   console.log(`skipped: ${reason}`);
-  return false;
-}
-
-/**
- * Whether a test may go on. Use it as its first line: `if (!needs("etcd")) return;`.
- *
- * @returns false after printing `skipped: needs X (apt-get install Y)`
- * @throws instead, where PONTOON_TEST_REQUIRE=1
- */
-export function needs(program: Program): boolean {
-  const { programs, apt } = INSTALL[program];
-  const missing = programs.find((name) => findProgram(name) === undefined);
-  return missing === undefined || lack(`${missing} (apt-get install ${apt})`);
-}
-
-/** The folder of shared data beside the repository, or the one that PONTOON_SHARED names; ends in a slash. */
-export function sharedFolder(): URL {
-  const named = Deno.env.get("PONTOON_SHARED");
-  return named === undefined ? new URL("../shared/", ROOT) : new URL(`file://${named}/`);
-}
-
-/**
- * Like {@link needs}, for a folder of the shared data.
- *
- * @param folder for example `conformance/etcd-raft`
- */
-export function needsShared(folder: string): boolean {
-  return isFolder(new URL(`${folder}/`, sharedFolder())) || lack(`../shared/${folder}`);
+  return true;
 }

@@ -1,19 +1,21 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { APT_PACKAGES, findProgram, needs, needsShared } from "./needs.ts";
+import { APT_PACKAGES, findProgram, lacks, sharedDir } from "./needs.ts";
 
-/** Runs `body` under another environment variable and returns what it printed. */
-function printed(name: string, value: string, body: () => void): string[] {
+/** Runs `body` under other environment variables and returns what it printed. */
+function printed(variables: Record<string, string>, body: () => void): string[] {
   const { log } = console;
-  const before = Deno.env.get(name);
+  const before = Object.keys(variables).map((name) => [name, Deno.env.get(name)] as const);
   const lines: string[] = [];
   console.log = (...parts: unknown[]) => lines.push(parts.join(" "));
-  Deno.env.set(name, value);
+  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
   try {
     body();
   } finally {
     console.log = log;
-    if (before === undefined) Deno.env.delete(name);
-    else Deno.env.set(name, before);
+    for (const [name, value] of before) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
   }
   return lines;
 }
@@ -23,20 +25,29 @@ Deno.test("findProgram() finds what PATH holds and nothing else", () => {
   assertEquals(findProgram("no-such-program-anywhere"), undefined);
 });
 
-Deno.test("needsShared() says what it lacks, or throws where everything is required", () => {
-  const lines = printed("PONTOON_TEST_REQUIRE", "", () => {
-    assertEquals(needsShared("no/such/folder"), false);
+Deno.test("sharedDir() lies beside the repository unless a variable names it", () => {
+  printed({ PONTOON_SHARED: "/elsewhere" }, () => assertEquals(sharedDir(), "/elsewhere"));
+});
+
+Deno.test("lacks() says what is missing, or throws where everything is required", () => {
+  const reason = "needs ../shared (or its path in PONTOON_SHARED)";
+  const PONTOON_SHARED = "/no/such/folder";
+  const lines = printed({ PONTOON_SHARED, PONTOON_TEST_REQUIRE: "" }, () => {
+    assertEquals(lacks("../shared"), true);
   });
-  assertEquals(lines, ["skipped: needs ../shared/no/such/folder"]);
-  printed("PONTOON_TEST_REQUIRE", "1", () => {
-    assertThrows(() => needsShared("no/such/folder"), Error, "needs ../shared/no/such/folder");
+  assertEquals(lines, [`skipped: ${reason}`]);
+  printed({ PONTOON_SHARED, PONTOON_TEST_REQUIRE: "1" }, () => {
+    assertThrows(() => lacks("../shared"), Error, reason);
+  });
+  printed({ PONTOON_SHARED: "/", PONTOON_TEST_REQUIRE: "1" }, () => {
+    assertEquals(lacks("../shared"), false);
   });
 });
 
-Deno.test("needs() names the program and its package", () => {
-  if (findProgram("etcd") !== undefined) return assert(needs("etcd"));
-  const lines = printed("PONTOON_TEST_REQUIRE", "", () => assertEquals(needs("etcd"), false));
-  assertEquals(lines, ["skipped: needs etcd (apt-get install etcd-server)"]);
+Deno.test("lacks() names the package of a missing program", () => {
+  if (findProgram("faketime") !== undefined) return assertEquals(lacks("faketime"), false);
+  const lines = printed({ PONTOON_TEST_REQUIRE: "" }, () => assert(lacks("faketime")));
+  assertEquals(lines, ["skipped: needs faketime (apt-get install faketime)"]);
 });
 
 Deno.test(".ci/run installs every package that tests may need", () => {

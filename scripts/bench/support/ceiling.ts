@@ -72,12 +72,12 @@ if (role === "follower") {
   let resolvers: (() => void)[] = [];
   let syncing = false;
 
-  function settle(): void {
+  const settle = (): void => {
     const middle = [own, ...acknowledged].toSorted((a, b) => b - a)[1];
     while (waiting.length > 0 && waiting[0].sequence <= middle) waiting.shift()!.resolve();
-  }
+  };
 
-  function flush(): void {
+  const flush = (): void => {
     if (syncing || gathering.length === 0) return;
     syncing = true;
     const length = gathering.reduce((sum, part) => sum + part.length, 0);
@@ -102,7 +102,7 @@ if (role === "follower") {
       settle();
       flush();
     });
-  }
+  };
 
   const values = new Map<string, Uint8Array>();
   const app = new Hono();

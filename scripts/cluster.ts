@@ -56,7 +56,7 @@ class Run {
     const { nodes } = options;
     const count = nodes.length === 1 ? "one node" : `${nodes.length} nodes`;
     this.#screen.print(`starting ${count}, data in ${shortPath(options.dataDir)}`);
-    this.#cluster = new Cluster(nodes, (node) => this.#nodeEnded(node));
+    this.#cluster = new Cluster(options, (node) => this.#nodeEnded(node));
   }
 
   /** Resolves when the cluster has stopped. @throws ClusterError if it stopped because it could not go on. */
@@ -87,7 +87,7 @@ class Run {
     if (this.#stopping !== undefined) return;
     const { name, logPath } = node.spec;
     if (!this.#ready) return this.#fail(`${name} could not start: ${node.reason()}`);
-    const flags = nodeFlags(node.spec, this.#options.nodes).map(quote).join(" ");
+    const flags = nodeFlags(node.spec, this.#options).map(quote).join(" ");
     this.#screen.print(
       `${name} died: ${node.reason()} (log ${shortPath(logPath)})\n` +
         `  start it again: deno task node ${flags}`,

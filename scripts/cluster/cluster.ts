@@ -1,8 +1,7 @@
 // The nodes of one local cluster and what is known of them. Starts and stops processes; shows nothing.
 
-import { NodeProcess } from "./node_process.ts";
+import { type ClusterShape, NodeProcess } from "./node_process.ts";
 import { type Observation, observe } from "./observe.ts";
-import type { NodeSpec } from "./options.ts";
 import type { NodeState, NodeStatus } from "./status.ts";
 
 /** A node's own limit for a graceful stop is 5 s; what takes longer is killed. */
@@ -14,8 +13,8 @@ export class Cluster {
   readonly #answered = new Set<string>();
 
   /** Starts every node; `onEnd` is called as each of them ends, however that comes about. */
-  constructor(specs: readonly NodeSpec[], onEnd: (node: NodeProcess) => void) {
-    this.#nodes = specs.map((spec) => new NodeProcess(spec, specs));
+  constructor(shape: ClusterShape, onEnd: (node: NodeProcess) => void) {
+    this.#nodes = shape.nodes.map((spec) => new NodeProcess(spec, shape));
     for (const node of this.#nodes) node.ended.then(() => onEnd(node));
   }
 

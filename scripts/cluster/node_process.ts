@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { initialList, type NodeSpec } from "./options.ts";
+import { type ClusterOptions, initialList, type NodeSpec } from "./options.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
@@ -14,6 +14,9 @@ const LOG_SIZE_BYTES_MAX = 16 * 1024 * 1024;
 /** How much of the end of a log is searched for the reason of an end. */
 const LOG_TAIL_BYTES = 64 * 1024;
 
+/** What every first node of a cluster is told alike. */
+export type ClusterShape = Pick<ClusterOptions, "nodes" | "partitions">;
+
 /** How a process ended: by itself with a code, or by a signal. */
 export interface NodeEnd {
   readonly code: number | null;
@@ -21,7 +24,7 @@ export interface NodeEnd {
 }
 
 /** What `deno` is given to run `spec`'s node; it may touch nothing but its directory and this machine. */
-export function nodeArguments(spec: NodeSpec, nodes: readonly NodeSpec[]): string[] {
+export function nodeArguments(spec: NodeSpec, cluster: ClusterShape): string[] {
   // In a permission list a comma separates paths, two stand for one.
   const directory = spec.dataDir.replaceAll(",", ",,");
   const host = spec.http.slice(0, spec.http.lastIndexOf(":"));
@@ -34,18 +37,21 @@ export function nodeArguments(spec: NodeSpec, nodes: readonly NodeSpec[]): strin
     `--allow-write=${directory}`,
     `--allow-net=${host}`,
     "--allow-sys=statfs",
+    // The same heap setting as in the task `node`: the store's maps are large and live long.
+    "--v8-flags=--heap-growing-percent=20",
     MAIN,
-    ...nodeFlags(spec, nodes),
+    ...nodeFlags(spec, cluster),
     "--lifeline",
     "stdin",
   ];
 }
 
 /** The node's own flags, as `deno task node` takes them too. */
-export function nodeFlags(spec: NodeSpec, nodes: readonly NodeSpec[]): string[] {
+export function nodeFlags(spec: NodeSpec, cluster: ClusterShape): string[] {
   const { name, dataDir, http, peer } = spec;
-  const initial = initialList(nodes);
-  return ["--name", name, "--data", dataDir, "--http", http, "--peer", peer, "--initial", initial];
+  return ["--name", name, "--data", dataDir, "--http", http, "--peer", peer].concat(
+    ["--initial", initialList(cluster.nodes), "--partitions", String(cluster.partitions)],
+  );
 }
 
 function sizeBytes(path: string): number {
@@ -65,7 +71,7 @@ export class NodeProcess {
   readonly #logStartBytes: number;
 
   /** Starts the node; failing to start shows in {@linkcode ended}. */
-  constructor(spec: NodeSpec, nodes: readonly NodeSpec[]) {
+  constructor(spec: NodeSpec, cluster: ClusterShape) {
     this.spec = spec;
     Deno.mkdirSync(spec.dataDir, { recursive: true });
     if (sizeBytes(spec.logPath) > LOG_SIZE_BYTES_MAX) {
@@ -73,7 +79,7 @@ export class NodeProcess {
     }
     this.#logStartBytes = sizeBytes(spec.logPath);
     const log = openSync(spec.logPath, "a");
-    this.#child = spawn(Deno.execPath(), nodeArguments(spec, nodes), {
+    this.#child = spawn(Deno.execPath(), nodeArguments(spec, cluster), {
       detached: true,
       env: { ...Deno.env.toObject(), NO_COLOR: "1" },
       stdio: ["pipe", log, log],

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 
 const HOST = "127.0.0.1";
 const NODES_MAX = 16;
+const PARTITIONS_MAX = 1024;
 const PORT_MAX = 65_535;
 /** Peer ports lie this far above the HTTP ports, or below them where there is no room above. */
 const PEER_PORT_DISTANCE = 1000;
@@ -15,17 +16,19 @@ export const HELP =
 
 Usage: deno task cluster [options]
 
-  --nodes N     nodes, named n1, n2, …                                   [3]
-  --port PORT   HTTP port of n1; n2 has the next one, and so on          [7001]
-                Links between the nodes use the HTTP ports + ${PEER_PORT_DISTANCE}
-                (- ${PEER_PORT_DISTANCE} where that would pass ${PORT_MAX})
-  --data DIR    the cluster's directory; node n1 keeps its data in DIR/n1
-                and its log in DIR/n1/node.log                           [.pontoon]
-  --fresh       begin empty: delete what an earlier cluster left in DIR. Refuses
-                a directory that this command did not create
+  --nodes N       nodes, named n1, n2, …                                 [3]
+  --port PORT     HTTP port of n1; n2 has the next one, and so on        [7001]
+                  Links between the nodes use the HTTP ports + ${PEER_PORT_DISTANCE}
+                  (- ${PEER_PORT_DISTANCE} where that would pass ${PORT_MAX})
+  --data DIR      the cluster's directory; node n1 keeps its data in DIR/n1
+                  and its log in DIR/n1/node.log                         [.pontoon]
+  --partitions N  data partitions of a new cluster                       [1]
+  --fresh         begin empty: delete what an earlier cluster left in DIR. Refuses
+                  a directory that this command did not create
   --help
 
-Ctrl-C stops every node, a second Ctrl-C kills them. What was written is there again at the next start.
+Ctrl-C stops every node, a second Ctrl-C kills them. What was written is there at the
+next start.
 `;
 
 /** A mistake of the user or a condition of the machine that one line explains. */
@@ -46,7 +49,8 @@ export interface NodeSpec {
 
 export interface ClusterOptions {
   readonly nodes: readonly NodeSpec[];
-  readonly firstPort: number;
+  /** Data partitions, if the cluster is new. */
+  readonly partitions: number;
   /** Absolute. */
   readonly dataDir: string;
   readonly fresh: boolean;
@@ -70,6 +74,7 @@ function readFlags(args: string[]) {
         nodes: { ...text, default: "3" },
         port: { ...text, default: "7001" },
         data: { ...text, default: ".pontoon" },
+        partitions: { ...text, default: "1" },
         fresh: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -105,7 +110,8 @@ export function parseOptions(args: string[]): ClusterOptions | undefined {
       logPath: join(dataDir, name, "node.log"),
     };
   });
-  return { nodes, firstPort, dataDir, fresh: values.fresh };
+  const partitions = integer(values.partitions, "--partitions", 1, PARTITIONS_MAX);
+  return { nodes, partitions, dataDir, fresh: values.fresh };
 }
 
 /** The value of a node's `--initial`. */

@@ -61,8 +61,19 @@ export const SNAPSHOT_CHUNK_BYTES = 256 * KiB;
 
 /** Size of a preallocated log segment. */
 export const WAL_SEGMENT_SIZE_BYTES = 64 * MiB;
+/** Length of the whole log at which groups that keep old segments are made to take snapshots. */
+export const LOG_SIZE_BYTES_MAX = 4 * WAL_SEGMENT_SIZE_BYTES;
 /** Bytes one sync batch may gather. */
 export const WAL_BATCH_SIZE_BYTES_MAX = 32 * MiB;
+
+/** Longest time to live: about a century, far below where milliseconds lose their integers. */
+export const TTL_MS_MAX = 100 * 366 * 24 * 3600 * 1000;
+/** Longest that a client may ask a node to wait for an outcome. */
+export const REQUEST_TIMEOUT_MS_MAX = 60_000;
+/** Body of an administrative request. */
+export const ADMIN_BODY_SIZE_BYTES_MAX = 64 * KiB;
+/** Request bodies up to this length are taken in one piece, longer ones chunk by chunk. */
+export const BODY_WHOLE_SIZE_BYTES_MAX = 64 * KiB;
 
 /** Requests waiting for an outcome on one node; beyond it 503 `overloaded`, before acceptance. */
 export const REQUESTS_IN_FLIGHT_MAX = 20_000;

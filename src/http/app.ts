@@ -4,11 +4,14 @@
 import { Hono } from "hono";
 import type { NodeService } from "../node/service.ts";
 import type { Clock, Digest, Log } from "../platform/ports.ts";
-import { addAdminRoutes, noSuchRoute } from "./admin_routes.ts";
-import { KeyRoutes } from "./key_routes.ts";
-import { problem, RequestError } from "./problem.ts";
+import { addAdminRoutes, PLAIN_GETS } from "./admin_routes.ts";
+import { isKeyPath, KeyRoutes } from "./key_routes.ts";
+import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
 import { splitUrl } from "./request_key.ts";
+import { SCHEMA_POSTS, SchemaGate } from "./schema_gate.ts";
+
+export { preloadSchemaRoutes } from "./schema_gate.ts";
 
 export interface AppOptions {
   readonly clock: Clock;
@@ -20,45 +23,43 @@ export interface AppOptions {
   readonly bodyIdleMs: number;
 }
 
-const KNOWN_ROUTES: ReadonlyMap<string, string> = new Map([
-  ["/", "GET"],
-  ["/cluster", "GET"],
-  ["/cluster/members", "POST"],
-  ["/cluster/transfer", "POST"],
-  ["/health/live", "GET"],
-  ["/health/ready", "GET"],
-]);
+/** How much of an unknown path an error repeats. */
+const PATH_SHOWN = 200;
+const DESCRIPTION_PATH = "/openapi.json";
+const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH]);
+
+/** Methods possible at a path, for Allow; undefined if it is not served. */
+function allowedAt(path: string): string | undefined {
+  if (GETS.has(path)) return "GET, HEAD";
+  return SCHEMA_POSTS.has(path) ? "POST" : undefined;
+}
 
 /** The API over `service`. */
 export function createApp(service: NodeService, options: AppOptions): Hono {
   const { clock, digest, log, requestTimeoutMs, bodyIdleMs } = options;
   const bodies = new BodyReader(clock, bodyIdleMs);
-  const keys = new KeyRoutes({ service, bodies, digest, requestTimeoutMs });
+  const keys = new KeyRoutes({ service, bodies, digest, log, requestTimeoutMs });
   // `getPath` keeps the router from decoding: a key is decoded once, by us.
   const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
-  const handleKey = (context: { req: { raw: Request } }) => keys.handle(context.req.raw);
-  app.all("/key/*", handleKey);
-  app.all("/key", handleKey);
-  addAdminRoutes(app, service, bodies);
+  const gate = new SchemaGate(service, bodies, log);
+  addAdminRoutes(app, service);
+  app.get(DESCRIPTION_PATH, (context) => gate.get(context.req.raw));
+  for (const path of SCHEMA_POSTS.keys()) app.post(path, (context) => gate.post(context.req.raw));
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);
-    const allow = KNOWN_ROUTES.get(path);
+    const allow = allowedAt(path);
     return allow === undefined
-      ? noSuchRoute(path)
+      ? problem("no-such-route", `There is nothing at ${path.slice(0, PATH_SHOWN)}; see /`)
       : problem("method-not-allowed", `${context.req.method} is not possible here`, {
         headers: { allow },
       });
   });
-  app.onError((error, context) => {
-    if (error instanceof RequestError) return problem(error.code, error.message);
-    log.log("error", "request failed", {
-      method: context.req.method,
-      error: error.stack ?? String(error),
-    });
-    const reads = context.req.method === "GET" || context.req.method === "HEAD";
-    return problem("internal", "The node failed to handle the request; its log says more", {
-      outcome: reads ? "none" : "unknown",
-    });
-  });
+  app.onError((error, context) => errorResponse(error, context.req.method, log));
+  // /key goes past the router, which would cost each request two promises more.
+  const { fetch } = app;
+  app.fetch = (request, ...rest) => {
+    const { path, query } = splitUrl(request.url);
+    return isKeyPath(path) ? keys.handle(request, path, query) : fetch(request, ...rest);
+  };
   return app;
 }

@@ -2,6 +2,9 @@
 // Owns the table of codes: status, title and whether trying again can help stand nowhere else.
 
 import type { Failure, ProblemCode } from "../node/service.ts";
+import type { Log } from "../platform/ports.ts";
+
+export const PROBLEM_TYPE = "application/problem+json";
 
 /** Codes of requests that were refused for what they are, beside the node's own. */
 export type RequestProblemCode =
@@ -14,6 +17,7 @@ export type RequestProblemCode =
   | "invalid-body"
   | "value-too-large"
   | "body-timeout"
+  | "body-incomplete"
   | "unsupported-media-type"
   | "not-found"
   | "no-such-route"
@@ -43,6 +47,7 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
   "invalid-json": { status: 400, title: "Invalid JSON", retryable: false },
   "invalid-body": { status: 400, title: "Invalid request body", retryable: false },
   "value-too-large": { status: 413, title: "Value too large", retryable: false },
+  "body-incomplete": { status: 400, title: "Request body broke off", retryable: true },
   "body-timeout": { status: 408, title: "Request body timed out", retryable: true },
   "unsupported-media-type": { status: 415, title: "Unsupported media type", retryable: false },
   "not-found": { status: 404, title: "No such key", retryable: false },
@@ -89,11 +94,10 @@ export function problem(
   extras: ProblemExtras = {},
 ): Response {
   const { status, title, retryable, retryAfter } = PROBLEMS[code];
-  const headers: Record<string, string> = {
-    "content-type": "application/problem+json",
-    ...extras.headers,
-  };
+  const headers: Record<string, string> = { "content-type": PROBLEM_TYPE, ...extras.headers };
   if (retryAfter !== undefined) headers["retry-after"] = String(retryAfter);
+  // What is left of the body is not worth reading, so the connection can't be used again.
+  if (code === "body-timeout") headers.connection = "close";
   const body = {
     type: `urn:pontoon:problem:${code}`,
     title,
@@ -107,8 +111,11 @@ export function problem(
   return new Response(JSON.stringify(body), { status, headers });
 }
 
-/** A node's failure as a response; `path` is where a redirected client goes on. */
-export function failureResponse(failure: Failure, path: string, redirect: boolean): Response {
+/**
+ * A node's failure as a response. `target` is the path and query of the request, where a client that asked
+ * for a redirect goes on at the leader.
+ */
+export function failureResponse(failure: Failure, target: string, redirect: boolean): Response {
   const { code, detail, outcome, leaderHttp, epoch } = failure;
   const members: Record<string, unknown> = {};
   if (leaderHttp !== undefined) members.leader = `http://${leaderHttp}`;
@@ -116,18 +123,47 @@ export function failureResponse(failure: Failure, path: string, redirect: boolea
   if (code === "not-leader" && redirect && leaderHttp !== undefined) {
     return new Response(null, {
       status: 307,
-      headers: { location: `http://${leaderHttp}${path}` },
+      headers: { location: `http://${leaderHttp}${target}` },
     });
   }
   return problem(code, detail, { outcome, members });
 }
 
-/** Thrown by parsers of requests; the app turns it into its response. */
+/** Thrown by parsers of requests; {@linkcode errorResponse} turns it into its response. */
 export class RequestError extends Error {
   override name = "RequestError";
   readonly code: RequestProblemCode;
-  constructor(code: RequestProblemCode, detail: string) {
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  constructor(
+    code: RequestProblemCode,
+    detail: string,
+    headers?: Readonly<Record<string, string>>,
+  ) {
     super(detail);
     this.code = code;
+    this.headers = headers;
   }
+}
+
+/**
+ * The response to anything thrown while a request was handled: a refusal, or a fault of ours, which is
+ * logged and leaves the outcome of a write unknown.
+ */
+export function errorResponse(error: unknown, method: string, log: Log): Response {
+  if (error instanceof RequestError) {
+    return problem(error.code, error.message, { headers: error.headers });
+  }
+  const words = error instanceof Error ? error.stack ?? error.message : String(error);
+  log.log("error", "request failed", { method, error: words });
+  const reads = method === "GET" || method === "HEAD";
+  return problem("internal", "The node failed to handle the request; its log says more", {
+    outcome: reads ? "none" : "unknown",
+  });
+}
+
+/** The same answer without its body, as HEAD wants it: the length is what GET would have. */
+export async function withoutBody(response: Response): Promise<Response> {
+  const { status, headers, body } = response;
+  if (body !== null) headers.set("content-length", String((await response.bytes()).length));
+  return new Response(null, { status, headers });
 }

@@ -3,9 +3,10 @@
 
 import { latin1FromBytes, utf8TextOrUndefined } from "../base/bytes.ts";
 import { KEY_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { decodeBase64Url } from "./base64url.ts";
 import { RequestError } from "./problem.ts";
 
-/** Characters that stand for themselves in a path segment. */
+/** Characters that stand for themselves in a path segment (RFC 3986 §3.3). */
 const PLAIN_SEGMENT = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/;
 const PERCENT = 0x25;
 
@@ -46,7 +47,8 @@ export function percentDecode(text: string): Uint8Array | undefined {
   return bytes.subarray(0, length);
 }
 
-function checkedLength(key: string): string {
+/** Neither empty nor too long. Throws RequestError. */
+export function checkedLength(key: string): string {
   if (key.length === 0) throw new RequestError("invalid-key", "The key is empty");
   if (key.length > KEY_SIZE_BYTES_MAX) {
     throw new RequestError(
@@ -59,25 +61,31 @@ function checkedLength(key: string): string {
 
 /** The key (one character per byte) in `/key/SEGMENT`. Throws RequestError. */
 export function keyFromSegment(segment: string): string {
-  if (PLAIN_SEGMENT.test(segment)) {
-    if (segment === "." || segment === "..") {
-      throw new RequestError(
-        "invalid-key",
-        `The key "${segment}" can't stand in a path; use /key?key64=BASE64URL`,
-      );
-    }
-    return checkedLength(segment);
+  const key = PLAIN_SEGMENT.test(segment) ? segment : decodedSegment(segment);
+  if (key === "." || key === "..") {
+    // Escaped or not: clients and proxies take such segments out of a path (RFC 3986 §6.2.2).
+    throw new RequestError(
+      "invalid-key",
+      `The key "${key}" can't stand in a path; use /key?key64=BASE64URL`,
+    );
   }
+  return checkedLength(key);
+}
+
+function decodedSegment(segment: string): string {
   if (segment.includes("/")) {
     throw new RequestError("invalid-key", "A slash within a key must be written as %2F");
   }
-  // A path that decodes to more than this is refused before it is decoded.
+  // What can't decode to a key that is short enough is refused before it is decoded.
   if (segment.length > KEY_SIZE_BYTES_MAX * 3) {
-    throw new RequestError("key-too-long", `A key has at most ${KEY_SIZE_BYTES_MAX} bytes`);
+    throw new RequestError("key-too-long", `A key has ${KEY_SIZE_BYTES_MAX} bytes at most`);
   }
   const bytes = percentDecode(segment);
   if (bytes === undefined) {
-    throw new RequestError("invalid-key", "The key has an invalid percent escape");
+    throw new RequestError(
+      "invalid-key",
+      "The key has an invalid percent escape, or a character that must be escaped",
+    );
   }
   if (utf8TextOrUndefined(bytes) === undefined) {
     throw new RequestError(
@@ -85,7 +93,7 @@ export function keyFromSegment(segment: string): string {
       "The key is not valid UTF-8; use /key?key64=BASE64URL for arbitrary bytes",
     );
   }
-  return checkedLength(latin1FromBytes(bytes));
+  return latin1FromBytes(bytes);
 }
 
 /** The key in `key64=…`: base64url without padding. Throws RequestError. */
@@ -97,30 +105,20 @@ export function keyFromBase64Url(text: string): string {
   return checkedLength(key);
 }
 
-/** Bytes of a base64url text as one character each; undefined if malformed. */
-export function decodeBase64Url(text: string): string | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
-  const key = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  // Unused trailing bits must be zero, or two texts would name one key.
-  return encodeBase64Url(key) === text ? key : undefined;
-}
-
-export function encodeBase64Url(key: string): string {
-  return btoa(key).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-/** Query parameters; each at most once and only those in `allowed`. Throws RequestError. */
+/**
+ * Query parameters: each at most once, and only those in `allowed`. Values are form-encoded, "+" is a
+ * space. Throws RequestError.
+ */
 export function parseQuery(query: string, allowed: readonly string[]): Map<string, string> {
   const parameters = new Map<string, string>();
-  if (query === "") return parameters;
   for (const part of query.split("&")) {
     if (part === "") continue;
     const equals = part.indexOf("=");
     const name = equals < 0 ? part : part.slice(0, equals);
     const raw = equals < 0 ? "" : part.slice(equals + 1);
     if (!allowed.includes(name)) {
-      const known = allowed.length === 0 ? "none is" : `${allowed.join(", ")} are`;
-      throw new RequestError("invalid-parameter", `Unknown parameter "${name}"; ${known} known`);
+      const known = allowed.length === 0 ? "there are none here" : `known: ${allowed.join(", ")}`;
+      throw new RequestError("invalid-parameter", `Unknown parameter "${name}"; ${known}`);
     }
     if (parameters.has(name)) {
       throw new RequestError("invalid-parameter", `Parameter "${name}" is given twice`);
@@ -128,7 +126,10 @@ export function parseQuery(query: string, allowed: readonly string[]): Map<strin
     const bytes = percentDecode(raw.replaceAll("+", "%20"));
     const value = bytes === undefined ? undefined : utf8TextOrUndefined(bytes);
     if (value === undefined) {
-      throw new RequestError("invalid-parameter", `Parameter "${name}" is not valid UTF-8`);
+      throw new RequestError(
+        "invalid-parameter",
+        `Parameter "${name}" has an invalid percent escape or is not UTF-8`,
+      );
     }
     parameters.set(name, value);
   }

@@ -4,8 +4,8 @@
 import { bytesFromLatin1, utf8TextOrUndefined } from "../base/bytes.ts";
 import { CONTENT_TYPE_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { RecordView } from "../store/types.ts";
+import { encodeBase64Url } from "./base64url.ts";
 import { RequestError } from "./problem.ts";
-import { encodeBase64Url } from "./request_key.ts";
 
 export const TEXT_TYPE = "text/plain; charset=utf-8";
 export const BYTES_TYPE = "application/octet-stream";
@@ -14,13 +14,17 @@ const CURL_DEFAULT_TYPE = "application/x-www-form-urlencoded";
 
 // deno-lint-ignore no-control-regex
 const NON_ASCII = /[^\x00-\x7f]/;
-
-function isJson(contentType: string): boolean {
-  return /^application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(contentType);
-}
+/** `type/subtype`, and parameters that a header can carry (RFC 9110 §8.3.1). */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+ *(?:;[\x20-\x7e]*)?$/;
+const JSON_MEDIA_TYPE = /^application\/(?:json|[\w!#$&^.+-]+\+json) *(?:;|$)/i;
 
 function isText(contentType: string): boolean {
-  return /^text\//i.test(contentType);
+  return contentType === TEXT_TYPE || /^text\//i.test(contentType);
+}
+
+/** `application/json`, or a type built on it. */
+export function isJson(contentType: string): boolean {
+  return contentType === "application/json" || JSON_MEDIA_TYPE.test(contentType);
 }
 
 function isAscii(bytes: Uint8Array): boolean {
@@ -34,23 +38,28 @@ export function storedContentType(header: string | null, value: Uint8Array): str
     const text = isAscii(value) || utf8TextOrUndefined(value) !== undefined;
     return text ? TEXT_TYPE : BYTES_TYPE;
   }
-  if (header.length > CONTENT_TYPE_SIZE_BYTES_MAX || !/^[\x20-\x7e]+$/.test(header)) {
+  if (header === BYTES_TYPE) return header;
+  if (header.length > CONTENT_TYPE_SIZE_BYTES_MAX || !MEDIA_TYPE.test(header)) {
     throw new RequestError(
       "invalid-header",
-      `Content-Type takes at most ${CONTENT_TYPE_SIZE_BYTES_MAX} ASCII characters`,
+      `Content-Type takes type/subtype, with parameters ${CONTENT_TYPE_SIZE_BYTES_MAX} characters at most`,
     );
   }
-  if (isJson(header)) {
-    const text = utf8TextOrUndefined(value);
-    try {
-      if (text === undefined) throw new Error("it is not valid UTF-8");
-      JSON.parse(text);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new RequestError("invalid-json", `The body is not JSON: ${reason}`);
-    }
-  }
+  if (isJson(header)) checkJson(value);
   return header;
+}
+
+function checkJson(value: Uint8Array): void {
+  const text = utf8TextOrUndefined(value);
+  if (text === undefined) {
+    throw new RequestError("invalid-json", "The body is not JSON: it is not valid UTF-8");
+  }
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RequestError("invalid-json", `The body is not JSON: ${reason}`);
+  }
 }
 
 /** A latin1 string of bytes as text; undefined if they are not UTF-8. */
@@ -61,28 +70,31 @@ function textOf(latin1: string): string | undefined {
 /** `"key":…` or, for keys that are not UTF-8, `"key64":…`. */
 export function keyMember(key: string): string {
   const text = textOf(key);
-  return text === undefined
-    ? `"key64":${JSON.stringify(encodeBase64Url(key))}`
-    : `"key":${JSON.stringify(text)}`;
+  return text === undefined ? `"key64":"${encodeBase64Url(key)}"` : `"key":${JSON.stringify(text)}`;
 }
 
 /** `"value":…`, with `"encoding":"base64"` where the bytes are neither JSON nor text. */
 export function valueMembers(value: string, contentType: string): string {
-  if (isJson(contentType) || isText(contentType)) {
+  const json = isJson(contentType);
+  if (json || isText(contentType)) {
     const text = textOf(value);
-    if (text !== undefined) {
-      return isJson(contentType) ? `"value":${text}` : `"value":${JSON.stringify(text)}`;
-    }
+    if (text !== undefined) return `"value":${json ? text : JSON.stringify(text)}`;
   }
-  return `"value":${JSON.stringify(btoa(value))},"encoding":"base64"`;
+  return `"value":"${btoa(value)}","encoding":"base64"`;
 }
+
+const TEXT_TYPE_JSON = JSON.stringify(TEXT_TYPE);
 
 /** A record as a JSON document. `timeMs` is the partition time it was read at. */
 export function recordJson(record: RecordView, timeMs: number): string {
-  const ttl = record.expiresAtMs === undefined
-    ? ""
-    : `,"ttlMs":${Math.max(0, record.expiresAtMs - timeMs)}`;
-  return `{${keyMember(record.key)},${valueMembers(record.value, record.contentType)}` +
-    `,"revision":${record.revision},"createRevision":${record.createRevision}` +
-    `,"contentType":${JSON.stringify(record.contentType)}${ttl}}`;
+  const { key, value, contentType, revision, createRevision, expiresAtMs } = record;
+  const ttl = expiresAtMs === undefined ? "" : `,"ttlMs":${Math.max(0, expiresAtMs - timeMs)}`;
+  const type = contentType === TEXT_TYPE ? TEXT_TYPE_JSON : JSON.stringify(contentType);
+  return `{${keyMember(key)},${valueMembers(value, contentType)},"revision":${revision}` +
+    `,"createRevision":${createRevision},"contentType":${type}${ttl}}`;
+}
+
+/** A value as a body: a string where that is the same bytes, which is cheaper. */
+export function valueBody(value: string): string | Uint8Array<ArrayBuffer> {
+  return NON_ASCII.test(value) ? bytesFromLatin1(value) : value;
 }

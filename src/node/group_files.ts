@@ -91,6 +91,14 @@ export class SharedGroupLog implements GroupLog {
     });
   }
 
+  afterPending(callback: () => void): void {
+    this.#wal.afterPending(callback);
+  }
+
+  get isSyncing(): boolean {
+    return this.#wal.isSyncing;
+  }
+
   recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void {
     this.#wal.recordConfiguration(this.#group, index, encodeConfiguration(configuration));
   }

@@ -32,9 +32,9 @@ export interface MembershipHost {
   readonly log: Log;
   readonly details: MemberDetails;
   readonly topology: Topology;
-  readonly stopping: boolean;
+  stopping(): boolean;
   /** Whether this node follows the map by a meta replica of its own. */
-  readonly followsMap: boolean;
+  followsMap(): boolean;
   record(): NodeRecord;
   save(record: NodeRecord): Promise<void>;
   call(address: Address, body: Uint8Array): Promise<Uint8Array>;
@@ -143,7 +143,7 @@ export class Membership {
   /** Asks `seeds` for admission until one of them has seen to it. */
   async join(seeds: readonly Address[]): Promise<void> {
     let lastReason = "";
-    for (let i = 0; !this.#host.stopping; i++) {
+    for (let i = 0; !this.#host.stopping(); i++) {
       const { nodeId, clusterId } = this.#host.record();
       if (clusterId !== "") return;
       const seed = seeds[i % seeds.length];
@@ -166,8 +166,8 @@ export class Membership {
 
   /** Keeps the map fresh while this node has no meta replica to follow it by. */
   async followMap(seeds: readonly Address[]): Promise<void> {
-    for (let i = 0; !this.#host.stopping; i++) {
-      if (!this.#host.followsMap && this.#host.record().clusterId !== "") {
+    for (let i = 0; !this.#host.stopping(); i++) {
+      if (!this.#host.followsMap() && this.#host.record().clusterId !== "") {
         const { topology } = this.#host;
         const own = this.#host.record().nodeId;
         const known = topology.map.members.filter((member) => member.nodeId !== own)
@@ -187,7 +187,7 @@ export class Membership {
 
   /** Tells the meta group when this node's addresses or labels are not what the map says. */
   async announceDetails(): Promise<void> {
-    while (!this.#host.stopping) {
+    while (!this.#host.stopping()) {
       const { nodeId } = this.#host.record();
       const member = this.#host.topology.member(nodeId);
       if (member !== undefined) {

@@ -1,7 +1,8 @@
 // One node: composes log, links, replicas and the API's service, and routes requests among them.
 
+import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
-import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
+import { LOG_SIZE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
   encodeCommand,
@@ -50,6 +51,8 @@ import { Topology } from "./topology.ts";
 const TICK_MS = 50;
 /** Between two reports of a replica that needs help. */
 const HELP_INTERVAL_TICKS = 20;
+/** Between two looks at the length of the log. */
+const LOG_SIZE_INTERVAL_TICKS = 40;
 /** How long a stopping node waits for others to take over what it leads. */
 const HANDOVER_MS_MAX = 1000;
 /** How long a stopping node lets requests in flight finish. */
@@ -129,31 +132,24 @@ export class Node implements NodeService {
       hosted: (partition) => this.#hosting?.data(partition),
       isUp: (nodeId) => this.#transport.isUp(nodeId),
     });
-    const self = this;
     this.#router = new Router({
       clock: platform.clock,
       route: (partition) => this.#leaders.route(partition),
       routeChange: (_, deadlineMs) => this.#leaders.nextChange(deadlineMs),
       noteLeader: (partition, nodeId) => this.#leaders.note(partition, nodeId),
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
-      get epoch() {
-        return self.topology.epoch;
-      },
-      get stopping() {
-        return self.#stopped;
-      },
+      epoch: () => this.topology.epoch,
+      stopping: () => this.#stopped,
     });
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
       details: parts.details,
       topology: this.topology,
-      get stopping() {
-        return self.#stopped;
-      },
-      get followsMap() {
-        return self.#hosting?.meta()?.replica.serving === true &&
-          self.topology.epoch > 0 && self.#hosting.meta()!.machine.map.epoch > 0;
+      stopping: () => this.#stopped,
+      followsMap: () => {
+        const meta = this.#hosting?.meta();
+        return meta !== undefined && meta.replica.serving && meta.machine.map.epoch > 0;
       },
       record: () => keeper.record,
       save: (record) => keeper.save(record),
@@ -273,6 +269,7 @@ export class Node implements NodeService {
     this.#steward!.tick();
     this.#leaders.expire();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
+    if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
   }
 
@@ -291,6 +288,16 @@ export class Node implements NodeService {
         const body = encodeReplicaRequest(RequestKind.SnapshotWanted, partition, replicaId);
         if (leader !== undefined) this.#transport.request(leader, body, 1000);
       }
+    }
+  }
+
+  /** Groups that hardly write keep the oldest segment of the shared log until they have a snapshot. */
+  #releaseOldSegments(): void {
+    const { wal } = this.#parts;
+    if (wal.sizeBytes < LOG_SIZE_BYTES_MAX) return;
+    for (const group of wal.oldestPins()) {
+      const hosted = this.#hosting!.get(group);
+      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.wantSnapshot();
     }
   }
 
@@ -386,9 +393,15 @@ export class Node implements NodeService {
       return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
     }
     const key = "key" in command ? command.key : "";
-    const envelope = encodeEnvelope(
-      idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
-    );
+    let envelope: Uint8Array;
+    try {
+      envelope = encodeEnvelope(
+        idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+      );
+    } catch (cause) {
+      if (!(cause instanceof CodecError)) throw cause;
+      return Promise.resolve(failure("conflict", "none", cause.message));
+    }
     const partition = this.topology.partitionOf(key);
     if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));

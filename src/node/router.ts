@@ -28,8 +28,8 @@ export interface RouterHost {
   request(to: NodeId, body: Uint8Array, budgetMs: number): Promise<CallResult>;
   /** A peer said who leads, or that it does not itself. */
   noteLeader(partition: PartitionId, nodeId: NodeId | undefined): void;
-  readonly epoch: number;
-  readonly stopping: boolean;
+  epoch(): number;
+  stopping(): boolean;
 }
 
 /** Pause before an operation that had no effect is tried again. */
@@ -118,7 +118,7 @@ export class Router {
     let unknown: Failure | undefined;
     for (;;) {
       const leftMs = deadlineMs - this.#host.clock.monotonicMs();
-      if (this.#host.stopping) {
+      if (this.#host.stopping()) {
         return unknown ?? failure("stopping", "none", "this node is stopping");
       }
       if (leftMs <= 0) {
@@ -177,7 +177,7 @@ export class Router {
       outcome: "none",
       detail: "another node leads the key's partition",
       leaderHttp: http,
-      epoch: this.#host.epoch,
+      epoch: this.#host.epoch(),
     };
   }
 }

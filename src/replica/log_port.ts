@@ -29,6 +29,10 @@ export interface GroupLog {
    * Bytes are copied before the call returns.
    */
   append(append: LogAppend, onDurable: () => void): void;
+  /** Calls back, in order with `append`, once everything appended so far is durable. Costs no sync. */
+  afterPending(callback: () => void): void;
+  /** Whether a sync is under way: what is appended now waits for the next one. */
+  readonly isSyncing: boolean;
   /** A configuration took effect at `index`. Durable with the next batch. */
   recordConfiguration(index: LogIndex, configuration: AppliedConfiguration): void;
   /** A snapshot file up to `point.index` is durable: entries up to it may go. */

@@ -1,5 +1,5 @@
-// Linearizable reads of one group by ReadIndex (Raft dissertation §6.4), batched: while one round is
-// in flight the next batch gathers, so a round trip serves every read that came before it began.
+// Linearizable reads of one group by ReadIndex (Raft dissertation §6.4), batched: every read that came
+// before a round began is served by it; a few rounds may be in flight, then the next batch gathers.
 // A read must never be attached to a round that began before the read arrived.
 
 import type { LogIndex } from "../base/ids.ts";
@@ -27,10 +27,14 @@ interface Confirmed {
 /** A round that is not answered within this time is asked again (its messages may be lost). */
 const ROUND_RETRY_MS = 100;
 
-/** The queue of reads, the round in flight, and confirmed reads waiting for apply. */
+/** Rounds in flight at once. One more hides a round trip; many would be a message per read. */
+const ROUNDS_MAX = 3;
+
+/** The queue of reads, the rounds in flight, and confirmed reads waiting for apply. */
 export class Reads {
   #queue: QueuedRead[] = [];
-  #round: Round | undefined;
+  /** Oldest first. */
+  #rounds: Round[] = [];
   #confirmed: Confirmed[] = [];
   #nextContext = 1;
   readonly #queueMax: number;
@@ -39,8 +43,11 @@ export class Reads {
     this.#queueMax = queueMax;
   }
 
+  /** Reads not settled yet. */
   get pending(): number {
-    return this.#queue.length + (this.#round?.reads.length ?? 0) + this.#confirmed.length;
+    const inRounds = this.#rounds.reduce((sum, round) => sum + round.reads.length, 0);
+    return this.#confirmed.reduce((sum, { reads }) => sum + reads.length, this.#queue.length) +
+      inRounds;
   }
 
   /** Queues a read. `settle` runs once, synchronously with the state it may read. */
@@ -51,27 +58,29 @@ export class Reads {
 
   /** The context of a round to start now, or 0 when none is due. Call at the end of a turn. */
   nextRound(nowMs: number): number {
-    const round = this.#round;
-    if (round !== undefined) {
-      if (nowMs - round.startedMs < ROUND_RETRY_MS) return 0;
-      // The old round's reads came before the new one begins: they may wait for it with the rest.
-      this.#queue = round.reads.concat(this.#queue);
-      this.#round = undefined;
+    const oldest = this.#rounds[0];
+    if (oldest !== undefined && nowMs - oldest.startedMs >= ROUND_RETRY_MS) {
+      // Its reads came before the next round begins: they may wait for that one with the rest.
+      this.#rounds.shift();
+      this.#queue = oldest.reads.concat(this.#queue);
     }
-    if (this.#queue.length === 0) return 0;
+    if (this.#queue.length === 0 || this.#rounds.length >= ROUNDS_MAX) return 0;
     const context = this.#nextContext++;
-    this.#round = { context, startedMs: nowMs, reads: this.#queue };
+    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue });
     this.#queue = [];
     return context;
   }
 
-  /** The core confirmed the round `context` at `index`. Late answers of older rounds are ignored. */
+  /**
+   * The core confirmed the round `context` at `index`, and with it every round before. Answers of rounds
+   * that were given up are ignored.
+   */
   confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): void {
-    const round = this.#round;
-    if (round === undefined || round.context !== context) return;
-    this.#round = undefined;
-    if (index <= appliedIndex) settleAll(round.reads, "ready");
-    else this.#confirmed.push({ index, reads: round.reads });
+    while (this.#rounds.length > 0 && this.#rounds[0].context <= context) {
+      const { reads } = this.#rounds.shift()!;
+      if (index <= appliedIndex) settleAll(reads, "ready");
+      else this.#confirmed.push({ index, reads });
+    }
   }
 
   /** The state machine has reached `appliedIndex`. */
@@ -83,8 +92,8 @@ export class Reads {
 
   /** Leadership is gone: confirmed reads stay valid, the others are refused. */
   lostLeadership(): void {
-    const refused = this.#round === undefined ? this.#queue : this.#round.reads.concat(this.#queue);
-    this.#round = undefined;
+    const refused = this.#rounds.flatMap(({ reads }) => reads).concat(this.#queue);
+    this.#rounds = [];
     this.#queue = [];
     settleAll(refused, "not-leader");
   }
@@ -92,15 +101,14 @@ export class Reads {
   /** Gives up on what is past its deadline. */
   expire(nowMs: number): void {
     this.#queue = expireReads(this.#queue, nowMs);
-    const round = this.#round;
-    if (round !== undefined && round.reads.some((read) => read.deadlineMs <= nowMs)) {
-      this.#round = { ...round, reads: expireReads(round.reads, nowMs) };
+    for (let i = 0; i < this.#rounds.length; i++) {
+      const round = this.#rounds[i];
+      const reads = expireReads(round.reads, nowMs);
+      if (reads !== round.reads) this.#rounds[i] = { ...round, reads };
     }
-    if (this.#confirmed.length > 0) {
-      this.#confirmed = this.#confirmed.map(({ index, reads }) => ({
-        index,
-        reads: expireReads(reads, nowMs),
-      }));
+    for (let i = 0; i < this.#confirmed.length; i++) {
+      const { index, reads } = this.#confirmed[i];
+      this.#confirmed[i] = { index, reads: expireReads(reads, nowMs) };
     }
   }
 

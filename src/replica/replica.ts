@@ -20,6 +20,7 @@ import {
   decodeConfChange,
   decodeConfChangeV2,
   EntryType,
+  type HardState,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
@@ -44,6 +45,8 @@ export const ELECTION_TICKS = 10;
 export const HEARTBEAT_TICKS = 2;
 /** After a link to the leader broke: longest random wait before campaigning. */
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
+/** Proposals that are worth a batch of their own while a sync is under way. */
+const GATHER_MAX = 64;
 /** Longest stretch of work before other groups and requests get their turn. */
 const TURN_MS_MAX = 8;
 
@@ -93,6 +96,10 @@ export class Replica<Result = unknown> {
   readonly #grants = new Map<ReplicaId, number>();
   #grantTerm: Term = 0;
   #configuration: AppliedConfiguration;
+  /** Proposals wait for the end of a sync. */
+  #gathering = false;
+  /** Term and vote as last handed to the log. */
+  #durable: HardState;
   #appliedIndex: LogIndex;
   #appliedTerm: Term;
   #role: Role = Role.Follower;
@@ -121,6 +128,7 @@ export class Replica<Result = unknown> {
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
     this.#term = recovered.hardState.term;
+    this.#durable = recovered.hardState;
     this.#awaitingSnapshot = options.awaitingSnapshot;
     if (this.#awaitingSnapshot) this.#heldApplies = [];
     this.#storage = new WindowStorage(recovered, options.snapshots, () => {
@@ -277,6 +285,12 @@ export class Replica<Result = unknown> {
     this.#options.links.sendSnapshot(to, file, message);
   }
 
+  /** Takes a snapshot soon, though the log's length does not ask for one. */
+  wantSnapshot(): void {
+    this.#snapshotWanted = true;
+    this.#options.wake();
+  }
+
   campaign(): void {
     if (this.#stopped || !this.serving) return;
     this.#core.campaign();
@@ -323,6 +337,18 @@ export class Replica<Result = unknown> {
 
   #proposeQueued(): void {
     if (this.#proposals.queued === 0) return;
+    if (this.#options.log.isSyncing && this.#proposals.queued < GATHER_MAX) {
+      // What enters the log now is synced with the next batch anyway: gathering until then makes one
+      // message and one sync, here and on every follower, out of many.
+      if (!this.#gathering) {
+        this.#gathering = true;
+        this.#options.log.afterPending(() => {
+          this.#gathering = false;
+          this.#options.wake();
+        });
+      }
+      return;
+    }
     const batch = this.#proposals.take();
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
@@ -382,6 +408,14 @@ export class Replica<Result = unknown> {
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
     const deliver = () => this.#deliver(message.responses);
+    const votes = hardState !== null &&
+      (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
+    if (snapshot === null && entries.length === 0 && !votes) {
+      // The commit index alone is a hint that the next record carries: it is not worth a sync. What
+      // waits for earlier records must still wait for them.
+      return this.#options.log.afterPending(deliver);
+    }
+    if (hardState !== null) this.#durable = hardState;
     if (snapshot === null) {
       return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
     }

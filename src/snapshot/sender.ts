@@ -120,7 +120,7 @@ export class SnapshotSender {
         this.#timer?.cancel();
         resolve();
       };
-      this.#timer = this.#options.clock.setTimer(Math.max(0, delayMs), this.#wake);
+      this.#timer = this.#options.clock.setTimer(Math.max(1, delayMs), this.#wake);
     });
   }
 }

@@ -72,7 +72,8 @@ function sizeOf(id: string, outcome: Outcome): number {
 
 /** By session, then sequence; lookups pass a bare place. */
 function comparePlaces(a: Place, b: Place): number {
-  return compareKeys(a.sessionId, b.sessionId) || a.sequence - b.sequence;
+  if (a.sessionId === b.sessionId) return a.sequence - b.sequence; // the common case
+  return compareKeys(a.sessionId, b.sessionId);
 }
 
 function comparePurges(a: Purge, b: Purge): number {
@@ -108,6 +109,10 @@ export class Dedupe {
 
   get outcomeCount(): number {
     return this.#keys.size + this.#places.size;
+  }
+
+  get purgeCount(): number {
+    return this.#purges.size;
   }
 
   /** What the outcomes count against the limit. */

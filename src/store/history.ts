@@ -157,8 +157,8 @@ export class History {
     for (; b < this.#blocks.length && found.length < limit; b++) {
       const block = this.#blocks[b];
       const { changes, subIndexes } = block;
+      // Dropped changes are at or before the floor, so none of them is after the position.
       let i = firstIndex(changes.length, (at) => isAfter(block, at, position));
-      if (b === 0 && i < this.#skipped) i = this.#skipped;
       for (; i < changes.length && found.length < limit; i++) {
         found.push(eventOf(changes[i], subIndexes[i]));
       }

@@ -2,7 +2,8 @@
 // bytes for the same state. Owns the layout; the file around it, checksums included, is the snapshot
 // layer's.
 //
-// Each item begins with a type byte, and types never go down; within a type items ascend strictly.
+// Each item begins with a type byte, and types never go down; records and changes ascend strictly,
+// others do not repeat.
 // Numbers, values and their codec byte are as in envelope.ts; a session id is 16 bytes:
 //   1 header   format version u8 | partition time | floor revision | floor sub-index
 //   2 record   key | revision | create revision | expiry (0: none) | content type | value
@@ -10,8 +11,8 @@
 //   4 outcome in a session   id | sequence | outcome
 //   5 outcome of a bare key  u8 length, key | forgotten from, ms | outcome
 //   6 purge    time | kind u8: 0 key, 1 session | u8 length, key or session id in hex
-//   7 change   revision | sub-index u32 | kind u8: 0 put, 1 delete, 2 expire | key
-//              | for put: content type | value
+//   7 change   revision | sub-index u32 | kind u8: 0 put, 1 delete, 2 expire, 3 current | key
+//              | for put: content type | value; current is the put that made the key's record
 //   8 end      counts of items 2 to 7: 6 x f64
 //   outcome:   fingerprint 16 | index | result (result_codec.ts)
 
@@ -20,7 +21,7 @@ import { bytesFromHex, hexFromBytes } from "../base/bytes.ts";
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import { Dedupe, type Outcome, type Purge } from "./dedupe.ts";
 import { FINGERPRINT_SIZE_BYTES } from "./envelope.ts";
-import { type Change, History } from "./history.ts";
+import { type Change, History, type WatchPosition } from "./history.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import { readResult, writeResult } from "./result_codec.ts";
 import type { Store, StoreState } from "./store.ts";
@@ -43,7 +44,7 @@ const enum Item {
 }
 
 const COUNTED = Item.End - Item.Record;
-const CHANGE_KINDS = ["put", "delete", "expire"] as const;
+const CHANGE_KINDS = ["put", "delete", "expire", "current"] as const;
 const PURGE_KINDS: readonly Purge["kind"][] = ["key", "session"];
 
 /** The state's chunks. `state` must not change meanwhile (see {@linkcode Store.freeze}). */
@@ -67,7 +68,10 @@ function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): 
     counts[item - Item.Record]++;
     writer.u8(item);
   };
+  const { revision: floorRevision } = history.floor;
+  const recent = new Set<Change>();
   for (const record of records.range("", undefined)) {
+    if (record.revision >= floorRevision) recent.add(record);
     begin(Item.Record);
     writer.u16(record.key.length).latin1(record.key);
     writer.f64(record.revision).f64(record.createRevision).f64(record.expiresAtMs ?? 0);
@@ -95,10 +99,10 @@ function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): 
   }
   for (const { change, subIndex } of history.changes()) {
     begin(Item.Change);
-    const kind = "removed" in change ? change.removed : "put";
+    const kind = "removed" in change ? change.removed : recent.has(change) ? "current" : "put";
     writer.f64(change.revision).u32(subIndex).u8(CHANGE_KINDS.indexOf(kind));
     writer.u16(change.key.length).latin1(change.key);
-    if (!("removed" in change)) writeTypedValue(writer, change);
+    if (kind === "put") writeTypedValue(writer, change as StoredRecord);
     yield;
   }
 }
@@ -126,12 +130,17 @@ export class ImageLoader {
   /** Collected in key order, then built at once. */
   #sorted: StoredRecord[] = [];
   #records: Records | undefined;
+  /** Records that changes may name as current: those not older than the history. */
+  readonly #recent = new Map<string, StoredRecord>();
   readonly #dedupe = new Dedupe();
   readonly #history = new History();
   readonly #contentTypes = new Map<string, string>();
   #lastContentType = "";
   readonly #counts = new Array<number>(COUNTED).fill(0);
   #timeMs = 0;
+  #floorRevision = 0;
+  /** Position of the last change, the history's floor before the first; no revision is 0. */
+  #lastChange: WatchPosition = { revision: 0, subIndex: 0 };
   #lastItem = 0;
 
   /** The state goes into `target` at `finish()`. */
@@ -206,6 +215,7 @@ export class ImageLoader {
       case Item.Change: {
         const revision = reader.integer();
         const subIndex = reader.u32();
+        this.#checkAscending(revision, subIndex);
         return this.#history.append(this.#change(reader, revision), subIndex);
       }
     }
@@ -217,7 +227,9 @@ export class ImageLoader {
       throw new CodecError(`Cannot load state of format ${version}: ${VERSION} is known`);
     }
     this.#timeMs = reader.integer();
-    this.#history.resetFloor({ revision: reader.integer(), subIndex: reader.integer() });
+    this.#lastChange = { revision: reader.integer(), subIndex: reader.integer() };
+    this.#floorRevision = this.#lastChange.revision;
+    this.#history.resetFloor(this.#lastChange);
   }
 
   #record(reader: BytesReader): void {
@@ -231,22 +243,34 @@ export class ImageLoader {
     const expiresAtMs = reader.integer() || undefined;
     const contentType = this.#contentType(reader);
     const value = readValue(reader);
-    this.#sorted.push(newRecord(key, value, contentType, revision, createRevision, expiresAtMs));
+    const record = newRecord(key, value, contentType, revision, createRevision, expiresAtMs);
+    this.#sorted.push(record);
+    if (revision >= this.#floorRevision) this.#recent.set(key, record);
+  }
+
+  #checkAscending(revision: number, subIndex: number): void {
+    const last = this.#lastChange;
+    if (revision < last.revision || (revision === last.revision && subIndex <= last.subIndex)) {
+      throw new CodecError("Cannot load state: its changes do not ascend");
+    }
+    this.#lastChange = { revision, subIndex };
   }
 
   #change(reader: BytesReader, revision: number): Change {
     const kind = CHANGE_KINDS[reader.u8()];
     if (kind === undefined) throw new CodecError("Cannot load state: unknown change kind");
     const key = reader.latin1(reader.u16());
+    if (kind === "current") {
+      const current = this.#recent.get(key);
+      if (current?.revision !== revision) {
+        throw new CodecError("Cannot load state: a change is current, but its record is not there");
+      }
+      return current;
+    }
     if (kind !== "put") return { removed: kind, key, revision };
     const contentType = this.#contentType(reader);
-    const value = readValue(reader);
-    // Most changes made the record that is still there: share it. Of other puts the history needs
-    // no more than events show.
-    const current = this.#records?.get(key);
-    const shared = current?.revision === revision && current.value === value &&
-      current.contentType === contentType;
-    return shared ? current : newRecord(key, value, contentType, revision, revision, undefined);
+    // Of a put that was overwritten the history needs no more than its event shows.
+    return newRecord(key, readValue(reader), contentType, revision, revision, undefined);
   }
 
   /** Content types repeat: one string each. */
@@ -264,6 +288,11 @@ export class ImageLoader {
       if (written !== count) {
         throw new CodecError(`Cannot load state: ${count} items where ${written} were written`);
       }
+    }
+    const [, sessions, places, keys, purges] = this.#counts;
+    const { sessionCount, outcomeCount, purgeCount } = this.#dedupe;
+    if (sessionCount !== sessions || outcomeCount !== places + keys || purgeCount !== purges) {
+      throw new CodecError("Cannot load state: its idempotency table repeats itself");
     }
   }
 }

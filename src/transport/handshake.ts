@@ -32,14 +32,13 @@ export const LinkKind = {
   Call: 2,
 } as const;
 
-/** Why a handshake failed. The numbers of those that travel are protocol. */
+/** Why a handshake failed; it travels as its place in REFUSAL_CODES. */
 export type RefusalCode =
   | "version"
   | "cluster"
   | "not-ready"
   | "wrong-node"
   | "secret"
-  | "overloaded"
   | "malformed";
 
 const REFUSAL_CODES: readonly RefusalCode[] = [
@@ -49,7 +48,6 @@ const REFUSAL_CODES: readonly RefusalCode[] = [
   "not-ready",
   "wrong-node",
   "secret",
-  "overloaded",
 ];
 
 /** The other side is no peer of ours, or says that we are none of its. */

@@ -1,10 +1,13 @@
 // How late a frame came, told without a common clock.
 
-/** How long one estimate of the fastest passage lasts, so that drifting clocks do no harm. */
-const TRANSIT_WINDOW_MS = 30_000;
+/**
+ * How long one estimate of the fastest passage lasts. Short, because clocks that go at different speeds
+ * drift apart meanwhile; a link without a sign of life is closed before it ends anyway.
+ */
+const TRANSIT_WINDOW_MS = 1_000;
 
 /**
- * How much longer than the fastest of the last minute a frame was on its way. Needs no common clock: the
+ * How much longer than the fastest of the last seconds a frame was on its way. Needs no common clock: the
  * least difference between receiver's and sender's clocks stands for an undelayed passage.
  */
 export class TransitEstimate {

@@ -3,7 +3,6 @@
 // one peer sends harm the link of another.
 
 import { assert } from "../base/assert.ts";
-import { CodecError } from "../base/codec.ts";
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import { PEER_FRAME_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Address, Connection, Listener, TimerHandle } from "../platform/ports.ts";
@@ -29,7 +28,6 @@ import {
   REQUEST_SWEEP_MS,
 } from "./parameters.ts";
 import { isName } from "./payload.ts";
-import type { RaftFrame } from "./raft_codec.ts";
 import { RequestServer } from "./request_server.ts";
 import type { CallResult } from "./requests.ts";
 
@@ -262,20 +260,16 @@ export class Transport {
   // -------------------------------------------------------------------------------------- arriving
 
   readonly #sink: InboundSink = {
-    onRaftFrame: (link: InboundLink, frame: RaftFrame) => {
-      this.#guard(() => {
-        for (const { group, message } of frame.messages) {
-          this.#handlers.onRaft(link.nodeId, group, message, frame.wallMs);
-        }
-      });
+    onRaftFrame: ({ nodeId }, { messages, wallMs }) => {
+      for (const { group, message } of messages) {
+        this.#handlers.onRaft(nodeId, group, message, wallMs);
+      }
     },
     onRequestFrame: (link, request, budgetMs) => this.#requestServer.take(link, request, budgetMs),
     onResponseFrame: (link, sequence, result) => {
       this.#outbound.get(link.nodeId)?.requests.answered(sequence, result);
     },
-    onDatagramFrame: (link, body) => {
-      this.#guard(() => this.#handlers.onDatagram(link.nodeId, body));
-    },
+    onDatagramFrame: (link, body) => this.#handlers.onDatagram(link.nodeId, body),
     onInboundClosed: (link, reason) => {
       if (this.#inbound.get(link.nodeId) !== link) return;
       this.#inbound.delete(link.nodeId);
@@ -300,14 +294,13 @@ export class Transport {
     this.#guard(() => this.#handlers.onLinkDown(nodeId, direction, reason));
   }
 
-  /** A handler that throws has met bytes no peer sends, or a broken invariant: then the process ends. */
+  /** A handler that throws where no peer's bytes are to blame has broken an invariant. */
   #guard(call: () => void): void {
     if (this.#stopped) return;
     try {
       call();
     } catch (cause) {
-      if (cause instanceof CodecError) throw cause;
-      this.#environment.process.fatal("handler of a peer message failed", cause);
+      this.#environment.process.fatal("handler of a link event failed", cause);
     }
   }
 

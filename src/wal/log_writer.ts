@@ -119,15 +119,20 @@ export class LogWriter {
     this.#segment = segment;
     this.#offset = SEGMENT_HEADER_BYTES;
     try {
-      const checkpoint = new BatchBuffer();
-      this.state.writeCheckpoint(checkpoint);
-      this.#write(checkpoint, CommitFlag.checkpoint);
+      this.checkpoint();
     } catch (error) {
       this.#segment = before.segment;
       this.#offset = before.offset;
       throw error;
     }
     this.#dataOffset = this.#offset;
+  }
+
+  /** Writes the state as a batch of its own. Throws DiskError. */
+  checkpoint(): void {
+    const checkpoint = new BatchBuffer();
+    this.state.writeCheckpoint(checkpoint);
+    this.#write(checkpoint, CommitFlag.checkpoint);
   }
 
   /**

@@ -77,7 +77,8 @@ export class MarkKeeper {
       AGE_MS_MAX - (nowMs - this.#lastMarkMs),
     );
     if (dueInMs <= 0) this.#write();
-    else this.#arm(dueInMs);
+    // A fraction of a millisecond might not move the clock at all.
+    else this.#arm(Math.max(1, dueInMs));
   }
 
   #write(): void {

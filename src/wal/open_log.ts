@@ -76,6 +76,8 @@ function takeIntoService(
   writer.roll(segment);
   const tail = copyOfTail(scan.pending);
   if (tail.length > 0) writer.write(tail);
+  // Only now: the tail may hold the very snapshot record that let earlier segments go.
+  if (scan.state.checkComplete()) writer.checkpoint();
   segment.file.syncSync();
   disk.rename(temporary, segment.path);
   disk.syncDirectorySync(folder);
@@ -102,14 +104,17 @@ function takeIntoService(
   };
 }
 
-/** The records of the unproven batches; checkpoints among them are repeated by the new segment's. */
+/**
+ * The records of the unproven batches, a checkpoint's too: when earlier segments are gone already, it is
+ * all there is of groups without entries.
+ */
 function copyOfTail(pending: readonly PendingBatch[]): BatchBuffer {
   const copy = new BatchBuffer();
   for (const { reader, batch } of pending) {
     reader.ensure(batch.start, batch.end - batch.start);
     for (const offset of reader.frames(batch.start, batch.commitOffset)) {
       const type = reader.view.getUint8(reader.at(offset) + 8) as FrameType;
-      if (type === FrameType.CheckpointBegin || type === FrameType.GroupState) continue;
+      if (type === FrameType.CheckpointBegin) continue;
       copy.copyFrame(reader.frame(offset));
     }
   }

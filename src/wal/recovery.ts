@@ -137,7 +137,6 @@ class Scanner {
     const lastUsed = used === -1 ? 0 : this.#segments[used].sequence;
     if (lastUsed > 0) this.#checkMark();
     else this.#checkNeverUsed();
-    this.#state.checkComplete();
     const torn = this.#firstBad !== undefined && !this.#firstBad.blank;
     return {
       nodeId: lastUsed === 0 ? undefined : nodeIdOf(this.#segments),

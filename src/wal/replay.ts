@@ -12,7 +12,8 @@ import {
   getU64,
   segmentName,
 } from "./format.ts";
-import type { LogState, Run } from "./log_state.ts";
+import type { Run } from "./group_record.ts";
+import type { LogState } from "./log_state.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import type { EntryVisitor } from "./types.ts";
 

@@ -55,6 +55,7 @@ export function comparePositions(a: LogPosition, b: LogPosition): number {
 /** What recovery knows of one group. */
 export interface RecoveredGroup {
   readonly group: PartitionId;
+  /** 0 if the record of it is lost; the group is suspect then. */
   readonly replicaId: ReplicaId;
   readonly hardState: HardState;
   /** The log's entries follow it; null when they start at index 1. */

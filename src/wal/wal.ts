@@ -18,6 +18,7 @@ import {
   type Random,
   type TimerHandle,
 } from "../platform/ports.ts";
+import { AppendGuard } from "./append_guard.ts";
 import { BatchBuffer } from "./batch_buffer.ts";
 import { FrameType } from "./format.ts";
 import type { LogWriter } from "./log_writer.ts";
@@ -27,9 +28,7 @@ import { SegmentPreparer } from "./segment_preparer.ts";
 import { SegmentPurger } from "./segment_purger.ts";
 import type { GroupAppend, LogPosition, Recovered, SnapshotMarker } from "./types.ts";
 
-/** Between two attempts to write a batch that found the disk full. */
 const NO_SPACE_RETRY_MS = 100;
-/** Between two looks at the free space. */
 const SPACE_CHECK_MS = 1000;
 
 export interface WalOptions {
@@ -54,6 +53,7 @@ export class Wal {
   readonly #batchSizeBytesMax: number;
   readonly #freeBytesMin: number;
   readonly #writer: LogWriter;
+  readonly #guard: AppendGuard;
   readonly #mark: MarkKeeper;
   readonly #preparer: SegmentPreparer;
   readonly #purger: SegmentPurger;
@@ -62,8 +62,12 @@ export class Wal {
   #recordEnds: number[] = [];
   #callbacks: (() => void)[] = [];
   #inFlight = false;
+  /** What to call when the batch in flight is durable. */
+  #inFlightCallbacks: (() => void)[] = [];
   /** The last attempt to write met a full disk. */
   #stalled = false;
+  /** The batch does not fit the segment and there is no next one yet. */
+  #waitsForSegment = false;
   #spaceLow = false;
   #reportedLow = false;
   #spaceTimer: TimerHandle | undefined;
@@ -79,6 +83,7 @@ export class Wal {
     this.#batchSizeBytesMax = options.batchSizeBytesMax ?? WAL_BATCH_SIZE_BYTES_MAX;
     this.#freeBytesMin = options.freeBytesMin ?? DISK_FREE_BYTES_MIN;
     this.#writer = opened.writer;
+    this.#guard = new AppendGuard(opened.writer.state);
     this.#mark = opened.startMark(
       clock,
       (cause) => this.#failLater("Cannot write the durable mark", cause),
@@ -90,7 +95,7 @@ export class Wal {
       this.#freeBytesMin / 4,
       {
         onReady: () => this.#onPrepared(),
-        onNoSpace: () => this.#checkSpace(),
+        onNoSpace: () => this.#onUnprepared(),
         onFailure: (cause) => this.#failLater("Cannot prepare a log segment", cause),
       },
     );
@@ -111,13 +116,14 @@ export class Wal {
    *
    * @throws DiskError `locked`; WalError when the log can't be used at all.
    */
-  static async open(options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
-    options.disk.lock();
-    const opened = openLog(options);
-    const wal = new Wal(options, opened);
-    const recovered = opened.recovered(options.clock, () => wal.#purger.release());
-    await Promise.resolve();
-    return { wal, recovered };
+  static open(options: WalOptions): Promise<{ wal: Wal; recovered: Recovered }> {
+    return new Promise((resolve) => {
+      options.disk.lock();
+      const opened = openLog(options);
+      const wal = new Wal(options, opened);
+      const recovered = opened.recovered(options.clock, () => wal.#purger.release());
+      resolve({ wal, recovered });
+    });
   }
 
   /** True when clients' writes should be refused: space is short, though the log itself still goes on. */
@@ -148,33 +154,48 @@ export class Wal {
   /** Gathers one step of a group. Its bytes are copied before the call returns. */
   append(append: GroupAppend, onDurable: () => void): void {
     const { group, hardState, entries, snapshot } = append;
+    this.#guard.append(append);
     if (snapshot) this.#batch.snapshot(group, "installed", snapshot);
     if (hardState || entries.length > 0) this.#batch.append(group, hardState ?? null, entries);
     this.#record(onDurable);
   }
 
+  /** Calls back once everything appended so far is durable; writes and syncs nothing itself. */
+  afterPending(callback: () => void): void {
+    if (this.#recordEnds.length > 0) this.#record(callback);
+    else if (this.#inFlight) this.#inFlightCallbacks.push(callback);
+    else callback();
+  }
+
+  /** Whether a sync is under way. */
+  get isSyncing(): boolean {
+    return this.#inFlight;
+  }
+
   /** A configuration took effect at `index`. Durable with the batch it gathers in. */
   recordConfiguration(group: PartitionId, index: LogIndex, confState: Uint8Array): void {
+    this.#guard.known(group);
     this.#batch.configuration(group, index, confState);
     this.#record(undefined);
   }
 
   /** The group's snapshot file up to `marker.index` is durable: entries up to it may go. */
   snapshotTaken(group: PartitionId, marker: SnapshotMarker, onDurable?: () => void): void {
+    this.#guard.snapshotTaken(group, marker);
     this.#batch.snapshot(group, "taken", marker);
     this.#record(onDurable);
   }
 
   /** Must come before anything else of a group. Throws if a tombstone refuses `replicaId`. */
   createGroup(group: PartitionId, replicaId: ReplicaId, onDurable?: () => void): void {
-    const buried = this.#writer.state.tombstones.get(group) ?? 0;
-    assert(replicaId > buried, `replica ${replicaId} of partition ${group} was deleted`);
+    this.#guard.created(group, replicaId);
     this.#batch.replica(FrameType.Created, group, replicaId);
     this.#record(onDurable);
   }
 
   /** Forgets the group's replica and refuses ids up to `replicaId` from now on. */
   removeGroup(group: PartitionId, replicaId: ReplicaId, onDurable?: () => void): void {
+    this.#guard.removed(group, replicaId);
     this.#batch.replica(FrameType.Tombstone, group, replicaId);
     this.#record(onDurable);
   }
@@ -187,8 +208,8 @@ export class Wal {
 
   /** Starts to write what has gathered, unless a batch is in flight; that one's end will do it then. */
   flush(): void {
-    if (this.#inFlight || this.#stalled || this.#dead || this.#recordEnds.length === 0) return;
-    this.#start();
+    if (this.#inFlight || this.#stalled || this.#waitsForSegment || this.#dead) return;
+    if (this.#recordEnds.length > 0) this.#start();
   }
 
   /** Writes and syncs everything, refreshes the mark and closes. A full disk makes it give up waiting. */
@@ -236,6 +257,7 @@ export class Wal {
     const end = this.#writer.end;
     const chain = this.#writer.chain;
     this.#inFlight = true;
+    this.#inFlightCallbacks = callbacks;
     this.#writer.segment.file.sync().then(
       () => this.#onSynced(end, chain, callbacks),
       (cause) => this.#fail("Cannot sync the log", cause),
@@ -262,6 +284,7 @@ export class Wal {
     if (!this.#writer.isFull(this.#batch.length)) return true;
     const next = this.#preparer.ready;
     if (next === undefined) {
+      this.#waitsForSegment = true;
       this.#preparer.hurry();
       this.#preparer.start(this.#writer.segment.sequence + 1);
       return false;
@@ -276,7 +299,14 @@ export class Wal {
   }
 
   #onPrepared(): void {
-    if (!this.#dead) this.flush();
+    this.#waitsForSegment = false;
+    this.flush();
+  }
+
+  #onUnprepared(): void {
+    if (this.#dead) return;
+    this.#checkSpace();
+    if (this.#waitsForSegment && !this.#stalled) this.#stall();
   }
 
   /** When more has gathered than one batch may hold, the records beyond go into the next one. */
@@ -320,6 +350,7 @@ export class Wal {
     this.#retryTimer = this.#options.clock.setTimer(NO_SPACE_RETRY_MS, () => {
       if (this.#dead) return;
       this.#stalled = false;
+      this.#waitsForSegment = false;
       this.flush();
       this.#reportSpace();
     });

@@ -11,7 +11,7 @@ import {
   type OpenOptions,
   type Random,
 } from "../../src/platform/ports.ts";
-import { SimDirectory, SimFile } from "./disk_image.ts";
+import { SimDirectory, SimFile, type SyncRound } from "./disk_image.ts";
 
 /** Runs `callback` once, `delayMs` from now in the simulation's time. */
 export type Schedule = (delayMs: number, callback: () => void) => void;
@@ -207,8 +207,12 @@ export class SimDisk implements Disk {
     return this.#syncDelayMs();
   }
 
+  isAlive(incarnation: number): boolean {
+    return incarnation === this.#incarnation;
+  }
+
   check(incarnation: number): void {
-    if (incarnation !== this.#incarnation) {
+    if (!this.isAlive(incarnation)) {
       throw new DiskError("other", "Cannot use the disk: this incarnation has ended");
     }
   }
@@ -366,24 +370,20 @@ class SimHandle implements DiskFile {
   sync(): Promise<void> {
     this.#disk.check(this.#incarnation);
     const round = this.#file.beginSync();
-    return this.#disk.complete(this.#disk.syncDelay(), () => {
-      try {
-        this.#disk.syncHook(this.path);
-      } catch (error) {
-        this.#file.endSync(round, false);
-        throw error;
-      }
-      this.#file.endSync(round, true);
-    });
+    return this.#disk.complete(this.#disk.syncDelay(), () => this.#endSync(round));
   }
 
   syncSync(): void {
     this.#disk.check(this.#incarnation);
-    const round = this.#file.beginSync();
+    this.#endSync(this.#file.beginSync());
+  }
+
+  #endSync(round: SyncRound): void {
     try {
       this.#disk.syncHook(this.path);
     } catch (error) {
-      this.#file.endSync(round, false);
+      // A sync that was cut short by its process's death has not failed: a later one may cover it.
+      if (this.#disk.isAlive(this.#incarnation)) this.#file.endSync(round, false);
       throw error;
     }
     this.#file.endSync(round, true);

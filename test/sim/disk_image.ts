@@ -12,7 +12,7 @@ type Page = Uint8Array | undefined;
 /** What pages held before the writes since some sync, and the size then. */
 interface Undo {
   readonly pages: Map<number, Page>;
-  readonly sizeBytes: number;
+  sizeBytes: number;
 }
 
 /** A sync under way. */
@@ -114,9 +114,19 @@ export class SimFile {
     }
     const done = this.#undos.indexOf(undo);
     if (done === -1) return;
-    // A sync covers everything before it but what an earlier sync failed on.
-    const kept = this.#undos.slice(0, done).filter((earlier) => this.#failed.has(earlier));
-    this.#undos = [...kept, ...this.#undos.slice(done + 1)];
+    // A sync covers everything before it, but of what an earlier sync failed on only what has been
+    // written anew.
+    const covered = this.#undos.slice(0, done + 1);
+    const failed = covered.filter((earlier) => this.#failed.has(earlier));
+    for (const earlier of failed) {
+      earlier.sizeBytes = this.#undos[done + 1].sizeBytes;
+      for (const later of covered) {
+        if (!this.#failed.has(later)) {
+          for (const number of later.pages.keys()) earlier.pages.delete(number);
+        }
+      }
+    }
+    this.#undos = [...failed, ...this.#undos.slice(done + 1)];
   }
 
   /** Each sector of an unsynced page falls back to one of its earlier contents, or stays. */

@@ -96,7 +96,7 @@ Deno.test("SnapshotStore.write() survives a crash at every disk call", async () 
       const rig = new SnapshotRig(`crash ${powerCut} ${call}`);
       const store = rig.open();
       const old = chunksOf(10, [3000, 10]);
-      const young = chunksOf(20, [2_500_000, 10]);
+      const young = chunksOf(20, [1_300_000, 10]);
       await rig.scheduler.settle(store.write(source(10, old)));
       let calls = 0;
       let finished = false;
@@ -105,7 +105,7 @@ Deno.test("SnapshotStore.write() survives a crash at every disk call", async () 
         return undefined;
       };
       store.write(source(20, young)).then(() => finished = true, () => {});
-      await rig.scheduler.runFor(5_000);
+      await rig.scheduler.runFor(500);
       rig.disk.onCall = undefined;
       const again = rig.open();
       const found = await rig.scheduler.settle(readAll(again));

@@ -117,6 +117,18 @@ Deno.test("16: sessions are bounded in count, and idle ones make room", () => {
   assertEquals(admits(dedupe, next, IDEMPOTENCY_RETENTION_MS), "new");
 });
 
+Deno.test("16: an idle session is past, too, before its purge has come", () => {
+  const dedupe = new Dedupe();
+  admits(dedupe, inSession(1, 1), 0);
+  admits(dedupe, inSession(1, 3, 2), 0);
+  assertEquals(admits(dedupe, inSession(1, 1), IDEMPOTENCY_RETENTION_MS - 1), "idempotency-stale");
+  const later = 2 * IDEMPOTENCY_RETENTION_MS - 1;
+  assertEquals(admits(dedupe, inSession(1, 3), later), "new");
+  assertEquals(admits(dedupe, inSession(1, 1), later), "new");
+  dedupe.purge(later);
+  assertEquals([dedupe.sessionCount, dedupe.outcomeCount, dedupe.purgeCount], [1, 2, 1]);
+});
+
 Deno.test("16: what is past its retention goes in bounded steps", () => {
   const dedupe = new Dedupe();
   for (let i = 0; i < 1000; i++) admits(dedupe, bareKey(`k${i}`), 0);

@@ -1,9 +1,17 @@
 // Forwarded requests: what may be called "not sent" and what "unknown" (RULES 13), and at most once (RULES 15).
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { concatBytes } from "../../src/base/bytes.ts";
 import type { Connection, Network } from "../../src/platform/ports.ts";
+import { FrameReader, FrameType } from "../../src/transport/frame.ts";
 import type { CallResult } from "../../src/transport/mod.ts";
 import { REQUEST_SWEEP_MS } from "../../src/transport/parameters.ts";
+import {
+  OutstandingRequests,
+  REQUEST_FIXED_BYTES,
+  writeRequest,
+} from "../../src/transport/requests.ts";
+import { SendQueue } from "../../src/transport/send_queue.ts";
 import { TestBench, type TestNode } from "./harness.ts";
 
 const body = (...bytes: number[]) => new Uint8Array(bytes);
@@ -75,6 +83,58 @@ Deno.test("a request withdrawn from the queue is not sent and never runs", async
   await bench.scheduler.runFor(500);
   assertEquals(b.ran, [2]);
   assertEquals(b.log.of("link from peer closed"), []);
+});
+
+Deno.test("a withdrawn request leaves a frame that says nothing", () => {
+  const queue = new SendQueue(1_000_000);
+  const requests = new OutstandingRequests();
+  const results: CallResult[] = [];
+  for (const [sequence, deadlineMs] of [[1, 100], [2, 10], [3, 100]]) {
+    const batch = queue.batchFor(100)!;
+    const request = { sequence, budgetMs: deadlineMs, sentMonotonicMs: 0, body: body(7, 7) };
+    const frameOffset = writeRequest(batch.frames, request);
+    const payloadBytes = REQUEST_FIXED_BYTES + 2;
+    const settle = (result: CallResult) => void results.push(result);
+    requests.add(sequence, { batch, frameOffset, payloadBytes, deadlineMs, settle });
+  }
+  requests.expire(50);
+  assertEquals(results.map(({ kind }) => kind), ["not-sent"]);
+  const reader = new FrameReader(4096, 1024);
+  const bytes = queue.begin()!;
+  reader.room().set(bytes);
+  reader.filled(bytes.length);
+  const types = [reader.next(), reader.next(), reader.next()].map((frame) => frame?.type);
+  assertEquals(types, [FrameType.Request, FrameType.Void, FrameType.Request]);
+  requests.expire(200);
+  assertEquals(results.map(({ kind }) => kind), ["not-sent", "unknown", "unknown"]);
+});
+
+Deno.test("a request that arrives twice runs once", async () => {
+  const bench = new TestBench(8);
+  const a = await bench.node("a");
+  const b = await bench.node("b");
+  let doubling = false;
+  const network = a.network as { dial: Network["dial"] };
+  const dial = network.dial;
+  network.dial = async (address, timeoutMs) => {
+    const connection = await dial(address, timeoutMs);
+    return {
+      remote: connection.remote,
+      read: (into) => connection.read(into),
+      close: () => connection.close(),
+      write: (bytes) => connection.write(doubling ? concatBytes([bytes, bytes]) : bytes),
+    };
+  };
+  bench.introduce([a, b]);
+  await bench.linked([a, b]);
+  doubling = true;
+  const asking = [1, 2, 3].map((byte) => a.transport.request("b", body(byte), 1000));
+  for (const answer of asking) {
+    assertEquals((await bench.scheduler.settle(answer)).kind, "answered");
+  }
+  await bench.scheduler.runFor(50);
+  assertEquals(b.ran, [1, 2, 3]);
+  assertEquals(b.log.of("repeated request dropped").length, 3);
 });
 
 Deno.test("a request whose write has begun is unknown when its budget ends, and may have run", async () => {

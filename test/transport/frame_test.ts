@@ -94,7 +94,7 @@ Deno.test("a withdrawn frame becomes one that its reader skips; others stay", ()
 
 Deno.test("SendQueue writes in order, in few batches, pings first, and keeps its bound", () => {
   const random = new SeededRandom(3);
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < 20; round++) {
     const limitBytes = 2_000_000;
     const queue = new SendQueue(limitBytes);
     const reader = new FrameReader(1 << 18, 1 << 24);

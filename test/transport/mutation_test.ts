@@ -102,7 +102,7 @@ async function exercise(
 }
 
 Deno.test("damaged bytes close their link with one log line each and never get through", async () => {
-  for (let seed = 1; seed <= 30; seed++) {
+  for (let seed = 1; seed <= 15; seed++) {
     const { b, hits } = await exercise(seed, flipBits);
     const warnings = b.log.lines.filter((line) => line.level === "warn");
     assertEquals(warnings.length, hits, `seed ${seed}: ${JSON.stringify(warnings)}`);
@@ -118,7 +118,7 @@ Deno.test("damaged bytes close their link with one log line each and never get t
 
 Deno.test("forged frames with valid checksums are taken or close their link, no more", async () => {
   let closed = 0;
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 30; seed++) {
     const { b } = await exercise(seed, forge);
     for (const { fields } of b.log.of("link from peer closed")) {
       closed += 1;
@@ -128,7 +128,7 @@ Deno.test("forged frames with valid checksums are taken or close their link, no 
       );
     }
   }
-  assert(closed > 50, `${closed} links closed`);
+  assert(closed > 25, `${closed} links closed`);
 });
 
 Deno.test("an unknown frame type closes the link and names the type", async () => {

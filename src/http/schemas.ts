@@ -1,0 +1,125 @@
+// The JSON documents of the schema-driven routes, as zod schemas that both check requests and describe the
+// API in /openapi.json. Loading zod costs 60 ms and 10 MB, so only schema_routes.ts may import this.
+
+import { z } from "@hono/zod-openapi";
+import { PROBLEMS } from "./problem.ts";
+
+const codes = Object.keys(PROBLEMS) as [string, ...string[]];
+
+export const ProblemSchema = z.object({
+  type: z.string().openapi({ example: "urn:pontoon:problem:condition-failed" }),
+  title: z.string(),
+  status: z.int().min(300).max(599),
+  detail: z.string(),
+  code: z.enum(codes),
+  retryable: z.boolean().openapi({
+    description: "The same request may succeed later; a write of unknown outcome needs an " +
+      "idempotency key to be sent again safely.",
+  }),
+  outcome: z.enum(["none", "unknown"]).openapi({
+    description: "none: this attempt had no effect and never will have; unknown: it may have.",
+  }),
+  revision: z.int().optional().openapi({
+    description: "With condition-failed: the key's revision, 0 if it is absent.",
+  }),
+  leader: z.string().optional().openapi({ description: "With not-leader: where to go." }),
+  epoch: z.int().optional().openapi({ description: "With not-leader: epoch of the map known." }),
+}).openapi("Problem");
+
+const KeyMembers = {
+  key: z.string().optional().openapi({ description: "Absent if the key is not UTF-8." }),
+  key64: z.string().optional().openapi({ description: "base64url, for keys that are not UTF-8." }),
+};
+
+export const RecordSchema = z.object({
+  ...KeyMembers,
+  value: z.unknown().openapi({
+    description: "JSON values as they were put, text as a string, other bytes in base64.",
+  }),
+  encoding: z.literal("base64").optional(),
+  revision: z.int(),
+  createRevision: z.int(),
+  contentType: z.string(),
+  ttlMs: z.number().optional().openapi({ description: "Partition time left to live." }),
+}).openapi("Record");
+
+export const WrittenSchema = z.object({
+  ...KeyMembers,
+  revision: z.int(),
+  created: z.boolean(),
+}).openapi("Written");
+
+export const DeletedSchema = z.object({
+  ...KeyMembers,
+  deleted: z.literal(true),
+  revision: z.int(),
+}).openapi("Deleted");
+
+const NodeName = z.string().min(1).max(255);
+
+export const MemberChangeSchema = z.discriminatedUnion("action", [
+  z.strictObject({
+    action: z.literal("add"),
+    peer: z.string().max(300).regex(/^[^\s/@]+:\d{1,5}$/, "it takes host:port").openapi({
+      description: "Peer address of a running node that belongs to no cluster.",
+      example: "127.0.0.1:7104",
+    }),
+  }),
+  z.strictObject({
+    action: z.literal("remove"),
+    node: NodeName.openapi({ description: "Name or nodeId of a member.", example: "n3" }),
+  }),
+]).openapi("MemberChange");
+
+export const TransferSchema = z.strictObject({
+  partition: z.int().min(0),
+  to: NodeName.openapi({ description: "Name or nodeId of the node that shall lead." }),
+}).openapi("Transfer");
+
+export const AcceptedSchema = z.object({
+  accepted: z.literal(true),
+  epoch: z.int().optional().openapi({ description: "Epoch of the map that holds the intent." }),
+}).openapi("Accepted");
+
+export const HealthSchema = z.object({
+  ready: z.boolean(),
+  reason: z.string(),
+}).openapi("Health");
+
+const ReplicaSchema = z.object({
+  replicaId: z.int(),
+  nodeId: z.string(),
+  role: z.enum(["voter", "learner"]),
+  matchIndex: z.int().optional().openapi({ description: "Known to the leader only." }),
+  lag: z.int().optional(),
+}).openapi("Replica");
+
+export const ClusterSchema = z.object({
+  clusterId: z.string(),
+  nodeId: z.string(),
+  name: z.string(),
+  version: z.string(),
+  epoch: z.int(),
+  members: z.array(
+    z.object({
+      nodeId: z.string(),
+      name: z.string(),
+      http: z.string(),
+      peer: z.string(),
+      state: z.enum(["active", "leaving"]),
+      reachable: z.boolean(),
+    }).openapi("Member"),
+  ),
+  partitions: z.array(
+    z.object({
+      partition: z.int(),
+      term: z.int(),
+      leader: z.int().openapi({ description: "replicaId; 0 if none is known." }),
+      leaderNodeId: z.string().optional(),
+      commitIndex: z.int(),
+      appliedIndex: z.int(),
+      replicas: z.array(ReplicaSchema),
+      health: z.string(),
+    }).openapi("Partition"),
+  ),
+}).openapi("Cluster");

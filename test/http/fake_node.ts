@@ -1,0 +1,115 @@
+// A node without a cluster: the real state machine, applied at once, behind the interface that the HTTP
+// layer sees. Failures and faults are handed in; what it was asked is kept.
+
+import { Store } from "../../src/store/mod.ts";
+import type { Command, Idempotency } from "../../src/store/types.ts";
+import type {
+  ClusterView,
+  Failure,
+  MemberChange,
+  NodeService,
+  ReadAnswer,
+  RequestOptions,
+  WriteAnswer,
+} from "../../src/node/service.ts";
+
+export const PARTITION = 7;
+
+/** A failure with the members that matter. */
+export function failureOf(
+  code: Failure["code"],
+  outcome: Failure["outcome"] = "none",
+  more: Partial<Failure> = {},
+): Failure {
+  return { ok: false, code, outcome, detail: `because of ${code}`, ...more };
+}
+
+export class FakeNode implements NodeService {
+  valueSizeBytesMax = 1024 * 1024;
+  readonly store = new Store();
+  readonly writes: { command: Command; idempotency: Idempotency | undefined }[] = [];
+  readonly changes: MemberChange[] = [];
+  readonly transfers: { partition: number; to: string }[] = [];
+  lastOptions: RequestOptions | undefined;
+  staleReads = 0;
+  isReady = true;
+  /** Answers the next call instead of the store. */
+  nextFailure: Failure | undefined;
+  /** Rejects the next call. */
+  nextFault: Error | undefined;
+  /** Partition time of the next entries. */
+  timeMs = 0;
+  #index = 0;
+
+  write(
+    command: Command,
+    idempotency: Idempotency | undefined,
+    options: RequestOptions,
+  ): Promise<WriteAnswer | Failure> {
+    this.writes.push({ command, idempotency });
+    return this.#settle(options, () => {
+      const envelope = { timeMs: this.timeMs, command, idempotency };
+      const applied = this.store.applyEnvelope(++this.#index, envelope);
+      return { ok: true, partition: PARTITION, applied };
+    });
+  }
+
+  read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+    return this.#settle(options, () => ({
+      ok: true,
+      partition: PARTITION,
+      appliedIndex: this.#index,
+      timeMs: this.store.timeMs,
+      record: this.store.get(key),
+    }));
+  }
+
+  readStale(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+    this.staleReads++;
+    return this.read(key, options);
+  }
+
+  cluster(): ClusterView {
+    return {
+      clusterId: "c",
+      nodeId: "a",
+      name: "n1",
+      version: "0",
+      epoch: 3,
+      members: [
+        { nodeId: "a", name: "n1", http: "h:1", peer: "h:2", state: "active", reachable: true },
+      ],
+      partitions: [],
+    };
+  }
+
+  changeMembers(
+    change: MemberChange,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    this.changes.push(change);
+    return this.#settle(options, () => ({ ok: true, epoch: 4 }));
+  }
+
+  transferLeadership(
+    partition: number,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true } | Failure> {
+    this.transfers.push({ partition, to });
+    return this.#settle(options, () => ({ ok: true }));
+  }
+
+  ready() {
+    return { ready: this.isReady, reason: this.isReady ? "" : "no leader" };
+  }
+
+  #settle<Answer>(options: RequestOptions, answer: () => Answer): Promise<Answer | Failure> {
+    this.lastOptions = options;
+    const { nextFault, nextFailure } = this;
+    this.nextFault = undefined;
+    this.nextFailure = undefined;
+    if (nextFault !== undefined) return Promise.reject(nextFault);
+    return Promise.resolve(nextFailure ?? answer());
+  }
+}

@@ -1,104 +1,135 @@
-// `deno task cluster`: a whole cluster on this machine, one process a node, until Ctrl-C. Starts, watches
-// and ends node processes; knows nothing of what is inside them.
+// `deno task cluster`: a durable cluster on this machine, from one command, until Ctrl-C.
+// Owns the order of things: claim the directory, probe the ports, start, announce, watch, stop.
 
-import { until } from "./cluster/wait.ts";
-import { ClusterNode, nodePlans, UsageProblem } from "./cluster/node_process.ts";
-import { HELP, parseOptions } from "./cluster/options.ts";
-import { watchEnd } from "./cluster/lifetime.ts";
-import { prepareData } from "./cluster/data_folder.ts";
-import { StatusView } from "./cluster/status_view.ts";
+import { relative } from "node:path";
+import { Cluster } from "./cluster/cluster.ts";
+import { claimDataDir } from "./cluster/data_dir.ts";
+import { nodeFlags, type NodeProcess } from "./cluster/node_process.ts";
+import { ClusterError, type ClusterOptions, HELP, parseOptions } from "./cluster/options.ts";
+import { assertPortsFree } from "./cluster/ports.ts";
+import { Screen, standardOutput } from "./cluster/screen.ts";
+import { isReady } from "./cluster/status.ts";
+import { listenForStop } from "./cluster/stop_requests.ts";
 
-const READY_TIMEOUT_MS = 60_000;
 const STATUS_INTERVAL_MS = 500;
+const EXIT_FAILED = 1;
 
-function fail(message: string): never {
-  console.error(`pontoon: ${message}`);
-  Deno.exit(1);
+/** A path as short as it gets: relative to here if it lies below. */
+function shortPath(path: string): string {
+  const below = relative(Deno.cwd(), path);
+  return below === "" || below.startsWith("..") ? path : below;
 }
 
-const options = (() => {
-  try {
-    return parseOptions(Deno.args);
-  } catch (cause) {
-    return fail(cause instanceof Error ? cause.message : String(cause));
+function announcement({ nodes }: ClusterOptions): string {
+  const url = (index: number) => `http://${nodes[index % nodes.length].http}`;
+  return [
+    "",
+    "cluster ready",
+    ...nodes.map((node) => `  ${node.name}  http://${node.http}  log ${shortPath(node.logPath)}`),
+    "",
+    "try",
+    `  curl -X PUT ${url(0)}/key/hello -d 'world'`,
+    `  curl ${url(1)}/key/hello`,
+    `  curl ${url(2)}/cluster`,
+    "",
+    "Ctrl-C stops the cluster",
+  ].join("\n");
+}
+
+function quote(word: string): string {
+  return /^[\w./:=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Runs one cluster from start to stop. */
+class Run {
+  readonly #options: ClusterOptions;
+  readonly #screen = new Screen(standardOutput());
+  readonly #cluster: Cluster;
+  readonly #stopRequested = Promise.withResolvers<void>();
+  #ready = false;
+  #stopping: Promise<void> | undefined;
+  #failure: string | undefined;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    listenForStop((cause) => this.#stop(cause), () => this.#force());
+    const { nodes } = options;
+    const count = nodes.length === 1 ? "one node" : `${nodes.length} nodes`;
+    this.#screen.print(`starting ${count}, data in ${shortPath(options.dataDir)}`);
+    this.#cluster = new Cluster(options, (node) => this.#nodeEnded(node));
   }
-})();
-if (options === undefined) {
-  console.log(HELP);
+
+  /** Resolves when the cluster has stopped. @throws ClusterError if it stopped because it could not go on. */
+  async untilStopped(): Promise<void> {
+    while (this.#stopping === undefined) {
+      const status = await this.#unlessStopping(this.#cluster.status());
+      if (status === undefined) break;
+      if (!this.#ready && isReady(status)) {
+        this.#ready = true;
+        this.#screen.print(announcement(this.#options));
+      }
+      this.#screen.status(status, performance.now());
+      const running = status.some((node) => node.state !== "ended");
+      if (!running && this.#cluster.allEnded) this.#fail("every node has ended");
+      await this.#unlessStopping(new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS)));
+    }
+    await this.#stopping;
+    if (this.#failure !== undefined) throw new ClusterError(this.#failure);
+    this.#screen.print("stopped");
+  }
+
+  /** What `work` results in, or undefined as soon as the cluster is to stop. */
+  #unlessStopping<T>(work: Promise<T>): Promise<T | undefined> {
+    return Promise.race([work, this.#stopRequested.promise.then(() => undefined)]);
+  }
+
+  #nodeEnded(node: NodeProcess): void {
+    if (this.#stopping !== undefined) return;
+    const { name, logPath } = node.spec;
+    if (!this.#ready) return this.#fail(`${name} could not start: ${node.reason()}`);
+    const flags = nodeFlags(node.spec, this.#options).map(quote).join(" ");
+    this.#screen.print(
+      `${name} died: ${node.reason()} (log ${shortPath(logPath)})\n` +
+        `  start it again: deno task node ${flags}`,
+    );
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= message;
+    this.#beginStop();
+  }
+
+  #stop(cause: string): void {
+    if (this.#stopping === undefined) this.#screen.print(`stopping: ${cause}`);
+    this.#beginStop();
+  }
+
+  #beginStop(): void {
+    this.#screen.end();
+    this.#stopping ??= this.#cluster.stop();
+    this.#stopRequested.resolve();
+  }
+
+  #force(): void {
+    this.#screen.print("killing the nodes");
+    this.#cluster.kill();
+  }
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(Deno.args);
+  if (options === undefined) return console.log(HELP);
+  const claim = claimDataDir(options);
+  assertPortsFree(options.nodes);
+  await new Run(options).untilStopped();
+  claim.release();
+}
+
+try {
+  await main();
   Deno.exit(0);
-}
-
-let nodes: ClusterNode[];
-try {
-  const plans = nodePlans(options);
-  prepareData(options.data, options.fresh);
-  nodes = plans.map((plan) => new ClusterNode(plan, plans));
 } catch (cause) {
-  if (!(cause instanceof UsageProblem)) throw cause;
-  fail(cause.message);
+  if (!(cause instanceof ClusterError)) throw cause;
+  console.error(`pontoon: ${cause.message}`);
+  Deno.exit(EXIT_FAILED);
 }
-
-let stopping: Promise<void> | undefined;
-/** Ends every node: gracefully first, at once when asked again. */
-function stop(force: boolean): Promise<void> {
-  if (force) { for (const node of nodes) node.kill(); }
-  return stopping ??= (async () => {
-    display.view?.close();
-    console.log("stopping the cluster");
-    await Promise.all(nodes.map((node) => node.stop()));
-    Deno.exit(exitCode);
-  })();
-}
-
-let exitCode = 0;
-/** The live view, once the cluster is ready. */
-const display: { view?: StatusView } = {};
-watchEnd(stop);
-
-for (const node of nodes) {
-  node.start((reason) => {
-    if (stopping !== undefined) return;
-    const line = `${node.plan.name} died (${reason}); its log: ${node.plan.logFile}`;
-    if (display.view === undefined) {
-      console.error(`pontoon: ${node.lastError() ?? line}`);
-      exitCode = 1;
-      stop(false);
-    } else display.view.say(line);
-  });
-}
-
-try {
-  await until(READY_TIMEOUT_MS, async () => {
-    const ready = await Promise.all(nodes.map((node) => node.isReady()));
-    return ready.every(Boolean);
-  });
-} catch {
-  if (stopping === undefined) {
-    console.error(`pontoon: not ready within ${READY_TIMEOUT_MS / 1000} s; see the node logs:`);
-    for (const { plan } of nodes) console.error(`  ${plan.logFile}`);
-    exitCode = 1;
-    stop(false);
-  }
-  await stopping;
-}
-
-const [first] = nodes;
-const last = nodes.at(-1)!;
-console.log("cluster ready");
-for (const { plan } of nodes) {
-  console.log(`  ${plan.name}  http://${plan.http}  log ${plan.logFile}`);
-}
-console.log("");
-console.log("try:");
-console.log(`  curl -X PUT --data-binary hello http://${first.plan.http}/key/greeting`);
-console.log(`  curl http://${last.plan.http}/key/greeting`);
-console.log(`  curl http://${first.plan.http}/cluster`);
-console.log("");
-
-const view = new StatusView(nodes);
-display.view = view;
-while (stopping === undefined) {
-  await view.update();
-  await new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
-}
-await stopping;

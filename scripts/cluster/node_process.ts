@@ -1,171 +1,167 @@
-// One node process: started in a group of its own with its standard input as lifeline, so that it ends
-// with us however we end, and so that a Ctrl-C in the terminal reaches it through us only.
+// One node's process: started in a session of its own, so that a terminal's Ctrl-C does not reach it,
+// with standard input as the lifeline that ends it when this process is gone however it went.
+// Its output goes straight into its log file: a paused or dead runner never blocks a node.
 
-import { type ClusterOptions, PEER_PORT_OFFSET } from "./options.ts";
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type ClusterOptions, initialList, type NodeSpec } from "./options.ts";
 
-/** What keeps the cluster from starting, for the user. */
-export class UsageProblem extends Error {}
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+/** A log that is larger at a start becomes `node.log.1`, in place of the one before. */
+const LOG_SIZE_BYTES_MAX = 16 * 1024 * 1024;
+/** How much of the end of a log is searched for the reason of an end. */
+const LOG_TAIL_BYTES = 64 * 1024;
 
-/** A graceful stop takes at most five seconds; then the process is ended. */
-const STOP_TIMEOUT_MS = 7000;
-const PROBE_TIMEOUT_MS = 1000;
-const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname);
+/** What every first node of a cluster is told alike. */
+export type ClusterShape = Pick<ClusterOptions, "nodes" | "partitions">;
 
-export interface NodePlan {
-  readonly name: string;
-  readonly http: string;
-  readonly peer: string;
-  readonly dataDir: string;
-  readonly logFile: string;
-  readonly partitions: number;
+/** How a process ended: by itself with a code, or by a signal. */
+export interface NodeEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
 }
 
-/** The nodes to start. Throws UsageProblem if a port is taken. */
-export function nodePlans(options: ClusterOptions): NodePlan[] {
-  const plans = Array.from({ length: options.nodes }, (_, i) => {
-    const name = `n${i + 1}`;
-    return {
-      name,
-      http: `127.0.0.1:${options.port + i}`,
-      peer: `127.0.0.1:${options.port + PEER_PORT_OFFSET + i}`,
-      dataDir: `${options.data}/${name}`,
-      logFile: `${options.data}/${name}/node.log`,
-      partitions: options.partitions,
-    };
-  });
-  for (const { http, peer } of plans) {
-    for (const address of [http, peer]) {
-      const [hostname, port] = address.split(":");
-      try {
-        Deno.listen({ hostname, port: Number(port) }).close();
-      } catch {
-        throw new UsageProblem(`port ${port} is taken; choose another --port`);
-      }
+/** What `deno` is given to run `spec`'s node; it may touch nothing but its directory and this machine. */
+export function nodeArguments(spec: NodeSpec, cluster: ClusterShape): string[] {
+  // In a permission list a comma separates paths, two stand for one.
+  const directory = spec.dataDir.replaceAll(",", ",,");
+  const host = spec.http.slice(0, spec.http.lastIndexOf(":"));
+  return [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    `--config=${CONFIG}`,
+    `--allow-read=${directory}`,
+    `--allow-write=${directory}`,
+    `--allow-net=${host}`,
+    "--allow-sys=statfs",
+    // The same heap setting as in the task `node`: the store's maps are large and live long.
+    "--v8-flags=--heap-growing-percent=20",
+    MAIN,
+    ...nodeFlags(spec, cluster),
+    "--lifeline",
+    "stdin",
+  ];
+}
+
+/** The node's own flags, as `deno task node` takes them too. */
+export function nodeFlags(spec: NodeSpec, cluster: ClusterShape): string[] {
+  const { name, dataDir, http, peer } = spec;
+  return ["--name", name, "--data", dataDir, "--http", http, "--peer", peer].concat(
+    ["--initial", initialList(cluster.nodes), "--partitions", String(cluster.partitions)],
+  );
+}
+
+function sizeBytes(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
+export class NodeProcess {
+  readonly spec: NodeSpec;
+  /** Settles when the process is gone. */
+  readonly ended: Promise<NodeEnd>;
+  #end: NodeEnd | undefined;
+  readonly #child: ChildProcess;
+  readonly #logStartBytes: number;
+
+  /** Starts the node; failing to start shows in {@linkcode ended}. */
+  constructor(spec: NodeSpec, cluster: ClusterShape) {
+    this.spec = spec;
+    Deno.mkdirSync(spec.dataDir, { recursive: true });
+    if (sizeBytes(spec.logPath) > LOG_SIZE_BYTES_MAX) {
+      Deno.renameSync(spec.logPath, `${spec.logPath}.1`);
     }
-  }
-  return plans;
-}
-
-/** A node as `GET /cluster` of itself shows it. */
-export interface NodeStatus {
-  readonly leads: boolean;
-  readonly leaderName: string | undefined;
-  readonly term: number;
-  readonly commitIndex: number;
-  readonly health: string;
-}
-
-export class ClusterNode {
-  readonly plan: NodePlan;
-  readonly #plans: readonly NodePlan[];
-  #child: Deno.ChildProcess | undefined;
-  #lifeline: WritableStreamDefaultWriter<Uint8Array> | undefined;
-  #lastLine = "";
-
-  constructor(plan: NodePlan, plans: readonly NodePlan[]) {
-    this.plan = plan;
-    this.#plans = plans;
-  }
-
-  get isRunning(): boolean {
-    return this.#child !== undefined;
-  }
-
-  /** Starts the process; `onEnd` hears how it ended, whenever that is. */
-  start(onEnd: (reason: string) => void): void {
-    const { name, http, peer, dataDir, logFile, partitions } = this.plan;
-    Deno.mkdirSync(dataDir, { recursive: true });
-    const log = Deno.openSync(logFile, { create: true, append: true });
-    const initial = this.#plans.map((plan) => `${plan.name}=${plan.peer}`).join(",");
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", "--allow-read", `--allow-write=${dataDir}`].concat(
-        ["--allow-net", "--allow-sys=statfs", "--v8-flags=--heap-growing-percent=20"],
-        ["src/main.ts", "--name", name, "--data", dataDir, "--http", http, "--peer", peer],
-        ["--initial", initial, "--partitions", String(partitions), "--lifeline", "stdin"],
-      ),
-      cwd: ROOT,
-      stdin: "piped",
-      stdout: "null",
-      stderr: "piped",
+    this.#logStartBytes = sizeBytes(spec.logPath);
+    const log = openSync(spec.logPath, "a");
+    this.#child = spawn(Deno.execPath(), nodeArguments(spec, cluster), {
       detached: true,
-    }).spawn();
-    this.#child = child;
-    this.#lifeline = child.stdin.getWriter();
-    this.#lifeline.closed.catch(() => {}); // the node went first
-    this.#keepLog(child.stderr, log);
-    child.status.then(({ code, signal }) => {
-      this.#child = undefined;
-      onEnd(signal === null ? `exit code ${code}` : signal);
+      env: { ...Deno.env.toObject(), NO_COLOR: "1" },
+      stdio: ["pipe", log, log],
+    });
+    closeSync(log);
+    // Writing is never tried; closing the lifeline of a process that is gone may report a broken pipe.
+    this.#child.stdin?.on("error", () => {});
+    this.ended = new Promise((resolve) => {
+      const settle = (end: NodeEnd) => resolve(this.#end ??= end);
+      this.#child.on("exit", (code, signal) => settle({ code, signal }));
+      this.#child.on("error", () => settle({ code: null, signal: null }));
     });
   }
 
-  async #keepLog(stream: ReadableStream<Uint8Array>, log: Deno.FsFile): Promise<void> {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      log.writeSync(chunk);
-      const lines = decoder.decode(chunk).trim().split("\n");
-      this.#lastLine = lines.at(-1) ?? this.#lastLine;
-    }
-    log.close();
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
-  /** The line by which a node that could not start said why. */
-  lastError(): string | undefined {
-    const match = /^pontoon: (.*)$/.exec(this.#lastLine);
-    if (match !== null) return `${this.plan.name}: ${match[1]}`;
-    return undefined;
+  /** How it ended; undefined while it runs. */
+  get end(): NodeEnd | undefined {
+    return this.#end;
   }
 
-  /** Lets the lifeline go: the node stops gracefully. Resolves when it is gone. */
-  async stop(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    this.#lifeline?.close().catch(() => {});
-    const timer = setTimeout(() => this.kill(), STOP_TIMEOUT_MS);
-    await child.status;
-    clearTimeout(timer);
+  /** Asks for a graceful stop: the node hands its leaderships over, answers what it began, syncs. */
+  stop(): void {
+    if (this.#end !== undefined) return;
+    this.#child.kill("SIGTERM");
+    this.#child.stdin?.end();
   }
 
+  /** Ends it at once. */
   kill(): void {
+    if (this.#end === undefined) this.#child.kill("SIGKILL");
+  }
+
+  /** One line on why it ended, from the log of this run where that says. */
+  reason(): string {
+    const said = lastWords(this.#logTail());
+    if (said !== undefined) return said;
+    const { code, signal } = this.#end ?? { code: null, signal: null };
+    if (signal !== null) return `killed by ${signal}`;
+    return code === null ? "it could not be started" : `exit code ${code}`;
+  }
+
+  #logTail(): string {
     try {
-      this.#child?.kill("SIGKILL");
+      using file = Deno.openSync(this.spec.logPath, { read: true });
+      const size = file.statSync().size;
+      const from = Math.max(this.#logStartBytes, size - LOG_TAIL_BYTES);
+      file.seekSync(from, Deno.SeekMode.Start);
+      const bytes = new Uint8Array(Math.max(0, size - from));
+      let length = 0;
+      while (length < bytes.length) {
+        const read = file.readSync(bytes.subarray(length));
+        if (read === null) break;
+        length += read;
+      }
+      return new TextDecoder().decode(bytes.subarray(0, length));
     } catch {
-      // It ended by itself.
+      return "";
     }
   }
+}
 
-  async isReady(): Promise<boolean> {
-    const response = await this.#get("/health/ready");
-    await response?.body?.cancel();
-    return response?.ok ?? false;
-  }
-
-  async status(): Promise<NodeStatus | undefined> {
-    const response = await this.#get("/cluster");
-    if (response === undefined || !response.ok) return undefined;
-    const view = await response.json();
-    const partition = view.partitions.find((one: { partition: number }) => one.partition > 0) ??
-      view.partitions[0];
-    if (partition === undefined) return undefined;
-    const leader = view.members.find((member: { nodeId: string }) =>
-      member.nodeId === partition.leaderNodeId
-    );
-    return {
-      leads: partition.leaderNodeId === view.nodeId,
-      leaderName: leader?.name,
-      term: partition.term,
-      commitIndex: partition.commitIndex,
-      health: partition.health,
-    };
-  }
-
-  async #get(path: string): Promise<Response | undefined> {
+/**
+ * The line of a log that tells why the node ended: its fatal line, its last JSON line of level error, or
+ * what Deno said about an uncaught error.
+ *
+ * @returns undefined if there is no such line.
+ */
+export function lastWords(log: string): string | undefined {
+  for (const line of log.split("\n").reverse()) {
+    if (line.startsWith("pontoon: ")) return line.slice("pontoon: ".length);
+    if (line.startsWith("error")) return line;
+    if (!line.startsWith("{")) continue;
     try {
-      return await fetch(`http://${this.plan.http}${path}`, {
-        signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
-      });
+      const { level, message, error } = JSON.parse(line);
+      if (level !== "error") continue;
+      return typeof error === "string" ? `${message}: ${error.split("\n")[0]}` : String(message);
     } catch {
-      return undefined;
+      // A line that was cut while it was written says nothing.
     }
   }
+  return undefined;
 }

@@ -55,6 +55,17 @@ export const DeletedSchema = z.object({
   revision: z.int(),
 }).openapi("Deleted");
 
+export const TouchedSchema = z.object({
+  ...KeyMembers,
+  revision: z.int(),
+}).openapi("Touched");
+
+export const TimeToLiveSchema = z.strictObject({
+  ttl: z.number().min(0.001).nullable().openapi({
+    description: "Seconds to live from now; null: for ever.",
+  }),
+}).openapi("TimeToLive");
+
 const NodeName = z.string().min(1).max(255);
 
 export const MemberChangeSchema = z.discriminatedUnion("action", [

@@ -3,7 +3,7 @@
 
 import { isKnown, type Json, type Operation } from "../history/types.ts";
 import type { Model } from "./model.ts";
-import { badFunction, equalValues, fieldsOf, show, valueKey } from "./values.ts";
+import { badFunction, equalValues, fieldsOf, show, UNSEEN, valueKey } from "./values.ts";
 
 /** One request about one key. */
 export interface KvInput {
@@ -102,6 +102,7 @@ export function kv(init: Json = null): Model<Cell, KvOperation> {
           revision < special.lowest || special.not.includes(revision)
         );
     },
+    blur,
     order(operation) {
       if (!isKnown(operation)) return undefined;
       const revision = operation.output?.revision;
@@ -112,6 +113,28 @@ export function kv(init: Json = null): Model<Cell, KvOperation> {
     describe,
     describeState: describeCell,
   };
+}
+
+/** Unknown puts of values that no completed get returned: only that they are there can matter. */
+function blur(operations: readonly KvOperation[]): ReadonlyMap<number, KvOperation> {
+  const read = new Set<string | number>();
+  const unknown: number[] = [];
+  operations.forEach((operation, position) => {
+    const { f } = operation.input;
+    if (!isKnown(operation)) {
+      if (f === "put" || f === "cas") unknown.push(position);
+    } else if (f === "get" && operation.output?.value !== undefined) {
+      read.add(valueKey(operation.output.value));
+    }
+  });
+  const blurred = new Map<number, KvOperation>();
+  if (read.has(valueKey(UNSEEN))) return blurred;
+  for (const position of unknown) {
+    const operation = operations[position]!;
+    if (read.has(valueKey(operation.input.value))) continue;
+    blurred.set(position, { ...operation, input: { ...operation.input, value: UNSEEN } });
+  }
+  return blurred;
 }
 
 export function hashCell(cell: Cell): string {

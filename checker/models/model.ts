@@ -50,6 +50,12 @@ interface ModelBase<State, Op extends Operation> {
    */
   irrelevant?(operations: readonly Op[]): readonly number[];
   /**
+   * Replacements for operations of unknown outcome, by position, that no completed response can tell from
+   * what they replace: so that many become equal, and equal ones are tried once. An unknown write of a
+   * value that nobody read may as well have written any other such value.
+   */
+  blur?(operations: readonly Op[]): ReadonlyMap<number, Op>;
+  /**
    * The operation as plain register access, if its response reveals nothing else; `initialValue` must be
    * given too. Every operation of a partition must be one for the zone check to apply.
    */

@@ -3,7 +3,7 @@
 
 import { isKnown, type Json, type Operation } from "../history/types.ts";
 import type { Model, RegisterAccess } from "./model.ts";
-import { badFunction, equalValues, show, valueKey } from "./values.ts";
+import { badFunction, equalValues, show, UNSEEN, valueKey } from "./values.ts";
 
 export interface RegisterInput {
   readonly f: "read" | "write" | "cas";
@@ -68,6 +68,7 @@ function model(
       return f === "write" ? { kind: "write", value: value ?? null } : undefined;
     },
     irrelevant,
+    blur,
     resets: (operation) => operation.input.f === "write",
     tokens(operation) {
       const { f, value } = operation.input;
@@ -132,4 +133,24 @@ function irrelevant(operations: readonly RegisterOperation[]): readonly number[]
     if (f === "read" || !needed.has(valueKey(target))) positions.push(position);
   });
   return positions;
+}
+
+/** Unknown writes of values that no read returned and no cas, refused or not, started from. */
+function blur(operations: readonly RegisterOperation[]): ReadonlyMap<number, RegisterOperation> {
+  const mentioned = new Set<string | number>();
+  const unknown: number[] = [];
+  operations.forEach((operation, position) => {
+    const { f } = operation.input;
+    if (f === "cas") mentioned.add(valueKey(casPair(operation)[0]));
+    else if (f === "write" && !isKnown(operation)) unknown.push(position);
+    else if (f === "read" && !saysNothing(operation)) mentioned.add(valueKey(operation.output));
+  });
+  const blurred = new Map<number, RegisterOperation>();
+  if (mentioned.has(valueKey(UNSEEN))) return blurred;
+  for (const position of unknown) {
+    const operation = operations[position]!;
+    if (mentioned.has(valueKey(operation.input.value))) continue;
+    blurred.set(position, { ...operation, input: { f: "write", value: UNSEEN } });
+  }
+  return blurred;
 }

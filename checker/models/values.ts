@@ -21,6 +21,9 @@ export function canonical(value: Json | undefined): string {
   return `{${fields.join(",")}}`;
 }
 
+/** Stands for a value that no response mentions; see `Model.blur`. */
+export const UNSEEN: Json = { "a value nobody saw": "\u0000".repeat(8) };
+
 export function equalValues(a: Json | undefined, b: Json | undefined): boolean {
   return a === b || valueKey(a) === valueKey(b);
 }

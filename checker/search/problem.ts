@@ -58,7 +58,7 @@ export function layOut(
   const knownCount = byCall.length;
   const order = byCall.concat(optional);
   const sorted = order.map((i) => operations[i]!);
-  const { classOf, classes } = classify(model, sorted);
+  const { classOf, classes } = classify(model, blurred(model, operations, order, sorted));
   const observes = new Uint8Array(sorted.length);
   if (model.observes !== undefined) {
     for (let i = 0; i < sorted.length; i++) observes[i] = model.observes(sorted[i]!) ? 1 : 0;
@@ -89,6 +89,18 @@ function irrelevantOf(model: AnyModel, operations: readonly Operation[]): Set<nu
   }
   if (unknown) { for (const i of model.irrelevant?.(operations) ?? []) dropped.add(i); }
   return dropped;
+}
+
+/** The sorted operations with the model's replacements, which is how the search sees them. */
+function blurred(
+  model: AnyModel,
+  operations: readonly Operation[],
+  order: readonly number[],
+  sorted: readonly Operation[],
+): readonly Operation[] {
+  const replacements = model.blur?.(operations);
+  if (replacements === undefined || replacements.size === 0) return sorted;
+  return order.map((i) => replacements.get(i) ?? operations[i]!);
 }
 
 function isSorted(order: readonly number[], operations: readonly Operation[]): boolean {

@@ -174,16 +174,26 @@ export class Search {
 
   /** A new configuration: take what is free, see whether it is done, known or hopeless. */
   #arrive(): void {
-    const { entries, observes, classOf, model, operations } = this.problem;
+    const { entries, observes, classOf } = this.problem;
     const state = this.#state;
+    // An observer that does not fit here fits only after another operation: it is no candidate, but the
+    // optional operations are judged by whether they help it.
+    const keepsUnfit = this.#groups.length > 0;
+    this.#start = this.#end;
     let entry = this.#next[0]!;
     for (; entry !== 0; entry = this.#next[entry]!) {
       const operation = entries[entry]!;
       if (operation < 0) break;
-      if (observes[operation] === 0) continue;
-      this.#steps++;
-      const next = this.states.step(state, classOf[operation]!);
-      if (next === state) this.#placeKnown(operation, FORCED);
+      if (observes[operation] === 1) {
+        this.#steps++;
+        const next = this.states.step(state, classOf[operation]!);
+        if (next === state) {
+          this.#placeKnown(operation, FORCED);
+          continue;
+        }
+        if (next === IMPOSSIBLE && !keepsUnfit) continue;
+      }
+      this.#pushCandidate(operation);
     }
     if (this.#next[0] === 0) {
       this.#phase = "linearizable";
@@ -192,24 +202,37 @@ export class Search {
     this.#deadline = entry;
     if (entry > this.#furthestDeadline) this.#advance(entry);
     this.#phase = "choosing";
-    this.#start = this.#end;
-    this.#cursor = this.#end;
+    this.#cursor = this.#start;
     this.#withOptional = false;
-    if (!this.#isNew(entry)) {
+    if (entry === this.#furthestDeadline) this.#watch();
+    if (this.#isHopeless() || !this.#isNew(entry)) {
+      this.#end = this.#start;
       this.#withOptional = true;
       return;
     }
-    for (let e = this.#next[0]!; e !== entry; e = this.#next[e]!) {
-      const operation = entries[e]!;
-      if (model.hopeless?.(this.states.state(state), operations[operation]!)) {
-        if (operation === this.#watched) this.refusedIn.add(state);
-        this.#end = this.#start;
-        this.#withOptional = true;
-        return;
-      }
-      this.#pushCandidate(operation);
-    }
     this.#sortCandidates();
+  }
+
+  /** Whether some pending operation that could go next never can, from here on. */
+  #isHopeless(): boolean {
+    const { model, entries, operations } = this.problem;
+    if (model.hopeless === undefined) return false;
+    const state = this.states.state(this.#state);
+    for (let e = this.#next[0]!; e !== this.#deadline; e = this.#next[e]!) {
+      const operation = entries[e]!;
+      if (!model.hopeless(state, operations[operation]!)) continue;
+      if (operation === this.#watched) this.refusedIn.add(this.#state);
+      return true;
+    }
+    return false;
+  }
+
+  /** Notes the state if the operation to pass next is impossible in it. */
+  #watch(): void {
+    const operationClass = this.problem.classOf[this.#watched]!;
+    if (this.states.step(this.#state, operationClass) === IMPOSSIBLE) {
+      this.refusedIn.add(this.#state);
+    }
   }
 
   /** A path got further than any before: watch the operation that it must pass next. */
@@ -261,10 +284,7 @@ export class Search {
       const operation = this.#candidates[this.#cursor++]!;
       this.#steps++;
       const next = this.states.step(this.#state, classOf[operation]!);
-      if (next === IMPOSSIBLE) {
-        if (operation === this.#watched) this.refusedIn.add(this.#state);
-        continue;
-      }
+      if (next === IMPOSSIBLE) continue;
       if (this.#isNeedless(operation, next)) continue;
       const kind = this.#withOptional ? CHOSEN_LAST : CHOSEN;
       if (operation < knownCount) this.#placeKnown(operation, kind);

@@ -1,6 +1,6 @@
 // One route whose body is checked against a zod schema before its handler sees it. The schema that checks is
-// the one that /openapi.json shows. Hono's own validator is not used: for a transaction of four puts its
-// second request, context and promises cost four times what the schema costs (15 us to 3.5).
+// the one that /openapi.json shows. Hono's own validator is not used: its second request, context and
+// promises cost a transaction of four puts 7 us, the schema itself 3.
 
 import type { RouteConfig, z } from "@hono/zod-openapi";
 import { problem } from "./problem.ts";

@@ -1,5 +1,5 @@
 // The JSON documents of the schema-driven routes, as zod schemas that both check requests and describe the
-// API in /openapi.json. Loading zod costs 60 ms and 10 MB, so only schema_routes.ts may import this.
+// API in /openapi.json. Loading zod costs 60 ms and 12 MB, so only schema_routes.ts may import this.
 
 import { z } from "@hono/zod-openapi";
 import { PROBLEMS } from "./problem.ts";

@@ -211,6 +211,7 @@ export class Node implements NodeService {
       scheduler: this.#scheduler,
       topology: this.topology,
       nodeId: keeper.record.nodeId,
+      snapshotLogBytes: config.snapshotLogBytes,
       genesis,
       linksOf: (partition) => this.#linksOf(partition),
       observer: {

@@ -2,7 +2,13 @@
 // id and, whatever happens, by its lifeline. Knows nodes by flags, HTTP and signals only.
 
 /** What `deno task node` allows a node, without its data directory and addresses. */
-const NODE_PERMISSIONS = ["--allow-read", "--allow-write", "--allow-net", "--allow-sys"];
+const NODE_PERMISSIONS = [
+  "--v8-flags=--heap-growing-percent=20",
+  "--allow-read",
+  "--allow-write",
+  "--allow-net",
+  "--allow-sys=statfs",
+];
 const MAIN = decodeURIComponent(new URL("../../../src/main.ts", import.meta.url).pathname);
 const CONFIG = decodeURIComponent(new URL("../../../deno.json", import.meta.url).pathname);
 

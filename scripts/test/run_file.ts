@@ -94,6 +94,7 @@ export async function runTestFile(
       "--no-check",
       // All permissions: tests start processes anyway, and files below /dev are open to nothing less.
       "--allow-all",
+      "--preload=scripts/test/orphan_guard.ts",
       `--junit-path=${junit.pathname}`,
       path,
     ],

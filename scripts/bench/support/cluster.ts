@@ -193,7 +193,7 @@ export interface ClusterAnswer {
     leaderNodeId?: string;
     commitIndex: number;
     appliedIndex: number;
-    replicas: { nodeId: string; role: string }[];
+    replicas: { replicaId: number; nodeId: string; role: string }[];
     health: string;
   }[];
 }

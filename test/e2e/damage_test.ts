@@ -1,0 +1,143 @@
+// A node whose disk rotted while it was stopped, on real processes (RULES 2, 4): it says so, never votes
+// under that replicaId again, and is replaced; a damaged snapshot alone is fetched anew.
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  clusterView,
+  TestCluster,
+  type TestNode,
+  until,
+} from "../../scripts/bench/support/cluster.ts";
+
+const REPAIR_TIMEOUT_MS = 60_000;
+
+async function fill(nodes: readonly TestNode[], from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    const response = await fetch(`http://${nodes[i % nodes.length].http}/key/k${i}`, {
+      method: "PUT",
+      body: `v${i}`,
+    });
+    await response.body?.cancel();
+    assertEquals(response.status, 201);
+  }
+}
+
+/** Flips one byte. */
+function flip(path: string, offset: number): void {
+  using file = Deno.openSync(path, { read: true, write: true });
+  const byte = new Uint8Array(1);
+  file.seekSync(offset, Deno.SeekMode.Start);
+  file.readSync(byte);
+  byte[0] ^= 0x55;
+  file.seekSync(offset, Deno.SeekMode.Start);
+  file.writeSync(byte);
+}
+
+/** Offset of a text in a file. */
+function find(path: string, text: string): number {
+  const bytes = Deno.readFileSync(path);
+  const wanted = new TextEncoder().encode(text);
+  for (let at = 0; at + wanted.length <= bytes.length; at++) {
+    if (wanted.every((byte, i) => bytes[at + i] === byte)) return at;
+  }
+  return -1;
+}
+
+/** Log lines come through a pipe, so they may be a moment late. */
+function logSays(node: TestNode, pattern: RegExp): Promise<boolean> {
+  return until(
+    `${node.name} logs ${pattern}`,
+    10_000,
+    () => pattern.test(Deno.readTextFileSync(node.logFile)),
+  );
+}
+
+async function stale(node: TestNode, key: string): Promise<string> {
+  try {
+    const response = await fetch(`http://${node.http}/key/${key}?raw&consistency=stale`);
+    return await response.text();
+  } catch {
+    return ""; // it is still starting
+  }
+}
+
+Deno.test("a node with a rotten log is replaced under a fresh replicaId and holds all data", async () => {
+  await using cluster = TestCluster.start({ nodes: 3 });
+  await cluster.ready();
+  await fill(cluster.nodes, 0, 60);
+  const [witness, , damaged] = cluster.nodes;
+  // A graceful stop refreshes the durable mark: everything before it is proven durable.
+  const child = damaged.process!;
+  child.kill("SIGTERM");
+  await child.status;
+  damaged.process = undefined;
+  const segments = [...Deno.readDirSync(`${damaged.dataDir}/wal`)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".wal")).sort();
+  const hit = segments.map((name) => `${damaged.dataDir}/wal/${name}`)
+    .map((path) => ({ path, offset: find(path, "v30") })).find(({ offset }) => offset > 0);
+  assert(hit !== undefined, "the value is in the log");
+  flip(hit.path, hit.offset);
+  const idsBefore = await replicaIds(witness);
+  cluster.spawn(damaged);
+  await until("the damaged replica has a successor", REPAIR_TIMEOUT_MS, async () => {
+    const ids = await replicaIds(witness);
+    return ids.voters === 3 && ids.highest > idsBefore.highest;
+  });
+  await logSays(damaged, /lost acknowledged data/);
+  await until(
+    "it holds the data again",
+    REPAIR_TIMEOUT_MS,
+    async () => await stale(damaged, "k59") === "v59",
+  );
+  for (let i = 0; i < 60; i++) assertEquals(await stale(damaged, `k${i}`), `v${i}`);
+});
+
+async function replicaIds(node: TestNode): Promise<{ voters: number; highest: number }> {
+  const view = await clusterView(node.http);
+  const replicas = view?.partitions.find(({ partition }) => partition === 1)?.replicas ?? [];
+  const voters = replicas.filter(({ role }) => role === "voter");
+  return {
+    voters: voters.length === replicas.length ? voters.length : 0,
+    highest: Math.max(0, ...voters.map(({ replicaId }) => replicaId)),
+  };
+}
+
+Deno.test("a node with a rotten snapshot fetches another one", async () => {
+  await using cluster = TestCluster.start({
+    nodes: 3,
+    flags: ["--snapshot-log-bytes", String(1024 * 1024)],
+  });
+  await cluster.ready();
+  const [, , damaged] = cluster.nodes;
+  const value = "x".repeat(100_000);
+  const snapshots = () => {
+    try {
+      return [...Deno.readDirSync(`${damaged.dataDir}/snapshots`)].map(({ name }) => name)
+        .filter((name) => name.startsWith("1-") && name.endsWith(".snap"));
+    } catch {
+      return [];
+    }
+  };
+  let written = 0;
+  await until("a snapshot was taken", 30_000, async () => {
+    const response = await fetch(`http://${damaged.http}/key/k${written++}`, {
+      method: "PUT",
+      body: value,
+    });
+    await response.body?.cancel();
+    return snapshots().length > 0;
+  });
+  const child = damaged.process!;
+  child.kill("SIGTERM");
+  await child.status;
+  damaged.process = undefined;
+  const path = `${damaged.dataDir}/snapshots/${snapshots().at(-1)}`;
+  flip(path, Math.floor(Deno.statSync(path).size / 2));
+  cluster.spawn(damaged);
+  await until(
+    "it holds the data again",
+    REPAIR_TIMEOUT_MS,
+    async () => await stale(damaged, "k0") === value,
+  );
+  await logSays(damaged, /snapshot is damaged|snapshot file is damaged/);
+});

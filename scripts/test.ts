@@ -1,97 +1,152 @@
-// Runs every test of the repository in groups, each in a process of its own with a time limit, and says
-// where the time went. `deno task test [FILTER…]`: only files whose path contains a filter.
+// `deno task test`: finds the test files, runs each in a process of its own, two at a time where they may share the
+// machine, and ends in one line of totals. It must end: every file has a time limit, and so has the whole run.
 
-import { discover, groupsOf, type TestGroup } from "./testing/groups.ts";
-import { readReport, type TestReport } from "./testing/report.ts";
+import { parseArgs } from "node:util";
+import { endWithParent } from "./test/lifetime.ts";
+import { describeFile, summarize } from "./test/report.ts";
+import { type FileResult, runCheck, runTestFile } from "./test/run_file.ts";
+import { findTestFiles, type TestFile } from "./test/suites.ts";
 
-const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
+const HELP = `Usage: deno task test [options] [FILTER…]
 
-interface GroupResult {
-  readonly group: TestGroup;
-  readonly seconds: number;
-  readonly report: TestReport;
-  /** Why the run itself failed, beyond the tests it reports. */
-  readonly problem: string | undefined;
+Runs every *_test.ts below test, checker, src and chaos whose path contains one of the filters
+(all without one), and a type check of the whole repository where there is no filter.
+
+  --gate        only what belongs to \`deno task ok\`: the fast tests, no type check
+  --jobs N      files at a time, where they may share the machine   [2]
+  --list        print the files that would run
+  --help
+
+PONTOON_TEST_REQUIRE=1 turns a test that is skipped for lack of a program into a failure.
+Exit codes: 0 all passed, 1 something failed, 64 usage. Outputs are kept in out/test.`;
+
+const EXIT_USAGE = 64;
+const CHECK_TIMEOUT_MS = 180_000;
+/** Of the whole run. What has not begun by then counts as failed. */
+const RUN_TIMEOUT_MS = 20 * 60_000;
+const STILL_RUNNING_MS = 30_000;
+
+interface Options {
+  readonly gate: boolean;
+  readonly list: boolean;
+  readonly jobs: number;
+  readonly filters: readonly string[];
 }
 
-/** Copies a child's output to ours, and keeps it. */
-async function pass(stream: ReadableStream<Uint8Array>, to: typeof Deno.stdout): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    to.writeSync(chunk);
-  }
-  return text;
+/** Something to run: a test file or a check. */
+interface Job {
+  readonly name: string;
+  readonly alone: boolean;
+  run(): Promise<FileResult>;
 }
 
-async function runGroup(group: TestGroup, reportFile: string): Promise<GroupResult> {
-  const startMs = performance.now();
-  const args = ["test", "--quiet", "--no-prompt", "-A", "--reporter=dot"];
-  if (group.parallel) args.push("--parallel");
-  args.push(`--junit-path=${reportFile}`, ...group.files);
-  const child = new Deno.Command(Deno.execPath(), {
+function readOptions(args: string[]): Options | undefined {
+  const { values, positionals } = parseArgs({
     args,
-    cwd: ROOT,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    child.kill("SIGKILL");
-  }, group.secondsMax * 1000);
-  const [stdout, stderr, status] = await Promise.all([
-    pass(child.stdout, Deno.stdout),
-    pass(child.stderr, Deno.stderr),
-    child.status,
-  ]);
-  clearTimeout(timer);
-  const report = readReport(reportFile, stdout + stderr);
-  const problem = timedOut
-    ? `not finished within ${group.secondsMax} s`
-    : status.success || report.failed > 0
-    ? undefined
-    : `deno test ended with exit code ${status.code}`;
-  return { group, seconds: (performance.now() - startMs) / 1000, report, problem };
+    strict: true,
+    allowPositionals: true,
+    options: {
+      gate: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      jobs: { type: "string", default: "2" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const jobs = Number(values.jobs);
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) {
+    throw new Error(`--jobs takes a whole number from 1 to 64: got ${values.jobs}`);
+  }
+  return { gate: values.gate, list: values.list, jobs, filters: positionals };
 }
 
-const files = discover(ROOT).filter((file) =>
-  Deno.args.length === 0 || Deno.args.some((filter) => file.includes(filter))
-);
-const groups = groupsOf(files);
-const temporary = Deno.makeTempDirSync({ prefix: "pontoon-test-" });
-const results: GroupResult[] = [];
-for (const group of groups) {
-  console.log(`\n== ${group.name} (${group.files.length} files)`);
-  results.push(await runGroup(group, `${temporary}/${group.name.replaceAll("/", "-")}.xml`));
+function selectFiles(root: URL, options: Options): TestFile[] {
+  return findTestFiles(root).filter((file) =>
+    (!options.gate || file.suite.gate) &&
+    (options.filters.length === 0 || options.filters.some((filter) => file.path.includes(filter)))
+  );
 }
-Deno.removeSync(temporary, { recursive: true });
 
-console.log("\nWhere the time goes:");
-for (const { group, seconds, report } of results.toSorted((a, b) => b.seconds - a.seconds)) {
-  const tests = String(report.passed + report.failed).padStart(5);
-  console.log(`${seconds.toFixed(1).padStart(7)} s ${tests} tests  ${group.name}`);
+function planJobs(files: TestFile[], root: URL, outDir: URL, options: Options): Job[] {
+  const jobs: Job[] = files.map(({ path, suite }) => ({
+    name: path,
+    alone: suite.alone,
+    run: () => runTestFile(path, { root, outDir, timeoutMs: suite.timeoutMs }),
+  }));
+  if (options.gate || options.filters.length > 0) return jobs;
+  const check = () => runCheck("type check", ["check"], { root, timeoutMs: CHECK_TIMEOUT_MS });
+  return [{ name: "type check", alone: false, run: check }, ...jobs];
 }
-console.log("\nSlowest files:");
-const slowest = results.flatMap(({ report }) => report.files)
-  .toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
-for (const { file, seconds } of slowest) console.log(`${seconds.toFixed(1).padStart(7)} s ${file}`);
 
-const skips = results.flatMap(({ report }) => report.skips);
-if (skips.length > 0) console.log(`\n${[...new Set(skips)].join("\n")}`);
-const problems = results.filter(({ problem }) => problem !== undefined);
-for (const { group, problem } of problems) console.log(`\nFAILED ${group.name}: ${problem}`);
-for (const { report } of results) {
-  for (const failure of report.failures) console.log(`FAILED ${failure}`);
+function notRun(job: Job): FileResult {
+  const failures = ["(not run: the whole run is out of time)"];
+  const none = { passed: 0, skipped: 0, durationMs: 0, needs: [], output: "" };
+  return { path: job.name, failed: 1, failures, ...none };
 }
-const sum = (count: (report: TestReport) => number) =>
-  results.reduce((total, { report }) => total + count(report), 0);
-const failed = sum((report) => report.failed) + problems.length;
-console.log(
-  `\n${sum((report) => report.passed)} passed, ${failed} failed, ${
-    sum((report) => report.skipped)
-  } skipped`,
-);
-Deno.exit(failed === 0 ? 0 : 1);
+
+/** Runs the jobs in order, `width` at a time. */
+async function runAll(
+  jobs: readonly Job[],
+  width: number,
+  endsAtMs: number,
+): Promise<FileResult[]> {
+  const results: FileResult[] = [];
+  const queue = [...jobs];
+  const running = new Map<string, number>();
+  const watch = setInterval(() => {
+    for (const [name, beganMs] of running) {
+      const ranMs = performance.now() - beganMs;
+      if (ranMs > STILL_RUNNING_MS) console.log(`…      ${(ranMs / 1000).toFixed(0)} s  ${name}`);
+    }
+  }, STILL_RUNNING_MS);
+  const lane = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      running.set(job.name, performance.now());
+      const result = performance.now() > endsAtMs ? notRun(job) : await job.run();
+      running.delete(job.name);
+      results.push(result);
+      for (const line of describeFile(result)) console.log(line);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+  clearInterval(watch);
+  return results;
+}
+
+async function main(args: string[]): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = readOptions(args.filter((arg) => arg !== "--"));
+  } catch (cause) {
+    console.error(`${cause instanceof Error ? cause.message : cause} (--help)`);
+    return EXIT_USAGE;
+  }
+  if (options === undefined) {
+    console.log(HELP);
+    return 0;
+  }
+  const root = new URL("../", import.meta.url);
+  const outDir = new URL("out/test/", root);
+  const files = selectFiles(root, options);
+  if (options.list) {
+    for (const { path } of files) console.log(path);
+    return 0;
+  }
+  if (files.length === 0) {
+    console.error(`no test file matches ${options.filters.join(" ")}`);
+    return 1;
+  }
+  await Deno.mkdir(outDir, { recursive: true });
+  endWithParent();
+  const beganMs = performance.now();
+  const endsAtMs = beganMs + RUN_TIMEOUT_MS;
+  const jobs = planJobs(files, root, outDir, options);
+  const results = [
+    ...await runAll(jobs.filter((job) => !job.alone), options.jobs, endsAtMs),
+    ...await runAll(jobs.filter((job) => job.alone), 1, endsAtMs),
+  ];
+  for (const line of summarize(results, performance.now() - beganMs)) console.log(line);
+  return results.some((result) => result.failed > 0) ? 1 : 0;
+}
+
+if (import.meta.main) Deno.exit(await main([...Deno.args]));

@@ -3,7 +3,11 @@
 import { parseArgs } from "node:util";
 import { createDenoPlatform } from "./platform/deno/mod.ts";
 import { DiskError, type LogLevel } from "./platform/ports.ts";
-import { VALUE_SIZE_BYTES_MAX_DEFAULT, VALUE_SIZE_BYTES_MAX_HARD } from "./base/limits.ts";
+import {
+  SNAPSHOT_LOG_BYTES,
+  VALUE_SIZE_BYTES_MAX_DEFAULT,
+  VALUE_SIZE_BYTES_MAX_HARD,
+} from "./base/limits.ts";
 import { type NodeConfig, PONTOON_VERSION } from "./node/config.ts";
 import { runNode } from "./node/run.ts";
 
@@ -33,6 +37,7 @@ Cluster
 
 Limits and behaviour
   --value-size-max BYTES    largest value                          [${VALUE_SIZE_BYTES_MAX_DEFAULT}]
+  --snapshot-log-bytes N    log of one partition before a snapshot [${SNAPSHOT_LOG_BYTES}]
   --request-timeout-ms MS   how long a request waits by default    [5000]
   --log-level LEVEL         debug, info, warn, error               [info]
   --lifeline stdin          end when standard input closes
@@ -94,6 +99,7 @@ function readFlags(args: string[]): Invocation | undefined {
       join: text,
       partitions: { ...text, default: "1" },
       replicas: { ...text, default: "3" },
+      "snapshot-log-bytes": { ...text, default: String(SNAPSHOT_LOG_BYTES) },
       "dead-after-ms": { ...text, default: "300000" },
       "secret-file": text,
       "value-size-max": { ...text, default: String(VALUE_SIZE_BYTES_MAX_DEFAULT) },
@@ -157,6 +163,12 @@ function readFlags(args: string[]): Invocation | undefined {
         VALUE_SIZE_BYTES_MAX_HARD,
       ),
       dialOverrides: new Map(overrides),
+      snapshotLogBytes: integer(
+        values["snapshot-log-bytes"],
+        "--snapshot-log-bytes",
+        1024 * 1024,
+        2 ** 40,
+      ),
       deadAfterMs: integer(values["dead-after-ms"], "--dead-after-ms", 1000, 86_400_000),
       requestTimeoutMs: integer(values["request-timeout-ms"], "--request-timeout-ms", 1, 60_000),
     },

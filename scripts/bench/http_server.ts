@@ -16,6 +16,10 @@ class MapService implements NodeService {
   readonly #records = new Map<string, RecordView>();
   #index = 0;
 
+  partitionOf(): number {
+    return 1;
+  }
+
   write(command: Parameters<NodeService["write"]>[0]) {
     if (command.kind !== "put") throw new Error("This bench only puts");
     const { key, contentType } = command;

@@ -42,7 +42,7 @@ export function programOf(args: readonly string[]): Ancestor["program"] | undefi
 }
 
 /** The chain from `pid` up to the npm launcher; empty if there is none above it. */
-async function findLauncherChain(pid: number): Promise<Ancestor[]> {
+export async function findLauncherChain(pid: number): Promise<Ancestor[]> {
   const chain: Ancestor[] = [];
   for (let level = 0; level < LEVELS_MAX && pid > 1; level++) {
     const [table, args] = await Promise.all([readProcesses([pid]), readArguments(pid)]);

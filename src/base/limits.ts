@@ -79,8 +79,8 @@ export const BODY_WHOLE_SIZE_BYTES_MAX = 64 * KiB;
 export const REQUESTS_IN_FLIGHT_MAX = 20_000;
 /** Encoded commands of one group waiting for the end of a turn. */
 export const PROPOSAL_QUEUE_BYTES_MAX = 32 * MiB;
-/** Log bytes of one group after which its next snapshot is taken. */
-export const SNAPSHOT_LOG_BYTES = 64 * MiB;
+/** Log bytes of one group after which its next snapshot is taken: about a second of replay. */
+export const SNAPSHOT_LOG_BYTES = 32 * MiB;
 
 /** Free disk space below which writes are refused. */
 export const DISK_FREE_BYTES_MIN = 256 * MiB;

@@ -41,9 +41,9 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const keys = new KeyRoutes({ service, bodies, digest, log, requestTimeoutMs });
   // `getPath` keeps the router from decoding: a key is decoded once, by us.
   const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
-  const gate = new SchemaGate(service, bodies, log);
+  const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
   addAdminRoutes(app, service);
-  app.get(DESCRIPTION_PATH, (context) => gate.get(context.req.raw));
+  app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
   for (const path of SCHEMA_POSTS.keys()) app.post(path, (context) => gate.post(context.req.raw));
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);

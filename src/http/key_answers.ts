@@ -10,7 +10,7 @@ import { BYTES_TYPE, keyMember, recordJson, TEXT_TYPE, valueBody } from "./value
  * How the usual answer is built. Further headers are appended to the Response: when built with them, Deno
  * makes a native twin of it, with a finaliser, which costs 4.3 us where appending costs 2.7.
  */
-const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
+export const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
 const CREATED_INIT: ResponseInit = { ...JSON_INIT, status: 201 };
 
 /** A stored page must not run as one of this origin, whose admin routes it could call. */

@@ -1,5 +1,5 @@
-// /key/:key: the hot path, validated by hand. Owns the contract of GET, HEAD, PUT and DELETE. It is called
-// before Hono's router, and must never throw or reject: what goes wrong is a problem document.
+// /key/:key: the hot path, validated by hand. Owns the contract of GET, HEAD, PUT, DELETE and of
+// POST /key/:key/ttl. It is called before Hono's router, and must never throw or reject: what goes wrong is a problem document.
 
 import { NO_BYTES } from "../base/bytes.ts";
 import type { NodeService, RequestOptions } from "../node/service.ts";
@@ -14,20 +14,26 @@ import {
   prefersBytes,
   readCondition,
   RequestHeaders,
+  requireJson,
+  requireUncoded,
   timeoutMsOf,
-  ttlMsOf,
   writeCondition,
 } from "./request_headers.ts";
 import { keyFromBase64Url, keyFromSegment, parseQuery } from "./request_key.ts";
+import { ttlMsOf, ttlMsOfBody } from "./time_to_live.ts";
 import { storedContentType } from "./value_format.ts";
 
 const PREFIX = "/key/";
+const TTL_SUFFIX = "/ttl";
+/** The body of POST …/ttl is `{"ttl":SECONDS}`. */
+const TTL_BODY_SIZE_BYTES_MAX = 1024;
 export const ALLOWED_KEY_METHODS = ["GET", "HEAD", "PUT", "DELETE"] as const;
 
 const NO_PARAMETERS: ReadonlyMap<string, string> = new Map();
 const PUT_PARAMETERS = ["key64", "ttl"];
 const GET_PARAMETERS = ["key64", "consistency", "raw"];
 const DELETE_PARAMETERS = ["key64"];
+const TTL_PARAMETERS = ["key64"];
 
 export interface KeyRouteOptions {
   readonly service: NodeService;
@@ -108,11 +114,12 @@ export class KeyRoutes {
         return this.#delete(request, path, query);
       case "HEAD":
         return this.#get(request, path, query).then(withoutBody);
-      default:
-        return problem("method-not-allowed", `${method} is not possible here`, {
-          headers: { allow: ALLOWED_KEY_METHODS.join(", ") },
-        });
+      case "POST":
+        if (path.endsWith(TTL_SUFFIX)) return this.#touch(request, path, query);
     }
+    return problem("method-not-allowed", `${method} is not possible here`, {
+      headers: { allow: ALLOWED_KEY_METHODS.join(", ") },
+    });
   }
 
   #requestOptions(headers: RequestHeaders): RequestOptions {
@@ -152,12 +159,7 @@ export class KeyRoutes {
     try {
       const { key, pathAndQuery, parameters } = parseTarget(path, query, PUT_PARAMETERS);
       const headers = new RequestHeaders(request.headers);
-      if (headers.contentEncoding !== null && headers.contentEncoding !== "identity") {
-        throw new RequestError(
-          "unsupported-media-type",
-          `Content-Encoding: ${headers.contentEncoding}: values are stored as they come, uncoded`,
-        );
-      }
+      requireUncoded(headers);
       const condition = writeCondition(headers, true);
       const ttlMs = ttlMsOf(parameters.get("ttl"));
       const options = this.#requestOptions(headers);
@@ -192,6 +194,31 @@ export class KeyRoutes {
       return renderWrite(answer, key);
     } catch (error) {
       return errorResponse(error, "DELETE", this.#options.log);
+    }
+  }
+
+  /** Sets or clears a time to live, the value untouched. */
+  async #touch(request: Request, path: string, query: string): Promise<Response> {
+    try {
+      const keyPath = path.slice(0, -TTL_SUFFIX.length);
+      const { key } = parseTarget(keyPath, query, TTL_PARAMETERS);
+      const headers = new RequestHeaders(request.headers);
+      requireJson(headers);
+      const condition = writeCondition(headers, false);
+      const options = this.#requestOptions(headers);
+      const { service, bodies, digest } = this.#options;
+      const body = await bodies.read(request, headers.contentLength, TTL_BODY_SIZE_BYTES_MAX);
+      const ttlMs = ttlMsOfBody(body);
+      const command: Command = { kind: "touch", key, condition, ttlMs };
+      const details = [ttlMs, ...conditionDetails(condition)];
+      const identity = { method: "POST", route: "/key/ttl", key, details, contentType: "" };
+      const idempotency = idempotencyOf(headers, digest, identity, NO_BYTES);
+      const answer = await service.write(command, idempotency, options);
+      if (answer.ok) return renderWrite(answer, key);
+      const target = query === "" ? path : `${path}?${query}`;
+      return failureResponse(answer, target, options.forward === "redirect");
+    } catch (error) {
+      return errorResponse(error, "POST", this.#options.log);
     }
   }
 }

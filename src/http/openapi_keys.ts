@@ -4,7 +4,14 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import { ALLOWED_KEY_METHODS } from "./key_routes.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
-import { DeletedSchema, ProblemSchema, RecordSchema, WrittenSchema } from "./schemas.ts";
+import {
+  DeletedSchema,
+  ProblemSchema,
+  RecordSchema,
+  TimeToLiveSchema,
+  TouchedSchema,
+  WrittenSchema,
+} from "./schemas.ts";
 
 type Responses = RouteConfig["responses"];
 
@@ -31,13 +38,20 @@ const RoutingHeaders = {
   "Pontoon-Timeout-Ms": z.int().min(1).max(60_000).optional(),
 };
 
-const WriteHeaders = {
+const keyedHeaders = {
   ...RoutingHeaders,
-  "If-Match": z.string().optional().openapi({ description: 'One revision ("7") or *.' }),
   "Idempotency-Key": z.string().max(255).optional(),
   "Pontoon-Session": z.string().optional().openapi({
     description: "SESSION;seq=N;ack=M with 32 hex digits, N from 1. Excludes Idempotency-Key.",
   }),
+};
+
+/** Of writes without a condition. */
+export const KeyedHeaders = z.object(keyedHeaders);
+
+const WriteHeaders = {
+  ...keyedHeaders,
+  "If-Match": z.string().optional().openapi({ description: 'One revision ("7") or *.' }),
 };
 
 const ReadHeaders = {
@@ -154,7 +168,28 @@ function routeOf(place: Place, method: string): RouteConfig {
   }
 }
 
+function ttlRouteOf(place: Place): RouteConfig {
+  return {
+    method: "post",
+    path: `${place.path}/ttl`,
+    summary: "Set or clear a time to live, the value untouched",
+    request: {
+      params: place.params,
+      query: z.object(place.query),
+      headers: z.object(WriteHeaders),
+      body: { required: true, content: { "application/json": { schema: TimeToLiveSchema } } },
+    },
+    responses: {
+      ...writeResponses,
+      200: json("Done; the key has a new revision.", TouchedSchema),
+      404: problemResponse("There is no such key."),
+      415: problemResponse("The body is not application/json."),
+    },
+  };
+}
+
 /** Every route that key_routes.ts serves. */
-export const keyRouteConfigs: readonly RouteConfig[] = PLACES.flatMap((place) =>
-  ALLOWED_KEY_METHODS.map((method) => routeOf(place, method))
-);
+export const keyRouteConfigs: readonly RouteConfig[] = PLACES.flatMap((place) => [
+  ...ALLOWED_KEY_METHODS.map((method) => routeOf(place, method)),
+  ttlRouteOf(place),
+]);

@@ -1,10 +1,11 @@
 // What a request's headers ask for: conditions, routing, deadlines, the form of the answer. Malformed
 // ones are errors: a condition that was misunderstood must never count as absent. RFC 9110.
 
-import { REQUEST_TIMEOUT_MS_MAX, TTL_MS_MAX } from "../base/limits.ts";
+import { REQUEST_TIMEOUT_MS_MAX } from "../base/limits.ts";
 import type { ForwardMode } from "../node/service.ts";
 import type { Condition } from "../store/types.ts";
 import { RequestError } from "./problem.ts";
+import { isJson } from "./value_format.ts";
 
 /**
  * The headers that the API looks at, null where absent; repeated ones are joined by ", ".
@@ -157,17 +158,25 @@ export function timeoutMsOf(header: string | null, defaultMs: number): number {
   return timeoutMs;
 }
 
-/** Time to live in milliseconds from `?ttl=SECONDS`. Throws RequestError. */
-export function ttlMsOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ttlMs = /^\d{1,12}(?:\.\d{1,9})?$/.test(text) ? Math.round(Number(text) * 1000) : 0;
-  if (ttlMs < 1 || ttlMs > TTL_MS_MAX) {
-    throw new RequestError(
-      "invalid-parameter",
-      `ttl=${text}: it takes seconds from 0.001 to ${TTL_MS_MAX / 1000}, fractions allowed`,
-    );
+/** Refuses a coded body: values are stored as they come. Throws RequestError. */
+export function requireUncoded(headers: RequestHeaders): void {
+  const { contentEncoding } = headers;
+  if (contentEncoding === null || contentEncoding === "identity") return;
+  throw new RequestError(
+    "unsupported-media-type",
+    `Content-Encoding: ${contentEncoding}: bodies are taken as they come, uncoded`,
+  );
+}
+
+/**
+ * Refuses a body that does not say it is JSON. That keeps pages of other origins out: a browser asks before
+ * it sends such a request, and is never allowed to. Throws RequestError.
+ */
+export function requireJson(headers: RequestHeaders): void {
+  if (headers.contentType === null || !isJson(headers.contentType)) {
+    throw new RequestError("unsupported-media-type", "The body must be application/json");
   }
-  return ttlMs;
+  requireUncoded(headers);
 }
 
 /**

@@ -1,16 +1,18 @@
 // The way to the schema-driven routes: bounds and reads what they are sent, and loads them on first use,
 // because zod costs 60 ms at start and most nodes never see an administrative request.
 
-import { ADMIN_BODY_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { assert } from "../base/assert.ts";
+import { utf8TextOrUndefined } from "../base/bytes.ts";
+import { ADMIN_BODY_SIZE_BYTES_MAX, TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { NodeService } from "../node/service.ts";
-import type { Log } from "../platform/ports.ts";
+import type { Digest, Log } from "../platform/ports.ts";
 import { RequestError } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
-import { RequestHeaders } from "./request_headers.ts";
+import { RequestHeaders, requireJson } from "./request_headers.ts";
 import { parseQuery, splitUrl } from "./request_key.ts";
-import { isJson } from "./value_format.ts";
 
 type SchemaModule = typeof import("./schema_routes.ts");
+type SchemaRoutes = ReturnType<SchemaModule["createSchemaRoutes"]>;
 
 let loaded: SchemaModule | undefined;
 
@@ -22,57 +24,69 @@ export async function preloadSchemaRoutes(): Promise<void> {
   loaded ??= await import("./schema_routes.ts");
 }
 
+/** Base64 makes four bytes of three; names and brackets take their share. */
+const TXN_BODY_SIZE_BYTES_MAX = 2 * TXN_SIZE_BYTES_MAX;
+
 /** Paths served behind the gate, and how large a body each takes. */
 export const SCHEMA_POSTS: ReadonlyMap<string, number> = new Map([
   ["/cluster/members", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/cluster/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
+  ["/txn", TXN_BODY_SIZE_BYTES_MAX],
 ]);
 
+export interface SchemaRouteOptions {
+  readonly service: NodeService;
+  readonly digest: Digest;
+  readonly log: Log;
+  readonly requestTimeoutMs: number;
+}
+
 export class SchemaGate {
-  readonly #service: NodeService;
+  readonly #options: SchemaRouteOptions;
   readonly #bodies: BodyReader;
-  readonly #log: Log;
-  #app: ReturnType<SchemaModule["createSchemaApp"]> | undefined;
+  #routes: SchemaRoutes | undefined;
+  #description: string | undefined;
 
-  constructor(service: NodeService, bodies: BodyReader, log: Log) {
-    this.#service = service;
+  constructor(options: SchemaRouteOptions, bodies: BodyReader) {
+    this.#options = options;
     this.#bodies = bodies;
-    this.#log = log;
   }
 
-  /** GET of a document. Rejects with RequestError. */
-  async get(request: Request): Promise<Response> {
+  /** GET /openapi.json. Rejects with RequestError. */
+  async describe(request: Request): Promise<Response> {
     parseQuery(splitUrl(request.url).query, []);
-    return (await this.#routes()).fetch(request);
+    const routes = this.#routes ?? await this.#load();
+    this.#description ??= routes.describe();
+    return new Response(this.#description, { headers: { "content-type": "application/json" } });
   }
 
-  /**
-   * POST of a JSON document. Demanding `application/json` keeps pages of other origins out: a browser asks
-   * first, and is never allowed. Rejects with RequestError.
-   */
+  /** POST of a JSON document to one of SCHEMA_POSTS. Rejects with RequestError. */
   async post(request: Request): Promise<Response> {
     const { path, query } = splitUrl(request.url);
     parseQuery(query, []);
     const headers = new RequestHeaders(request.headers);
-    if (headers.contentType === null || !isJson(headers.contentType)) {
-      throw new RequestError("unsupported-media-type", "The body must be application/json");
-    }
-    if (headers.contentEncoding !== null && headers.contentEncoding !== "identity") {
-      throw new RequestError("unsupported-media-type", "Content-Encoding is not supported");
-    }
+    requireJson(headers);
     const limitBytes = SCHEMA_POSTS.get(path) ?? 0;
     const body = await this.#bodies.read(request, headers.contentLength, limitBytes);
-    const passed: Record<string, string> = { "content-type": "application/json" };
-    if (headers.timeoutMs !== null) passed["pontoon-timeout-ms"] = headers.timeoutMs;
-    const bounded = new Request(request.url, { method: "POST", body, headers: passed });
-    return (await this.#routes()).fetch(bounded);
+    const document = parseJson(body);
+    const route = (this.#routes ?? await this.#load()).posts.get(path);
+    assert(route !== undefined, `no schema-driven route at ${path}`);
+    return route.handle(document, { headers, body });
   }
 
-  async #routes(): Promise<ReturnType<SchemaModule["createSchemaApp"]>> {
-    if (this.#app === undefined) {
-      if (loaded === undefined) await preloadSchemaRoutes();
-      this.#app ??= loaded!.createSchemaApp(this.#service, this.#log);
-    }
-    return this.#app;
+  async #load(): Promise<SchemaRoutes> {
+    if (loaded === undefined) await preloadSchemaRoutes();
+    return this.#routes ??= loaded!.createSchemaRoutes(this.#options);
+  }
+}
+
+function parseJson(body: Uint8Array): unknown {
+  const text = utf8TextOrUndefined(body);
+  if (text === undefined) throw new RequestError("invalid-json", "The body is not valid UTF-8");
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RequestError("invalid-json", `The body is not JSON: ${reason}`);
   }
 }

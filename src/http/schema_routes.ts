@@ -1,13 +1,14 @@
 // The routes whose documents are checked against schemas, and the description of the whole API. Loaded on
 // first use (schema_gate.ts). Bodies that arrive here have been read and bounded.
 
-import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
-import { HTTPException } from "hono/http-exception";
-import type { MemberChange, NodeService } from "../node/service.ts";
-import type { Log } from "../platform/ports.ts";
+import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import { REQUEST_TIMEOUT_MS_MAX } from "../base/limits.ts";
+import type { MemberChange, NodeService, RequestOptions } from "../node/service.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
-import { errorResponse, failureResponse, problem } from "./problem.ts";
+import { failureResponse } from "./problem.ts";
 import { timeoutMsOf } from "./request_headers.ts";
+import { type DocumentRequest, type SchemaRoute, schemaRoute } from "./schema_route.ts";
+import type { SchemaRouteOptions } from "./schema_gate.ts";
 import {
   AcceptedSchema,
   ClusterSchema,
@@ -15,14 +16,14 @@ import {
   MemberChangeSchema,
   TransferSchema,
 } from "./schemas.ts";
+import { txnRoute } from "./txn_route.ts";
 
 /** Membership changes wait for commits in two groups. */
 const ADMIN_TIMEOUT_MS = 10_000;
-const TIMEOUT_HEADER = "pontoon-timeout-ms";
 
 const AdminHeaders = z.object({
-  "Pontoon-Timeout-Ms": z.string().optional().openapi({
-    description: `1 to 60000; default ${ADMIN_TIMEOUT_MS}.`,
+  "Pontoon-Timeout-Ms": z.int().min(1).max(REQUEST_TIMEOUT_MS_MAX).optional().openapi({
+    description: `Default ${ADMIN_TIMEOUT_MS}.`,
   }),
 });
 
@@ -40,27 +41,7 @@ const accepted = {
   content: { "application/json": { schema: AcceptedSchema } },
 };
 
-const membersRoute = createRoute({
-  method: "post",
-  path: "/cluster/members",
-  summary: "Add or remove a member",
-  request: {
-    headers: AdminHeaders,
-    body: { required: true, content: { "application/json": { schema: MemberChangeSchema } } },
-  },
-  responses: { 200: accepted, ...adminProblems },
-});
-
-const transferRoute = createRoute({
-  method: "post",
-  path: "/cluster/transfer",
-  summary: "Hand a partition's leadership over",
-  request: {
-    headers: AdminHeaders,
-    body: { required: true, content: { "application/json": { schema: TransferSchema } } },
-  },
-  responses: { 200: accepted, ...adminProblems },
-});
+const adminResponses = { 200: accepted, ...adminProblems };
 
 const plainRoutes: readonly RouteConfig[] = [
   {
@@ -119,57 +100,58 @@ function changeOf(body: z.infer<typeof MemberChangeSchema>): MemberChange {
     : { kind: "remove", node: body.node };
 }
 
-function describe(issues: readonly z.core.$ZodIssue[]): string {
-  return issues.slice(0, 5)
-    .map(({ path, message }) => path.length === 0 ? message : `${path.join(".")}: ${message}`)
-    .join("; ");
+function adminOptions({ headers }: DocumentRequest): RequestOptions {
+  return { forward: "forward", timeoutMs: timeoutMsOf(headers.timeoutMs, ADMIN_TIMEOUT_MS) };
 }
 
-/** The schema-driven routes over `service`. */
-export function createSchemaApp(service: NodeService, log: Log): OpenAPIHono {
-  const app = new OpenAPIHono({
-    defaultHook: (result) =>
-      result.success ? undefined : problem("invalid-body", describe(result.error.issues)),
+function membersRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/members";
+  const config = { path, summary: "Add or remove a member", responses: adminResponses };
+  return schemaRoute(config, MemberChangeSchema, AdminHeaders, async (body, request) => {
+    const answer = await service.changeMembers(changeOf(body), adminOptions(request));
+    if (!answer.ok) return failureResponse(answer, path, false);
+    return Response.json({ accepted: true, epoch: answer.epoch });
   });
+}
 
-  app.openapi(membersRoute, async (context) => {
-    const timeoutMs = timeoutMsOf(context.req.header(TIMEOUT_HEADER) ?? null, ADMIN_TIMEOUT_MS);
-    const options = { forward: "forward", timeoutMs } as const;
-    const answer = await service.changeMembers(changeOf(context.req.valid("json")), options);
-    // A problem is built by hand for all routes alike; the schemas know it under its status.
-    if (!answer.ok) return failureResponse(answer, context.req.path, false) as never;
-    return context.json({ accepted: true as const, epoch: answer.epoch }, 200);
+function transferRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/transfer";
+  const config = { path, summary: "Hand leadership over", responses: adminResponses };
+  return schemaRoute(config, TransferSchema, AdminHeaders, async ({ partition, to }, request) => {
+    const answer = await service.transferLeadership(partition, to, adminOptions(request));
+    return answer.ok ? Response.json({ accepted: true }) : failureResponse(answer, path, false);
   });
+}
 
-  app.openapi(transferRoute, async (context) => {
-    const timeoutMs = timeoutMsOf(context.req.header(TIMEOUT_HEADER) ?? null, ADMIN_TIMEOUT_MS);
-    const options = { forward: "forward", timeoutMs } as const;
-    const { partition, to } = context.req.valid("json");
-    const answer = await service.transferLeadership(partition, to, options);
-    if (!answer.ok) return failureResponse(answer, context.req.path, false) as never;
-    return context.json({ accepted: true as const }, 200);
-  });
+/** The routes behind the gate. */
+export interface SchemaRoutes {
+  /** By path. */
+  readonly posts: ReadonlyMap<string, SchemaRoute>;
+  /** The OpenAPI document of the whole API, as JSON. */
+  describe(): string;
+}
 
-  for (const route of [...plainRoutes, ...keyRouteConfigs]) app.openAPIRegistry.registerPath(route);
-  let description: string | undefined;
-  app.get("/openapi.json", (context) => {
-    description ??= JSON.stringify(app.getOpenAPI31Document({
-      openapi: "3.1.0",
-      info: {
-        title: "Pontoon",
-        version: "1",
-        description:
-          "A fault-tolerant, partitioned key-value store. Errors are problem documents " +
-          "(RFC 9457) with code, retryable and outcome.",
-      },
-    }));
-    return context.body(description, 200, { "content-type": "application/json" });
-  });
+/** The schema-driven routes. */
+export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
+  const { service } = options;
+  const routes = [membersRoute(service), transferRoute(service), txnRoute(options)];
+  return {
+    posts: new Map(routes.map((route) => [route.config.path, route])),
+    describe: () =>
+      describeApi([...plainRoutes, ...keyRouteConfigs, ...routes.map((one) => one.config)]),
+  };
+}
 
-  app.onError((error, context) =>
-    error instanceof HTTPException && error.status === 400
-      ? problem("invalid-json", error.message)
-      : errorResponse(error, context.req.method, log)
-  );
-  return app;
+function describeApi(configs: readonly RouteConfig[]): string {
+  const app = new OpenAPIHono();
+  for (const config of configs) app.openAPIRegistry.registerPath(config);
+  return JSON.stringify(app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Pontoon",
+      version: "1",
+      description: "A fault-tolerant, partitioned key-value store. Errors are problem documents " +
+        "(RFC 9457) with code, retryable and outcome.",
+    },
+  }));
 }

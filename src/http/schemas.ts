@@ -1,5 +1,5 @@
 // The JSON documents of the schema-driven routes, as zod schemas that both check requests and describe the
-// API in /openapi.json. Loading zod costs 60 ms and 10 MB, so only schema_routes.ts may import this.
+// API in /openapi.json. Loading zod costs 60 ms and 12 MB, so only schema_routes.ts may import this.
 
 import { z } from "@hono/zod-openapi";
 import { PROBLEMS } from "./problem.ts";
@@ -54,6 +54,17 @@ export const DeletedSchema = z.object({
   deleted: z.literal(true),
   revision: z.int(),
 }).openapi("Deleted");
+
+export const TouchedSchema = z.object({
+  ...KeyMembers,
+  revision: z.int(),
+}).openapi("Touched");
+
+export const TimeToLiveSchema = z.strictObject({
+  ttl: z.number().min(0.001).nullable().openapi({
+    description: "Seconds to live from now; null: for ever.",
+  }),
+}).openapi("TimeToLive");
 
 const NodeName = z.string().min(1).max(255);
 

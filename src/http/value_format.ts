@@ -67,6 +67,12 @@ function textOf(latin1: string): string | undefined {
   return NON_ASCII.test(latin1) ? utf8TextOrUndefined(bytesFromLatin1(latin1)) : latin1;
 }
 
+/** A key for people to read, in error messages. */
+export function keyText(key: string): string {
+  const text = textOf(key);
+  return text === undefined ? `base64url ${encodeBase64Url(key)}` : JSON.stringify(text);
+}
+
 /** `"key":…` or, for keys that are not UTF-8, `"key64":…`. */
 export function keyMember(key: string): string {
   const text = textOf(key);
@@ -85,10 +91,15 @@ export function valueMembers(value: string, contentType: string): string {
 
 const TEXT_TYPE_JSON = JSON.stringify(TEXT_TYPE);
 
-/** A record as a JSON document. `timeMs` is the partition time it was read at. */
-export function recordJson(record: RecordView, timeMs: number): string {
+/**
+ * A record as a JSON document. `timeMs` is the partition time it was read at; without it the answer does not
+ * say how long the record has to live.
+ */
+export function recordJson(record: RecordView, timeMs?: number): string {
   const { key, value, contentType, revision, createRevision, expiresAtMs } = record;
-  const ttl = expiresAtMs === undefined ? "" : `,"ttlMs":${Math.max(0, expiresAtMs - timeMs)}`;
+  const ttl = expiresAtMs === undefined || timeMs === undefined
+    ? ""
+    : `,"ttlMs":${Math.max(0, expiresAtMs - timeMs)}`;
   const type = contentType === TEXT_TYPE ? TEXT_TYPE_JSON : JSON.stringify(contentType);
   return `{${keyMember(key)},${valueMembers(value, contentType)},"revision":${revision}` +
     `,"createRevision":${createRevision},"contentType":${type}${ttl}}`;

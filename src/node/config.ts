@@ -31,6 +31,8 @@ export interface NodeConfig {
   readonly valueSizeBytesMax: number;
   /** Peer address -> address to dial instead. */
   readonly dialOverrides: ReadonlyMap<Address, Address>;
+  /** Log bytes of one group after which its next snapshot is taken. */
+  readonly snapshotLogBytes: number;
   /** A node silent for so long counts as lost for good, ms. */
   readonly deadAfterMs: number;
   /** How long a request may take when the client says nothing, ms. */

@@ -41,6 +41,7 @@ export interface HostingHost {
   readonly scheduler: Scheduler;
   readonly topology: Topology;
   readonly nodeId: NodeId;
+  readonly snapshotLogBytes: number;
   /** The genesis record, if this is one of the first nodes. */
   readonly genesis: Genesis | undefined;
   linksOf(partition: PartitionId): ReplicaLinks;
@@ -194,6 +195,7 @@ export class Hosting {
       observer,
       wake: () => scheduler.wake(group),
       awaitingSnapshot,
+      snapshotLogBytes: this.#host.snapshotLogBytes,
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };

@@ -1,5 +1,6 @@
 // One node: composes log, links, replicas and the API's service, and routes requests among them.
 
+import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
 import { LOG_SIZE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
@@ -12,6 +13,7 @@ import {
   type MetaResult,
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
+import { routingKeyOf } from "../store/command_keys.ts";
 import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
@@ -209,6 +211,7 @@ export class Node implements NodeService {
       scheduler: this.#scheduler,
       topology: this.topology,
       nodeId: keeper.record.nodeId,
+      snapshotLogBytes: config.snapshotLogBytes,
       genesis,
       linksOf: (partition) => this.#linksOf(partition),
       observer: {
@@ -384,6 +387,10 @@ export class Node implements NodeService {
 
   // ------------------------------------------------------------------------------------- NodeService
 
+  partitionOf(key: string): PartitionId {
+    return this.topology.partitionOf(key);
+  }
+
   write(
     command: Command,
     idempotency: Idempotency | undefined,
@@ -392,7 +399,8 @@ export class Node implements NodeService {
     if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
       return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
     }
-    const key = "key" in command ? command.key : "";
+    const key = routingKeyOf(command);
+    assert(key !== undefined, "a client's command names a key");
     let envelope: Uint8Array;
     try {
       envelope = encodeEnvelope(

@@ -115,6 +115,9 @@ export type MemberChange =
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
   readonly valueSizeBytesMax: number;
+  /** The partition a key belongs to, by the map that this node has applied. */
+  partitionOf(key: Key): PartitionId;
+  /** A transaction goes to the partition of its keys (store/command_keys.ts), of which its caller made sure. */
   write(
     command: Command,
     idempotency: Idempotency | undefined,

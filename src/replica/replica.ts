@@ -11,7 +11,6 @@ import {
   COMMITTED_SIZE_PER_READY_BYTES_MAX,
   PROPOSAL_QUEUE_BYTES_MAX,
   REQUESTS_IN_FLIGHT_MAX,
-  SNAPSHOT_LOG_BYTES,
   UNCOMMITTED_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
 import type { Clock, Log, Random } from "../platform/ports.ts";
@@ -72,6 +71,8 @@ export interface ReplicaOptions<Result> {
   readonly observer: ReplicaObserver;
   /** Asks the owner to call `turn()` soon; calls may repeat. */
   readonly wake: () => void;
+  /** Log bytes since the last snapshot after which the next one is taken. */
+  readonly snapshotLogBytes: number;
   /** The map epoch that a membership change carries, if it carries one. */
   readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
   /** Ends the process: the state can't be had. */
@@ -479,7 +480,7 @@ export class Replica<Result = unknown> {
 
   #maybeSnapshot(): void {
     if (this.#snapshotting || !this.serving) return;
-    const due = this.#options.log.bytesSinceSnapshot >= SNAPSHOT_LOG_BYTES;
+    const due = this.#options.log.bytesSinceSnapshot >= this.#options.snapshotLogBytes;
     if (!due && !this.#snapshotWanted) return;
     this.#snapshotWanted = false;
     const latest = this.#options.snapshots.latest;

@@ -1,6 +1,7 @@
 // A node without a cluster: the real state machine, applied at once, behind the interface that the HTTP
 // layer sees. Failures and faults are handed in; what it was asked is kept.
 
+import { hashTag } from "../../src/base/slot.ts";
 import { Store } from "../../src/store/mod.ts";
 import type { Command, Idempotency } from "../../src/store/types.ts";
 import type {
@@ -40,6 +41,11 @@ export class FakeNode implements NodeService {
   /** Partition time of the next entries. */
   timeMs = 0;
   #index = 0;
+
+  /** Keys that begin with "far" are of another partition. */
+  partitionOf(key: string): number {
+    return (hashTag(key) ?? key).startsWith("far") ? PARTITION + 1 : PARTITION;
+  }
 
   write(
     command: Command,

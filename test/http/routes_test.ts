@@ -188,12 +188,13 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     const reached = await api.call(method.toUpperCase(), path.replace("{key}", "a"));
     assert(reached.status !== 405 && reached.json?.code !== "no-such-route", route);
   }
-  const expected = ["/key/{key}", "/key"].flatMap((path) =>
-    ["get", "head", "put", "delete"].map((method) => `${method} ${path}`)
-  );
+  const expected = ["/key/{key}", "/key"].flatMap((path) => [
+    ...["get", "head", "put", "delete"].map((method) => `${method} ${path}`),
+    `post ${path}/ttl`,
+  ]);
   const rest = ["/", "/health/live", "/health/ready", "/cluster", "/openapi.json"];
   expected.push(...rest.map((path) => `get ${path}`));
-  expected.push("post /cluster/members", "post /cluster/transfer");
+  expected.push("post /cluster/members", "post /cluster/transfer", "post /txn");
   assertEquals(described.toSorted(), expected.toSorted());
   const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
   assert(references.length > 10);

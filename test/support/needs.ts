@@ -1,22 +1,26 @@
-// Things that some tests need and not every machine has. A test that lacks one says so by name and is
-// counted as skipped; with PONTOON_TEST_REQUIRE=1 it fails instead, so that CI can't pass by skipping.
+// Things that some tests need and not every machine has. A lack must never pass unnoticed: it is printed in the
+// form that the test runner counts as a skip, and with PONTOON_TEST_REQUIRE=1 it is a failure.
 
-/** Name of a need -> how to find out, and how to get it. */
-const NEEDS = {
-  chromium: { present: () => isCommand("chromium"), get: "apt-get install chromium" },
-  etcd: { present: () => isCommand("etcd"), get: "apt-get install etcd-server" },
-  faketime: { present: () => isCommand("faketime"), get: "apt-get install faketime" },
-  h2load: { present: () => isCommand("h2load"), get: "apt-get install nghttp2-client" },
-  "../shared": { present: () => isThere(sharedDir()), get: "the conformance data beside it" },
+const ROOT = new URL("../../", import.meta.url);
+
+/** Name of a need -> the program to look for and the Debian package that holds it. */
+const PROGRAMS = {
+  chromium: { program: "chromium", apt: "chromium" },
+  etcd: { program: "etcd", apt: "etcd-server" },
+  faketime: { program: "faketime", apt: "faketime" },
+  h2load: { program: "h2load", apt: "nghttp2-client" },
+  nft: { program: "nft", apt: "nftables" },
+  tc: { program: "tc", apt: "iproute2" },
 } as const;
 
-export type Need = keyof typeof NEEDS;
+/** A program, or the folder of shared data. */
+export type Need = keyof typeof PROGRAMS | "../shared";
 
-/** Where conformance data is: PONTOON_SHARED, or `../shared` beside the repository. */
-export function sharedDir(): string {
-  const beside = decodeURIComponent(new URL("../../../shared", import.meta.url).pathname);
-  return Deno.env.get("PONTOON_SHARED") ?? beside;
-}
+/** The Debian packages of all programs that tests may need, sorted. */
+export const APT_PACKAGES: readonly string[] = Object.values(PROGRAMS).map(({ apt }) => apt).sort();
+
+/** Where Debian keeps what an ordinary user's PATH leaves out. */
+const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin"];
 
 function isThere(path: string): boolean {
   try {
@@ -27,18 +31,39 @@ function isThere(path: string): boolean {
   }
 }
 
-function isCommand(name: string): boolean {
-  return (Deno.env.get("PATH") ?? "").split(":").some((dir) => isThere(`${dir}/${name}`));
+/** Full path of a program, or undefined where it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").concat(SYSTEM_FOLDERS);
+  return folders.filter((folder) => folder !== "").map((folder) => `${folder}/${name}`)
+    .find(isThere);
+}
+
+/** Where conformance data is: PONTOON_SHARED, or `../shared` beside the repository. No slash at its end. */
+export function sharedDir(): string {
+  return Deno.env.get("PONTOON_SHARED") ??
+    decodeURIComponent(new URL("../shared", ROOT).pathname);
+}
+
+function reasonOf(need: Need): string | undefined {
+  if (need === "../shared") {
+    return isThere(sharedDir()) ? undefined : "needs ../shared (or its path in PONTOON_SHARED)";
+  }
+  const { program, apt } = PROGRAMS[need];
+  return findProgram(program) === undefined
+    ? `needs ${program} (apt-get install ${apt})`
+    : undefined;
 }
 
 /**
- * For a test's `ignore`: true if `need` is lacking, and says so. Throws instead when tests are required.
+ * Whether something is lacking, for a test's `ignore`: `Deno.test({ name, ignore: lacks("etcd"), fn })`.
+ *
+ * @returns true after printing `skipped: needs X (apt-get install Y)`
+ * @throws instead, where PONTOON_TEST_REQUIRE=1, so that the file fails to load
  */
 export function lacks(need: Need): boolean {
-  const { present, get } = NEEDS[need];
-  if (present()) return false;
-  const message = `skipped: needs ${need} (${get})`;
-  if (Deno.env.get("PONTOON_TEST_REQUIRE") === "1") throw new Error(message);
-  console.log(message);
+  const reason = reasonOf(need);
+  if (reason === undefined) return false;
+  if (Deno.env.get("PONTOON_TEST_REQUIRE") === "1") throw new Error(reason);
+  console.log(`skipped: ${reason}`);
   return true;
 }

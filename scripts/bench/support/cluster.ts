@@ -2,7 +2,13 @@
 // id and, whatever happens, by its lifeline. Knows nodes by flags, HTTP and signals only.
 
 /** What `deno task node` allows a node, without its data directory and addresses. */
-const NODE_PERMISSIONS = ["--allow-read", "--allow-write", "--allow-net", "--allow-sys"];
+const NODE_PERMISSIONS = [
+  "--v8-flags=--heap-growing-percent=20",
+  "--allow-read",
+  "--allow-write",
+  "--allow-net",
+  "--allow-sys=statfs",
+];
 const MAIN = decodeURIComponent(new URL("../../../src/main.ts", import.meta.url).pathname);
 const CONFIG = decodeURIComponent(new URL("../../../deno.json", import.meta.url).pathname);
 
@@ -59,6 +65,8 @@ export class TestCluster implements AsyncDisposable {
   readonly dir: string;
   readonly #options: TestClusterOptions;
   readonly #ownsDir: boolean;
+  /** The first nodes, for `--initial`. */
+  readonly #initial: string;
 
   private constructor(options: TestClusterOptions) {
     this.#options = options;
@@ -73,6 +81,7 @@ export class TestCluster implements AsyncDisposable {
       logFile: `${this.dir}/n${i + 1}.log`,
       process: undefined,
     }));
+    this.#initial = this.nodes.map(({ name, peer }) => `${name}=${peer}`).join(",");
   }
 
   /** Starts all nodes; does not wait for them to be ready. */
@@ -84,11 +93,11 @@ export class TestCluster implements AsyncDisposable {
 
   /** Starts a node's process (again). */
   spawn(node: TestNode, extra: readonly string[] = []): void {
-    const initial = this.nodes.map(({ name, peer }) => `${name}=${peer}`).join(",");
     const log = Deno.openSync(node.logFile, { create: true, append: true });
     const args = ["run", "--quiet", "--config", CONFIG, ...NODE_PERMISSIONS];
     args.push(this.#options.main ?? MAIN, "--name", node.name, "--data", node.dataDir);
-    args.push("--http", node.http, "--peer", node.peer, "--initial", initial);
+    args.push("--http", node.http, "--peer", node.peer);
+    if (!extra.includes("--join")) args.push("--initial", this.#initial);
     args.push("--lifeline", "stdin", ...(this.#options.flags ?? []));
     args.push(...(this.#options.nodeFlags?.(node.name) ?? []), ...extra);
     const child = new Deno.Command(Deno.execPath(), {
@@ -99,6 +108,27 @@ export class TestCluster implements AsyncDisposable {
     }).spawn();
     child.stderr.pipeTo(log.writable).catch(() => {});
     node.process = child;
+  }
+
+  /** Starts a node that is not one of the first. */
+  add(node: TestNode, flags: readonly string[]): void {
+    this.nodes.push(node);
+    this.spawn(node, flags);
+  }
+
+  /** Runs a node that is expected to end by itself, on addresses of its own. */
+  async runOnce(flags: readonly string[]): Promise<{ code: number; stderr: string }> {
+    const [http, peer] = freePorts(2);
+    const args = ["run", "--quiet", "--config", CONFIG, ...NODE_PERMISSIONS, MAIN, "--name", "x"];
+    args.push("--http", `127.0.0.1:${http}`);
+    if (!flags.includes("--peer")) args.push("--peer", `127.0.0.1:${peer}`);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, "--log-level", "error", ...flags],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    return { code, stderr: new TextDecoder().decode(stderr) };
   }
 
   /** SIGKILL; resolves when the process is gone. */
@@ -163,6 +193,7 @@ export interface ClusterAnswer {
     leaderNodeId?: string;
     commitIndex: number;
     appliedIndex: number;
+    replicas: { nodeId: string; role: string }[];
     health: string;
   }[];
 }

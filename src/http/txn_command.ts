@@ -1,0 +1,164 @@
+// A transaction's document as the command it stands for, and the checks that a schema can't express:
+// names, sizes, and that all keys are of one partition (RULES 23). Throws RequestError.
+
+import { bytesFromLatin1, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
+import { TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { hashTag } from "../base/slot.ts";
+import { keysOfTransaction } from "../store/command_keys.ts";
+import type { NodeService } from "../node/service.ts";
+import type { Key, TxnCommand, TxnCompare, TxnOperation } from "../store/types.ts";
+import { RequestError } from "./problem.ts";
+import { checkedLength, keyFromBase64Url } from "./request_key.ts";
+import type { CompareDocument, OperationDocument, TxnDocument } from "./txn_schema.ts";
+import { keyText, storedContentType } from "./value_format.ts";
+
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** A lone surrogate has no UTF-8: encoding it would name another key, or store another value. */
+function textBytes(text: string, what: string): Uint8Array<ArrayBuffer> {
+  if (!text.isWellFormed()) {
+    throw new RequestError("invalid-body", `${what} holds half a surrogate pair`);
+  }
+  return utf8Bytes(text);
+}
+
+function keyOf(text: string | undefined, base64: string | undefined, name: string): Key {
+  if ((text === undefined) === (base64 === undefined)) {
+    throw new RequestError("invalid-body", `Exactly one of ${name} and ${name}64 is needed`);
+  }
+  if (text === undefined) return keyFromBase64Url(base64!);
+  return checkedLength(ASCII.test(text) ? text : latin1FromBytes(textBytes(text, name)));
+}
+
+interface ValueMembers {
+  readonly value?: string;
+  readonly encoding?: "base64";
+  readonly json?: unknown;
+}
+
+function valueOf(members: ValueMembers): Uint8Array<ArrayBuffer> {
+  const { value, encoding, json } = members;
+  if ((value === undefined) === (json === undefined)) {
+    throw new RequestError("invalid-body", "Exactly one of value and json is needed");
+  }
+  if (value === undefined) {
+    if (encoding !== undefined) {
+      throw new RequestError("invalid-body", "encoding belongs to value, not to json");
+    }
+    return textBytes(JSON.stringify(json), "json");
+  }
+  if (encoding === undefined) return textBytes(value, "value");
+  try {
+    return bytesFromLatin1(atob(value));
+  } catch {
+    throw new RequestError("invalid-body", "value is not base64");
+  }
+}
+
+function compareOf(document: CompareDocument): TxnCompare {
+  const key = keyOf(document.key, document.key64, "key");
+  if ("exists" in document) return { target: "exists", key, exists: document.exists };
+  const operator = document.op ?? "=";
+  if ("revision" in document) {
+    return { target: "revision", key, operator, revision: document.revision };
+  }
+  if ("createRevision" in document) {
+    return { target: "createRevision", key, operator, revision: document.createRevision };
+  }
+  return { target: "value", key, operator, value: valueOf(document) };
+}
+
+function operationOf(document: OperationDocument, valueSizeBytesMax: number): TxnOperation {
+  switch (document.op) {
+    case "get":
+      return { kind: "get", key: keyOf(document.key, document.key64, "key") };
+    case "delete":
+      return { kind: "delete", key: keyOf(document.key, document.key64, "key") };
+    case "deleteRange": {
+      const start = keyOf(document.start, document.start64, "start");
+      return { kind: "deleteRange", start, end: keyOf(document.end, document.end64, "end") };
+    }
+    case "put": {
+      const key = keyOf(document.key, document.key64, "key");
+      const value = valueOf(document);
+      if (value.length > valueSizeBytesMax) {
+        throw new RequestError(
+          "value-too-large",
+          `The value of ${keyText(key)} may have ${valueSizeBytesMax} bytes at most`,
+        );
+      }
+      const given = document.contentType ??
+        (document.json === undefined ? null : "application/json");
+      const contentType = storedContentType(given, value);
+      const ttlMs = document.ttl === undefined ? undefined : Math.round(document.ttl * 1000);
+      return { kind: "put", key, value, contentType, ttlMs };
+    }
+  }
+}
+
+function plainSizeBytes(command: TxnCommand): number {
+  let sizeBytes = 0;
+  for (const key of keysOfTransaction(command)) sizeBytes += key.length;
+  for (const part of [...command.compares, ...command.then, ...command.else]) {
+    if ("value" in part) sizeBytes += part.value.length;
+  }
+  return sizeBytes;
+}
+
+/** All keys are of one partition, and every range lies within one hash tag. */
+function checkPartition(command: TxnCommand, service: NodeService): void {
+  const remedy = "give keys that belong together the same {tag}, as in {order7}:total";
+  const [first, ...others] = keysOfTransaction(command);
+  if (first === undefined) {
+    throw new RequestError(
+      "invalid-body",
+      "A transaction needs at least one condition or operation",
+    );
+  }
+  const partition = service.partitionOf(first);
+  const stray = others.find((key) => service.partitionOf(key) !== partition);
+  if (stray !== undefined) {
+    throw new RequestError(
+      "cross-partition",
+      `The keys ${keyText(first)} and ${keyText(stray)} are of different partitions: ${remedy}`,
+    );
+  }
+  for (const operation of [...command.then, ...command.else]) {
+    if (operation.kind !== "deleteRange") continue;
+    const { start, end } = operation;
+    const tag = hashTag(start);
+    if (tag === undefined || tag !== hashTag(end) || !sharesTagPrefix(start, end)) {
+      throw new RequestError(
+        "cross-partition",
+        `The range from ${keyText(start)} to ${keyText(end)} may span partitions: both bounds ` +
+          `must begin alike up to the end of the same {tag}`,
+      );
+    }
+  }
+}
+
+/** Whether every key between the bounds has their tag: they are equal up to its closing brace. */
+function sharesTagPrefix(start: Key, end: Key): boolean {
+  const close = start.indexOf("}", start.indexOf("{")) + 1;
+  return start.slice(0, close) === end.slice(0, close);
+}
+
+/** The command of a document. Throws RequestError. */
+export function txnCommandOf(document: TxnDocument, service: NodeService): TxnCommand {
+  const toOperation = (one: OperationDocument) => operationOf(one, service.valueSizeBytesMax);
+  const command: TxnCommand = {
+    kind: "txn",
+    compares: document.if.map(compareOf),
+    then: document.then.map(toOperation),
+    else: document.else.map(toOperation),
+  };
+  if (plainSizeBytes(command) > TXN_SIZE_BYTES_MAX) {
+    throw new RequestError(
+      "value-too-large",
+      `Keys and values of a transaction may have ${TXN_SIZE_BYTES_MAX} bytes at most`,
+    );
+  }
+  checkPartition(command, service);
+  return command;
+}

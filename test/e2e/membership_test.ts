@@ -1,0 +1,95 @@
+// Members that lose their data, come and go, on real processes (RULES 7, 9, 10).
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  type ClusterAnswer,
+  clusterView,
+  freePorts,
+  TestCluster,
+  type TestNode,
+  until,
+} from "../../scripts/bench/support/cluster.ts";
+
+const MOVE_TIMEOUT_MS = 60_000;
+
+async function put(node: TestNode, key: string, value: string): Promise<number> {
+  const response = await fetch(`http://${node.http}/key/${key}`, { method: "PUT", body: value });
+  await response.body?.cancel();
+  return response.status;
+}
+
+async function get(node: TestNode, key: string): Promise<string> {
+  const response = await fetch(`http://${node.http}/key/${key}?raw`);
+  return await response.text();
+}
+
+/** The data partition's voters by node name, once the cluster, seen from `node`, has settled. */
+function settledVoters(node: TestNode, count: number): Promise<string[]> {
+  return until(`partition 1 has ${count} voters`, MOVE_TIMEOUT_MS, async () => {
+    const view = await clusterView(node.http);
+    const partition = view?.partitions.find((one) => one.partition === 1);
+    const voters = partition?.replicas.filter(({ role }) => role === "voter") ?? [];
+    if (voters.length !== count || partition!.replicas.length !== count) return undefined;
+    return voters.map(({ nodeId }) =>
+      view!.members.find((member) => member.nodeId === nodeId)?.name ?? nodeId
+    ).toSorted();
+  });
+}
+
+Deno.test("a wiped node comes back as a new one and gets its replicas again", async () => {
+  await using cluster = TestCluster.start({ nodes: 3 });
+  await cluster.ready();
+  for (let i = 0; i < 50; i++) assertEquals(await put(cluster.nodes[i % 3], `k${i}`, `v${i}`), 201);
+  const [first, , wiped] = cluster.nodes;
+  const before = await clusterView(first.http);
+  await cluster.kill(wiped);
+  Deno.removeSync(wiped.dataDir, { recursive: true });
+  cluster.spawn(wiped);
+  const nodeIdOf = (view: ClusterAnswer | undefined) =>
+    view?.members.find(({ name }) => name === wiped.name)?.nodeId;
+  await until("the wiped node is another member", MOVE_TIMEOUT_MS, async () => {
+    const nodeId = nodeIdOf(await clusterView(first.http));
+    return nodeId !== undefined && nodeId !== nodeIdOf(before);
+  });
+  assertEquals(await settledVoters(wiped, 3), ["n1", "n2", "n3"]);
+  for (let i = 0; i < 50; i++) assertEquals(await get(wiped, `k${i}`), `v${i}`);
+});
+
+Deno.test("a node joins a running cluster, another is removed, and no write is lost", async () => {
+  await using cluster = TestCluster.start({ nodes: 3 });
+  await cluster.ready();
+  const [removed, stays] = cluster.nodes;
+  for (let i = 0; i < 50; i++) await put(stays, `k${i}`, `v${i}`);
+  const [http, peer] = freePorts(2);
+  const joining: TestNode = {
+    name: "n4",
+    http: `127.0.0.1:${http}`,
+    peer: `127.0.0.1:${peer}`,
+    dataDir: `${cluster.dir}/n4`,
+    logFile: `${cluster.dir}/n4.log`,
+    process: undefined,
+  };
+  cluster.add(joining, ["--join", stays.peer]);
+  await until("n4 is a member", MOVE_TIMEOUT_MS, async () => {
+    const view = await clusterView(stays.http);
+    return view?.members.some(({ name }) => name === "n4");
+  });
+  const response = await fetch(`http://${stays.http}/cluster/members`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ action: "remove", node: removed.name }),
+  });
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+  for (let i = 50; i < 100; i++) {
+    const status = await put(stays, `k${i}`, `v${i}`);
+    assert(status === 201, `write ${i} during the move: ${status}`);
+  }
+  await until("n1 is gone", MOVE_TIMEOUT_MS, async () => {
+    const view = await clusterView(stays.http);
+    return view !== undefined && !view.members.some(({ name }) => name === removed.name);
+  });
+  assertEquals(await settledVoters(stays, 3), ["n2", "n3", "n4"]);
+  await cluster.kill(removed);
+  for (let i = 0; i < 100; i++) assertEquals(await get(joining, `k${i}`), `v${i}`);
+});

@@ -141,11 +141,17 @@ Deno.test("claimDataDir() with --fresh empties a marked directory, links not fol
     assertEquals(Deno.readTextFileSync(join(dir, "outside")), "x");
   }));
 
-Deno.test("claimDataDir() refuses fewer nodes than the directory holds, but for --fresh", () =>
+Deno.test("claimDataDir() refuses fewer nodes, or other ports, than the directory's, but for --fresh", () =>
   withTempDir((dir) => {
-    claimDataDir(options("--data", dir, "--nodes", "3")).release();
+    claimDataDir(options("--data", dir, "--port", "7201")).release();
+    claimDataDir(options("--data", dir, "--nodes", "3")).release(); // nothing was in it yet
+    Deno.mkdirSync(join(dir, "n1"));
     const fewer = ["--data", dir, "--nodes", "2"];
     assertThrows(() => claimDataDir(options(...fewer)), ClusterError, "cluster of 3 nodes");
+    const elsewhere = ["--data", dir, "--port", "7101"];
+    assertThrows(() => claimDataDir(options(...elsewhere)), ClusterError, "on port 7001");
+    claimDataDir(options("--data", dir, "--nodes", "5")).release();
+    assertThrows(() => claimDataDir(options("--data", dir)), ClusterError, "cluster of 5 nodes");
     claimDataDir(options(...fewer, "--fresh")).release();
   }));
 

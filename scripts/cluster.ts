@@ -100,8 +100,9 @@ class Run {
   }
 
   #stop(cause: string): void {
-    if (this.#stopping === undefined) this.#screen.print(`stopping: ${cause}`);
+    const first = this.#stopping === undefined;
     this.#beginStop();
+    if (first) this.#screen.print(`stopping: ${cause}`);
   }
 
   #beginStop(): void {

@@ -16,6 +16,8 @@ interface Marker {
   readonly version: number;
   /** Nodes the cluster was started with; fewer of them may be no quorum. */
   readonly nodes: number;
+  /** HTTP port of n1. The nodes know each other by the ports that follow from it. */
+  readonly port: number;
 }
 
 /** The hold on a data directory; lasts until {@linkcode release} or the end of the process. */
@@ -40,19 +42,25 @@ function readMarker(file: Deno.FsFile, path: string): Marker | undefined {
   } catch {
     marker = null;
   }
-  if (marker?.format !== MARKER_FORMAT || typeof marker.nodes !== "number") {
-    throw new ClusterError(`Cannot use ${path}: it is not a cluster's marker file`);
-  }
-  if (marker.version !== MARKER_VERSION) {
+  if (marker?.format === MARKER_FORMAT && marker.version !== MARKER_VERSION) {
     throw new ClusterError(
       `Cannot use ${path}: its format is version ${marker.version}, this program knows ${MARKER_VERSION}`,
     );
   }
+  const { format, nodes, port } = marker ?? {};
+  if (format !== MARKER_FORMAT || typeof nodes !== "number" || typeof port !== "number") {
+    throw new ClusterError(`Cannot use ${path}: it is not a cluster's marker file`);
+  }
   return marker as Marker;
 }
 
-function writeMarker(file: Deno.FsFile, nodes: number): void {
-  const marker: Marker = { format: MARKER_FORMAT, version: MARKER_VERSION, nodes };
+function writeMarker(file: Deno.FsFile, { nodes, port }: ClusterOptions): void {
+  const marker: Marker = {
+    format: MARKER_FORMAT,
+    version: MARKER_VERSION,
+    nodes: nodes.length,
+    port,
+  };
   const text = `${JSON.stringify(marker)}\n`;
   file.seekSync(0, Deno.SeekMode.Start);
   file.truncateSync(0);
@@ -71,6 +79,15 @@ function entryNames(dataDir: string): string[] | undefined {
     }
     throw cause;
   }
+}
+
+/** More nodes may join a cluster, but fewer may be no quorum, and others' ports lead to nobody. */
+function assertSameCluster(marker: Marker, { dataDir, nodes, port }: ClusterOptions): void {
+  if (marker.nodes <= nodes.length && marker.port === port) return;
+  throw new ClusterError(
+    `${dataDir} holds a cluster of ${marker.nodes} nodes on port ${marker.port}: start it with ` +
+      `--nodes ${marker.nodes} --port ${marker.port}, begin empty with --fresh, or choose another --data`,
+  );
 }
 
 /** A node that outlived its runner may still be winding down: its lock tells. */
@@ -102,7 +119,7 @@ function openAndLock(dataDir: string): Deno.FsFile {
 }
 
 function claim(options: ClusterOptions): DataDirClaim {
-  const { dataDir, fresh, nodes } = options;
+  const { dataDir, fresh } = options;
   const names = entryNames(dataDir);
   if (names !== undefined && names.length > 0 && !names.includes(MARKER_FILE)) {
     throw new ClusterError(
@@ -119,13 +136,10 @@ function claim(options: ClusterOptions): DataDirClaim {
     if (fresh) {
       // The marker goes on standing while the rest goes: a crash in between leaves a directory that is still ours.
       for (const name of content) Deno.removeSync(join(dataDir, name), { recursive: true });
-    } else if (marker !== undefined && marker.nodes > nodes.length) {
-      throw new ClusterError(
-        `${dataDir} holds a cluster of ${marker.nodes} nodes: start it with --nodes ${marker.nodes}, ` +
-          "or begin empty with --fresh",
-      );
+    } else if (marker !== undefined && content.length > 0) {
+      assertSameCluster(marker, options);
     }
-    writeMarker(file, nodes.length);
+    writeMarker(file, options);
     const existing = !fresh && content.length > 0;
     return { existing, release: () => file.close() };
   } catch (cause) {

@@ -49,6 +49,8 @@ export interface NodeSpec {
 
 export interface ClusterOptions {
   readonly nodes: readonly NodeSpec[];
+  /** HTTP port of the first node. */
+  readonly port: number;
   /** Data partitions, if the cluster is new. */
   readonly partitions: number;
   /** Absolute. */
@@ -111,7 +113,7 @@ export function parseOptions(args: string[]): ClusterOptions | undefined {
     };
   });
   const partitions = integer(values.partitions, "--partitions", 1, PARTITIONS_MAX);
-  return { nodes, partitions, dataDir, fresh: values.fresh };
+  return { nodes, port: firstPort, partitions, dataDir, fresh: values.fresh };
 }
 
 /** The value of a node's `--initial`. */

@@ -43,9 +43,8 @@ export function standardOutput(): ScreenOutput {
 export class Screen {
   readonly #output: ScreenOutput;
   #status: readonly NodeStatus[] = [];
-  /** The status as it stands in the terminal. */
-  #drawn = "";
-  #drawnRows = 0;
+  /** The lines of the status as they stand in the terminal. */
+  #drawn: readonly string[] = [];
   #lastLine = "";
   #lastKey = "";
   #lastLineMs = -Infinity;
@@ -70,17 +69,15 @@ export class Screen {
   /** Leaves the last status where it is; what follows goes below it. */
   end(): void {
     this.#status = [];
-    this.#drawn = "";
-    this.#drawnRows = 0;
+    this.#drawn = [];
   }
 
   #draw(): void {
-    const rows = statusTable(this.#status, Math.max(1, this.#output.columns() - 1));
-    const text = `\n${rows.join("\n")}\n`;
-    if (text === this.#drawn) return;
-    this.#output.write(this.#eraseSequence() + text);
-    this.#drawn = text;
-    this.#drawnRows = rows.length + 1;
+    const width = Math.max(1, this.#output.columns() - 1);
+    const lines = ["", ...statusTable(this.#status, width)];
+    if (lines.join("\n") === this.#drawn.join("\n")) return;
+    this.#output.write(`${this.#eraseSequence()}${lines.join("\n")}\n`);
+    this.#drawn = lines;
   }
 
   #log(nowMs: number): void {
@@ -96,10 +93,14 @@ export class Screen {
 
   /** Moves up over the drawn status and clears it. */
   #eraseSequence(): string {
-    if (this.#drawnRows === 0) return "";
-    const sequence = `\x1b[${this.#drawnRows}A\r\x1b[J`;
-    this.#drawn = "";
-    this.#drawnRows = 0;
-    return sequence;
+    if (this.#drawn.length === 0) return "";
+    // A terminal that became narrower has broken the lines into more rows.
+    const columns = this.#output.columns();
+    const rows = this.#drawn.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)),
+      0,
+    );
+    this.#drawn = [];
+    return `\x1b[${rows}A\r\x1b[J`;
   }
 }

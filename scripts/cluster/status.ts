@@ -92,28 +92,30 @@ function row(columns: readonly Column[], cell: (column: Column) => string): stri
 
 /**
  * The status as a table: who leads, the term and the commit index, as each node sees them.
- * Partitions that `width` columns have no room for are counted in a last line.
+ * Partitions that `width` columns have no room for are only counted, in a last line.
  */
 export function statusTable(nodes: readonly NodeStatus[], width: number): string[] {
-  let columns: Column[] = [
+  const base: Column[] = [
     { title: "node", cells: nodes.map((node) => node.name) },
     { title: "pid", right: true, cells: nodes.map((node) => `${node.pid ?? NONE}`) },
     { title: "state", cells: nodes.map((node) => node.state) },
   ];
   const ids = partitionIds(nodes);
-  let shown = 0;
-  for (const id of ids) {
-    const wider = [...columns, ...partitionColumns(nodes, id)];
-    if (shown > 0 && totalWidth(wider) > width) break;
-    columns = wider;
-    shown++;
-  }
+  let shown = ids;
+  let columns: Column[];
+  do {
+    columns = [...base, ...shown.flatMap((id) => partitionColumns(nodes, id))];
+    if (totalWidth(columns) <= width) break;
+    // What users look at is the data, so the meta group is the first to go.
+    shown = shown[0] === META_PARTITION ? shown.slice(1) : shown.slice(0, -1);
+  } while (shown.length > 0);
   const lines = [
-    headings(columns),
+    ...(shown.length > 0 ? [headings(columns)] : []),
     row(columns, (column) => column.title),
     ...nodes.map((_, index) => row(columns, (column) => column.cells[index])),
   ];
-  if (shown < ids.length) lines.push(`and ${ids.length - shown} more partitions: GET /cluster`);
+  const hidden = ids.length - shown.length;
+  if (hidden > 0) lines.push(`no room for ${hidden} of ${ids.length} partitions`);
   return lines.map((line) => line.slice(0, width));
 }
 

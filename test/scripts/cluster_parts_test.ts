@@ -141,11 +141,17 @@ Deno.test("claimDataDir() with --fresh empties a marked directory, links not fol
     assertEquals(Deno.readTextFileSync(join(dir, "outside")), "x");
   }));
 
-Deno.test("claimDataDir() refuses fewer nodes than the directory holds, but for --fresh", () =>
+Deno.test("claimDataDir() refuses fewer nodes, or other ports, than the directory's, but for --fresh", () =>
   withTempDir((dir) => {
-    claimDataDir(options("--data", dir, "--nodes", "3")).release();
+    claimDataDir(options("--data", dir, "--port", "7201")).release();
+    claimDataDir(options("--data", dir, "--nodes", "3")).release(); // nothing was in it yet
+    Deno.mkdirSync(join(dir, "n1"));
     const fewer = ["--data", dir, "--nodes", "2"];
     assertThrows(() => claimDataDir(options(...fewer)), ClusterError, "cluster of 3 nodes");
+    const elsewhere = ["--data", dir, "--port", "7101"];
+    assertThrows(() => claimDataDir(options(...elsewhere)), ClusterError, "on port 7001");
+    claimDataDir(options("--data", dir, "--nodes", "5")).release();
+    assertThrows(() => claimDataDir(options("--data", dir)), ClusterError, "cluster of 5 nodes");
     claimDataDir(options(...fewer, "--fresh")).release();
   }));
 
@@ -170,9 +176,10 @@ Deno.test("statusTable() shows leader, term and commit index per node within its
     "n1    100  ready  n1         2       7  n1         2       7",
     "n2      -  ended",
   ]);
-  const narrow = statusTable([node("n1"), dead], 40);
-  assertEquals(narrow.at(-1), "and 1 more partitions: GET /cluster");
-  assert(narrow.every((line) => line.length <= 40));
+  const narrow = statusTable([node("n1"), dead], 50);
+  assertStringIncludes(narrow[0], "partition 1");
+  assertEquals(narrow.at(-1), "no room for 1 of 2 partitions");
+  assert(narrow.every((line) => line.length <= 50));
 });
 
 Deno.test("statusLine() takes the newest leader anyone knows", () => {
@@ -187,13 +194,18 @@ Deno.test("statusLine() takes the newest leader anyone knows", () => {
 });
 
 function screen(terminal: boolean) {
+  let width = 80;
   const output = {
     terminal,
-    columns: () => 80,
+    columns: () => width,
     text: "",
     write: (text: string) => void (output.text += text),
   };
-  return { output, screen: new Screen(output) };
+  return {
+    output,
+    screen: new Screen(output),
+    resize: (columns: number) => void (width = columns),
+  };
 }
 
 Deno.test("Screen prints one plain line a change without a terminal", () => {
@@ -224,6 +236,16 @@ Deno.test("Screen redraws in place in a terminal, below what was printed", () =>
   live.end();
   live.print("stopped");
   assertEquals(output.text, "stopped\n");
+});
+
+Deno.test("Screen erases the rows that a narrower terminal made of its lines", () => {
+  const { output, screen: live, resize } = screen(true);
+  live.status([node("n1")], 0);
+  output.text = "";
+  resize(40);
+  live.status([node("n1")], 1);
+  // An empty line, one of 50 and two of 60 columns: 1 + 2 + 2 + 2 rows.
+  assert(output.text.startsWith("\x1b[7A\r\x1b[J"), JSON.stringify(output.text));
 });
 
 Deno.test("StopRequests takes signals within 500 ms as one, and later ones as force", () => {

@@ -44,6 +44,12 @@ export function freePorts(count: number): number[] {
   return ports;
 }
 
+/** Writes what comes as it comes; a piped stream would hold lines back. */
+async function keepLog(stream: ReadableStream<Uint8Array>, log: Deno.FsFile): Promise<void> {
+  for await (const chunk of stream) log.writeSync(chunk);
+  log.close();
+}
+
 /** Waits until `probe` returns something; rejects with `what` after `timeoutMs`. */
 export async function until<T>(
   what: string,
@@ -106,7 +112,7 @@ export class TestCluster implements AsyncDisposable {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    child.stderr.pipeTo(log.writable).catch(() => {});
+    keepLog(child.stderr, log);
     node.process = child;
   }
 

@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { createDenoPlatform } from "./platform/deno/mod.ts";
-import { DiskError, type LogLevel } from "./platform/ports.ts";
+import { DiskError, type LogLevel, type Platform } from "./platform/ports.ts";
 import {
   SNAPSHOT_LOG_BYTES,
   VALUE_SIZE_BYTES_MAX_DEFAULT,
@@ -180,9 +180,9 @@ function fail(message: string, code: number): never {
   Deno.exit(code);
 }
 
-function parse(): Invocation {
+function parse(args: string[]): Invocation {
   try {
-    const invocation = readFlags(Deno.args);
+    const invocation = readFlags(args);
     if (invocation !== undefined) return invocation;
     console.log(HELP);
     return Deno.exit(0);
@@ -202,10 +202,17 @@ async function watchLifeline(onEnd: () => void): Promise<void> {
   onEnd();
 }
 
-async function main(): Promise<void> {
-  const { config, dataDir, logLevel, lifeline } = parse();
+/**
+ * Starts a node as the command line `args` says. `adapt` may wrap the platform, for benchmarks and tests
+ * that need a disk with other manners.
+ */
+export async function startNode(
+  args: string[],
+  adapt: (platform: Platform) => Platform = (platform) => platform,
+): Promise<void> {
+  const { config, dataDir, logLevel, lifeline } = parse(args);
   try {
-    const platform = createDenoPlatform({ dataDir, logLevel, name: config.name });
+    const platform = adapt(createDenoPlatform({ dataDir, logLevel, name: config.name }));
     const node = await runNode(config, platform);
     let stopping = false;
     const stop = () => {
@@ -225,4 +232,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+if (import.meta.main) await startNode(Deno.args);

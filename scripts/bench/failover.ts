@@ -1,7 +1,8 @@
 // Time from the loss of the leader to the next acknowledged write through another node, under load: by
-// SIGKILL (a connection reset tells), by SIGSTOP (nothing tells). `deno task bench:failover`.
+// SIGKILL (a connection reset tells), by SIGSTOP and by links that swallow everything (nothing tells).
+// `deno task bench:failover [rounds]`.
 
-import { TestCluster, type TestNode } from "./support/cluster.ts";
+import { freePorts, TestCluster, type TestNode } from "./support/cluster.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 
 const ROUNDS = Number(Deno.args[0] ?? 20);
@@ -72,9 +73,90 @@ async function measure(fault: "SIGKILL" | "SIGSTOP"): Promise<number[]> {
   return times;
 }
 
+/** Relays of every directed link, in a process of their own that is told whose links to swallow. */
+class Relays {
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+
+  constructor(links: readonly { from: string; to: string; port: number; target: string }[]) {
+    const script = decodeURIComponent(new URL("./support/relays.ts", import.meta.url).pathname);
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--allow-net", script, JSON.stringify(links)],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+  }
+
+  /** Swallows everything to and from `node`, connections staying open; undefined heals. */
+  async swallow(node: string | undefined): Promise<void> {
+    await this.#writer.write(new TextEncoder().encode(`${node ?? ""}\n`));
+  }
+
+  async close(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
+}
+
+async function measureBlackhole(): Promise<number[]> {
+  const names = ["n1", "n2", "n3"];
+  const pairs = names.flatMap((from) =>
+    names.filter((to) => to !== from).map((to) => ({ from, to }))
+  );
+  const ports = freePorts(pairs.length);
+  const portOf = (from: string, to: string) =>
+    ports[pairs.findIndex((pair) => pair.from === from && pair.to === to)];
+  await using cluster = TestCluster.start({
+    nodes: 3,
+    flags: ["--log-level", "info"],
+    nodeFlags: (name) => [
+      "--dial-override",
+      names.filter((to) => to !== name).map((to) => `${to}=127.0.0.1:${portOf(name, to)}`).join(
+        ",",
+      ),
+    ],
+  });
+  const relays = new Relays(pairs.map(({ from, to }) => ({
+    from,
+    to,
+    port: portOf(from, to),
+    target: cluster.nodes.find(({ name }) => name === to)!.peer,
+  })));
+  const times: number[] = [];
+  try {
+    await cluster.ready();
+    for (let round = 0; round < ROUNDS; round++) {
+      const leader = await cluster.leader();
+      const others = cluster.nodes.filter((node) => node !== leader);
+      const abort = new AbortController();
+      const loads = Array.from(
+        { length: LOAD_CONNECTIONS },
+        () => load(() => others, abort.signal),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await relays.swallow(leader.name);
+      times.push(await nextWriteMs(others, round));
+      abort.abort();
+      await Promise.all(loads);
+      await relays.swallow(undefined);
+      await cluster.ready();
+    }
+  } finally {
+    await relays.close();
+  }
+  return times;
+}
+
 const rows = [];
-for (const [fault, barMs] of [["SIGKILL", 600], ["SIGSTOP", 1200]] as const) {
-  const times = await measure(fault);
+const faults = [
+  ["SIGKILL", 600, () => measure("SIGKILL")],
+  ["SIGSTOP", 1200, () => measure("SIGSTOP")],
+  ["silent blackhole", 1200, measureBlackhole],
+] as const;
+for (const [fault, barMs, run] of faults) {
+  const times = await run();
   rows.push({
     fault,
     rounds: times.length,

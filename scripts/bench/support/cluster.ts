@@ -29,8 +29,8 @@ export interface TestClusterOptions {
   readonly flags?: readonly string[];
   /** Flags of one node, by name. */
   readonly nodeFlags?: (name: string) => readonly string[];
-  /** Script to run instead of src/main.ts. */
-  readonly main?: string;
+  /** Script to run instead of src/main.ts, and arguments before the node's flags. */
+  readonly main?: readonly string[];
 }
 
 /** Ports that were free a moment ago, on loopback. */
@@ -101,7 +101,7 @@ export class TestCluster implements AsyncDisposable {
   spawn(node: TestNode, extra: readonly string[] = []): void {
     const log = Deno.openSync(node.logFile, { create: true, append: true });
     const args = ["run", "--quiet", "--config", CONFIG, ...NODE_PERMISSIONS];
-    args.push(this.#options.main ?? MAIN, "--name", node.name, "--data", node.dataDir);
+    args.push(...(this.#options.main ?? [MAIN]), "--name", node.name, "--data", node.dataDir);
     args.push("--http", node.http, "--peer", node.peer);
     if (!extra.includes("--join")) args.push("--initial", this.#initial);
     args.push("--lifeline", "stdin", ...(this.#options.flags ?? []));

@@ -31,6 +31,8 @@ export interface NodeConfig {
   readonly valueSizeBytesMax: number;
   /** Peer address -> address to dial instead. */
   readonly dialOverrides: ReadonlyMap<Address, Address>;
+  /** Sizes of the log's files and batches where the product's own don't fit, as in simulations. */
+  readonly logSizes?: { readonly segmentSizeBytes: number; readonly batchSizeBytesMax: number };
   /** A node silent for so long counts as lost for good, ms. */
   readonly deadAfterMs: number;
   /** How long a request may take when the client says nothing, ms. */

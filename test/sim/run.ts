@@ -17,6 +17,8 @@ const BOOT_MS_MAX = 5000;
 const HEAL_MS_MAX = 12_000;
 /** A healed cluster in which no leader may change. */
 const CALM_MS = 1500;
+/** Small, so that a run of seconds sees segments roll. */
+const LOG_SIZES = { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 };
 const CHECK_STEPS_MAX = 3_000_000;
 
 export interface RunResult {
@@ -140,6 +142,7 @@ class Run {
         secret: new Uint8Array(32).fill(7),
         valueSizeBytesMax: 1024 * 1024,
         dialOverrides: new Map(),
+        logSizes: LOG_SIZES,
         deadAfterMs: 300_000,
         requestTimeoutMs: 2000,
       };

@@ -151,7 +151,8 @@ export class SimNode {
     };
     runNode(this.config, platform).then((running) => life.running = running, (cause) => {
       if (life.incarnation.isDead) return;
-      this.#end(life, `cannot start: ${cause instanceof Error ? cause.stack : cause}`, false);
+      const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
+      this.#end(life, text, text.includes("injected"));
     });
   }
 
@@ -202,7 +203,8 @@ export class SimNode {
       this.crash();
       done();
     }, (cause) => {
-      if (!life.incarnation.isDead) this.#end(life, `cannot stop: ${cause}`, false);
+      if (life.incarnation.isDead) return;
+      this.#end(life, `cannot stop: ${cause}`, String(cause).includes("injected"));
     });
   }
 

@@ -1,6 +1,6 @@
 // Clients of a simulated cluster. They enter at the node's HTTP handler, retry as a careful client does,
 // and record one operation per call: from first send to last answer, unknown where any attempt was and
-// no later one under the same key was decided (RULES 13-15).
+// no later one under the same key was decided.
 
 import type { KvInput, KvOutput, Operation } from "../../checker/mod.ts";
 import type { Scheduler } from "./clock.ts";

@@ -1,4 +1,4 @@
-// What must hold after every event, whatever the faults (RULES 25). Looks at the production replicas from
+// What must hold after every event, whatever the faults. Looks at the production replicas from
 // outside; keeps the one history of leaders, applied entries and states that all of them must agree on.
 
 import { createHash } from "node:crypto";

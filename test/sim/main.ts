@@ -31,7 +31,9 @@ for (let seed = low; seed <= high && performance.now() < untilMs; seed++) {
   if (result.undecided) undecided++;
   if (result.failure !== undefined) {
     failures++;
-    console.log(`seed ${seed} FAILED: ${result.failure.message.slice(0, 1500)}`);
+    console.log(
+      `seed ${seed} FAILED (${result.failure.invariant}): ${result.failure.message.slice(0, 1500)}`,
+    );
     console.log(
       `  replay: deno task sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`}`,
     );

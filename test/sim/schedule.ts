@@ -102,19 +102,27 @@ export function drawSchedule(seed: number, nodes?: number): SimSchedule {
     idempotentChance: random.pick([0, 0.5, 1]),
     safetyMs: 5000 + random.int(4000),
   };
+  // Partition time bears one wrong wall clock among a partition's three replicas, not two.
+  const skewed = random.int(options.nodes);
   const kinds = FAULT_KINDS.filter(() => random.chance(0.5));
   if (kinds.length === 0) kinds.push("crash");
   const everyMs = random.pick([150, 400, 1000]);
   const faults: Fault[] = [];
   let atMs = random.between(0, everyMs);
   while (atMs < options.safetyMs) {
-    faults.push(drawFault(random, random.pick(kinds), Math.round(atMs), options.nodes));
+    faults.push(drawFault(random, random.pick(kinds), Math.round(atMs), options.nodes, skewed));
     atMs += random.between(0, 2 * everyMs);
   }
   return { seed, options, faults };
 }
 
-function drawFault(random: SeededRandom, kind: FaultKind, atMs: number, nodes: number): Fault {
+function drawFault(
+  random: SeededRandom,
+  kind: FaultKind,
+  atMs: number,
+  nodes: number,
+  skewed: number,
+): Fault {
   const node = random.int(nodes);
   const other = (node + 1 + random.int(nodes - 1)) % nodes;
   const durationMs = Math.round(random.between(20, 200) * random.pick([1, 4, 15]));
@@ -140,7 +148,7 @@ function drawFault(random: SeededRandom, kind: FaultKind, atMs: number, nodes: n
       return { atMs, kind, from: node, to: other };
     case "wall-jump": {
       const scaleMs = random.pick([500, 60_000, 86_400_000]);
-      return { atMs, kind, node, offsetMs: Math.round(random.between(-scaleMs, scaleMs)) };
+      return { atMs, kind, node: skewed, offsetMs: Math.round(random.between(-scaleMs, scaleMs)) };
     }
     case "clock-rate":
       return { atMs, kind, node, rate: random.pick([0.9, 0.99, 1, 1.01, 1.1]) };

@@ -33,6 +33,8 @@ export interface NodeConfig {
   readonly dialOverrides: ReadonlyMap<Address, Address>;
   /** Log bytes of one group after which its next snapshot is taken. */
   readonly snapshotLogBytes: number;
+  /** Sizes of the log's files and batches where the product's own don't fit, as in simulations. */
+  readonly logSizes?: { readonly segmentSizeBytes: number; readonly batchSizeBytesMax: number };
   /** A node silent for so long counts as lost for good, ms. */
   readonly deadAfterMs: number;
   /** How long a request may take when the client says nothing, ms. */

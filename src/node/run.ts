@@ -31,7 +31,14 @@ export interface RunningNode {
  */
 export async function runNode(config: NodeConfig, platform: Platform): Promise<RunningNode> {
   const { clock, random, disk, log, process } = platform;
-  const { wal, recovered } = await Wal.open({ disk, clock, random, log, process });
+  const { wal, recovered } = await Wal.open({
+    disk,
+    clock,
+    random,
+    log,
+    process,
+    ...config.logSizes,
+  });
   const keeper = await NodeRecordKeeper.open(wal, recovered);
   const details: MemberDetails = {
     name: config.name,

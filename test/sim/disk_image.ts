@@ -1,6 +1,7 @@
 // What a simulated disk holds: files in pages with their unsynced past, folders with their unsynced
 // entries. A page that was never written to, or only with zeros, takes no memory.
 
+import { Buffer } from "node:buffer";
 import type { Random } from "../../src/platform/ports.ts";
 
 export const PAGE_BYTES = 4096;
@@ -168,8 +169,7 @@ export class SimFile {
 }
 
 function isZero(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
+  return Buffer.compare(bytes, ZERO_PAGE.subarray(0, bytes.length)) === 0;
 }
 
 type Node = SimDirectory | SimFile;

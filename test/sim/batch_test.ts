@@ -1,0 +1,28 @@
+// A fixed batch of seeds through the whole simulation, and the proof that a run is a function of its seed.
+
+import { assert, assertEquals } from "@std/assert";
+import { drawSchedule, FAULT_KINDS } from "./schedule.ts";
+import { runSchedule } from "./run.ts";
+
+Deno.test("a run is a function of its seed", async () => {
+  for (const seed of [3, 17]) {
+    const first = await runSchedule(drawSchedule(seed));
+    const second = await runSchedule(drawSchedule(seed));
+    assertEquals(second.traceHash, first.traceHash, `seed ${seed}`);
+    assertEquals(second.events, first.events, `seed ${seed}`);
+  }
+});
+
+Deno.test("no seed of the batch breaks a property", async () => {
+  let operations = 0;
+  const kinds = new Set<string>();
+  for (let seed = 1; seed <= 40; seed++) {
+    const schedule = drawSchedule(seed);
+    const result = await runSchedule(schedule);
+    assertEquals(result.failure, undefined, `replay: deno task sim --seed ${seed}`);
+    operations += result.operations;
+    for (const { kind } of schedule.faults) kinds.add(kind);
+  }
+  assertEquals(kinds.size, FAULT_KINDS.length, "the batch has every kind of fault");
+  assert(operations > 4000, `only ${operations} operations were decided`);
+});

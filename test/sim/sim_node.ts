@@ -1,0 +1,239 @@
+// One simulated machine: a disk that outlives its processes, and the production node that runs on it, life
+// after life. Owns starting and ending lives; what a life does comes from src/node alone.
+
+import type { NodeConfig } from "../../src/node/config.ts";
+import { type RunningNode, runNode } from "../../src/node/run.ts";
+import { NodeDigest } from "../../src/platform/deno/random.ts";
+import type { DiskErrorCode, HttpHandler, Log, Platform } from "../../src/platform/ports.ts";
+import { Incarnation, type Scheduler, SimClock } from "./clock.ts";
+import { SimDisk } from "./disk.ts";
+import type { SimNetwork } from "./network.ts";
+import type { SeededRandom } from "./random.ts";
+import type { Trace } from "./trace.ts";
+
+/** Thrown through a node's code when its process ends itself. */
+export class ProcessEnded extends Error {
+  override name = "ProcessEnded";
+}
+
+/** What a machine needs of the simulation. */
+export interface SimHost {
+  readonly scheduler: Scheduler;
+  readonly network: SimNetwork;
+  readonly random: SeededRandom;
+  readonly trace: Trace;
+  readonly syncDelayMsMean: number;
+  /** A node ended itself, or threw. `expected`: a fault that was injected explains it. */
+  onEnd(node: SimNode, reason: string, expected: boolean): void;
+}
+
+/** One life of the process. */
+export interface Life {
+  readonly number: number;
+  readonly incarnation: Incarnation;
+  readonly clock: SimClock;
+  running: RunningNode | undefined;
+  handler: HttpHandler | undefined;
+  stopping: boolean;
+}
+
+export class SimNode {
+  readonly name: string;
+  readonly config: NodeConfig;
+  readonly #host: SimHost;
+  readonly #disk: SimDisk;
+  readonly #diskRandom: SeededRandom;
+  #life: Life | undefined;
+  #lives = 0;
+  #slowUntilMs = 0;
+  #slowMs = 0;
+  #failNextSync = false;
+  wallOffsetMs = 0;
+  rate = 1;
+
+  constructor(host: SimHost, config: NodeConfig) {
+    this.#host = host;
+    this.name = config.name;
+    this.config = config;
+    this.#diskRandom = host.random.stream(`disk/${config.name}`);
+    this.#disk = new SimDisk({
+      schedule: (delayMs, callback) => {
+        const life = this.#life;
+        if (life !== undefined) this.#guarded(life, delayMs, callback);
+      },
+      syncDelayMs: () => this.#syncDelayMs(),
+    });
+  }
+
+  /** The life that runs or is paused, if any. */
+  get life(): Life | undefined {
+    return this.#life;
+  }
+
+  #syncDelayMs(): number {
+    const exponential = -Math.log(1 - this.#diskRandom.float()) * this.#host.syncDelayMsMean;
+    const slow = this.#host.scheduler.nowMs < this.#slowUntilMs ? this.#slowMs : 0;
+    return 0.05 + exponential + slow;
+  }
+
+  #guarded(life: Life, delayMs: number, callback: () => void): void {
+    life.incarnation.schedule(delayMs, this.#catching(life, callback));
+  }
+
+  /** A callback whose exceptions end the process, as they do for real. */
+  #catching(life: Life, callback: () => void): () => void {
+    return () => {
+      try {
+        callback();
+      } catch (cause) {
+        if (cause instanceof ProcessEnded || life.incarnation.isDead) return;
+        this.#end(life, `uncaught ${cause instanceof Error ? cause.stack : cause}`, false);
+      }
+    };
+  }
+
+  // ----------------------------------------------------------------------------------------- lives
+
+  start(): void {
+    if (this.#life !== undefined) return;
+    const { scheduler, network, random, trace } = this.#host;
+    const number = ++this.#lives;
+    const incarnation = new Incarnation(scheduler, this.name);
+    const clock = new SimClock(incarnation);
+    clock.wallOffsetMs = this.wallOffsetMs;
+    clock.setRate(this.rate);
+    const life: Life = {
+      number,
+      incarnation,
+      clock,
+      running: undefined,
+      handler: undefined,
+      stopping: false,
+    };
+    this.#life = life;
+    trace.note(scheduler.nowMs, this.name, `start life ${number}`);
+    this.#disk.onCall = ({ kind }): DiskErrorCode | undefined => {
+      if (kind !== "sync" || !this.#failNextSync) return undefined;
+      this.#failNextSync = false;
+      return "io";
+    };
+    const platform: Platform = {
+      clock: {
+        monotonicMs: () => clock.monotonicMs(),
+        wallMs: () => clock.wallMs(),
+        setTimer: (delayMs, callback) => clock.setTimer(delayMs, this.#catching(life, callback)),
+        defer: (callback) => clock.defer(this.#catching(life, callback)),
+      },
+      random: random.stream(`${this.name}/${number}`),
+      disk: this.#disk.mount(),
+      network: network.forNode(incarnation),
+      http: {
+        listen: (address, handler) => {
+          life.handler = handler;
+          return Promise.resolve({
+            address,
+            shutdown: () => {
+              life.handler = undefined;
+              return Promise.resolve();
+            },
+          });
+        },
+      },
+      log: this.#log({}),
+      digest: new NodeDigest(),
+      process: {
+        fatal: (reason, cause) => {
+          const text = `${reason}: ${cause instanceof Error ? cause.stack : cause}`;
+          this.#end(life, text, text.includes("injected"));
+          throw new ProcessEnded(reason);
+        },
+      },
+    };
+    runNode(this.config, platform).then((running) => life.running = running, (cause) => {
+      if (life.incarnation.isDead) return;
+      const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
+      this.#end(life, text, text.includes("injected"));
+    });
+  }
+
+  #log(fields: Record<string, unknown>): Log {
+    const { scheduler, trace } = this.#host;
+    return {
+      log: (level, message, more) => {
+        const all = { ...fields, ...more };
+        trace.note(scheduler.nowMs, this.name, `${level}: ${message} ${JSON.stringify(all)}`);
+      },
+      with: (more) => this.#log({ ...fields, ...more }),
+    };
+  }
+
+  #end(life: Life, reason: string, expected: boolean): void {
+    if (life.incarnation.isDead) return;
+    this.#host.trace.note(this.#host.scheduler.nowMs, this.name, `ended: ${reason.split("\n")[0]}`);
+    this.#kill(life, false);
+    this.#disk.crashProcess();
+    this.#host.onEnd(this, reason, expected);
+  }
+
+  #kill(life: Life, silently: boolean): void {
+    life.incarnation.kill({ silently });
+    if (this.#life === life) this.#life = undefined;
+  }
+
+  /** As by SIGKILL: the page cache stays. */
+  crash(): void {
+    if (this.#life === undefined) return;
+    this.#kill(this.#life, false);
+    this.#disk.crashProcess();
+  }
+
+  /** The machine loses power: a random part of what was not synced stays. */
+  powerCut(silent: boolean): void {
+    if (this.#life !== undefined) this.#kill(this.#life, silent);
+    this.#disk.powerCut(this.#diskRandom);
+  }
+
+  /** A graceful stop; the process is gone when it is done. */
+  stop(done: () => void): void {
+    const life = this.#life;
+    if (life?.running === undefined || life.stopping) return done();
+    life.stopping = true;
+    life.running.stop().then(() => {
+      if (this.#life !== life) return;
+      this.crash();
+      done();
+    }, (cause) => {
+      if (life.incarnation.isDead) return;
+      this.#end(life, `cannot stop: ${cause}`, String(cause).includes("injected"));
+    });
+  }
+
+  // ---------------------------------------------------------------------------------------- faults
+
+  slowSyncs(delayMs: number, durationMs: number): void {
+    this.#slowMs = delayMs;
+    this.#slowUntilMs = this.#host.scheduler.nowMs + durationMs;
+  }
+
+  failNextSync(): void {
+    this.#failNextSync = true;
+  }
+
+  jumpWall(offsetMs: number): void {
+    this.wallOffsetMs = offsetMs;
+    if (this.#life !== undefined) this.#life.clock.wallOffsetMs = offsetMs;
+  }
+
+  setRate(rate: number): void {
+    this.rate = rate;
+    this.#life?.clock.setRate(rate);
+  }
+
+  /** Ends what would still happen to it. */
+  healFaults(): void {
+    this.#failNextSync = false;
+    this.#slowUntilMs = 0;
+    this.setRate(1);
+    this.#life?.incarnation.resume();
+  }
+}

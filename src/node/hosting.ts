@@ -264,6 +264,8 @@ export class Hosting {
       }
     }
     for (const { partition, replicaId } of this.#host.topology.index.hostedBy(this.#host.nodeId)) {
+      // A restarted node goes by an old map first, which may name replicas that are gone by now.
+      if (this.#host.wal.isDeleted(partition, replicaId)) continue;
       if (!this.#hosted.has(partition) && !this.#deleting.has(partition)) {
         this.#createEmpty(partition, replicaId);
       }

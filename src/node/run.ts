@@ -91,7 +91,11 @@ async function enterCluster(
 ): Promise<void> {
   const { clock, random, log } = platform;
   const { membership } = node;
-  let seeds = config.join;
+  // A first node that came back without its data joins through the others, and may end before it has a
+  // meta replica of its own to follow the map by.
+  let seeds = config.join.length > 0
+    ? config.join
+    : config.initial.filter(({ name }) => name !== config.name).map(({ peer }) => peer);
   const startsCluster = keeper.record.genesis !== undefined ||
     (keeper.record.clusterId === "" && config.initial.length > 0);
   if (startsCluster) {

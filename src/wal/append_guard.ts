@@ -49,6 +49,11 @@ export class AppendGuard {
     this.#tip(group);
   }
 
+  /** Whether a tombstone refuses the replica. */
+  isBuried(group: PartitionId, replicaId: ReplicaId): boolean {
+    return replicaId <= (this.#buried.get(group) ?? 0);
+  }
+
   created(group: PartitionId, replicaId: ReplicaId): void {
     assert(!this.#tips.has(group), `group ${group} is there already`);
     const buried = this.#buried.get(group) ?? 0;

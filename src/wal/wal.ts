@@ -186,6 +186,11 @@ export class Wal {
     this.#record(onDurable);
   }
 
+  /** Whether `createGroup` would refuse the replica: it, or a later one, was deleted here. */
+  isDeleted(group: PartitionId, replicaId: ReplicaId): boolean {
+    return this.#guard.isBuried(group, replicaId);
+  }
+
   /** Must come before anything else of a group. Throws if a tombstone refuses `replicaId`. */
   createGroup(group: PartitionId, replicaId: ReplicaId, onDurable?: () => void): void {
     this.#guard.created(group, replicaId);

@@ -23,6 +23,6 @@ Deno.test("no seed of the batch breaks a property", async () => {
     operations += result.operations;
     for (const { kind } of schedule.faults) kinds.add(kind);
   }
-  assertEquals(kinds.size, FAULT_KINDS.length, "the batch has every kind of fault");
+  assert(FAULT_KINDS.every((kind) => kinds.has(kind)), "the batch has every kind of fault");
   assert(operations > 4000, `only ${operations} operations were decided`);
 });

@@ -14,6 +14,7 @@ import { ProcessEnded, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
 
 const BOOT_MS_MAX = 5000;
+/** Long enough to replace the replicas of a wiped node. */
 const HEAL_MS_MAX = 12_000;
 /** A healed cluster in which no leader may change. */
 const CALM_MS = 1500;
@@ -146,7 +147,7 @@ class Run {
         dialOverrides: new Map(),
         logSizes: LOG_SIZES,
         snapshotLogBytes: SNAPSHOT_LOG_BYTES,
-        deadAfterMs: 300_000,
+        deadAfterMs: 2000,
         requestTimeoutMs: 2000,
       };
       this.nodes.push(new SimNode(host, config));
@@ -252,6 +253,9 @@ class Run {
         return this.#after(fault.downMs, () => nodes[fault.node].start());
       case "power-cut":
         nodes[fault.node].powerCut(fault.silent);
+        return this.#after(fault.downMs, () => nodes[fault.node].start());
+      case "wipe":
+        nodes[fault.node].wipe();
         return this.#after(fault.downMs, () => nodes[fault.node].start());
       case "crash-all":
         for (const node of nodes) {

@@ -59,9 +59,12 @@ export type Fault =
     | { readonly kind: "snapshot"; readonly node: number }
     | { readonly kind: "transfer"; readonly to: number }
     | { readonly kind: "stop"; readonly node: number; readonly downMs: number }
+    /** The data directory is lost; at most once a run. */
+    | { readonly kind: "wipe"; readonly node: number; readonly downMs: number }
   );
 
-export type FaultKind = Fault["kind"];
+/** What is drawn again and again. */
+export type FaultKind = Exclude<Fault["kind"], "wipe">;
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   "crash",
@@ -112,6 +115,11 @@ export function drawSchedule(seed: number, nodes?: number): SimSchedule {
   while (atMs < options.safetyMs) {
     faults.push(drawFault(random, random.pick(kinds), Math.round(atMs), options.nodes, skewed));
     atMs += random.between(0, 2 * everyMs);
+  }
+  if (random.chance(0.15)) {
+    const node = random.int(options.nodes);
+    const wipedMs = random.int(options.safetyMs);
+    faults.push({ atMs: wipedMs, kind: "wipe", node, downMs: 10 + random.int(500) });
   }
   return { seed, options, faults };
 }

@@ -41,7 +41,7 @@ export class SimNode {
   readonly name: string;
   readonly config: NodeConfig;
   readonly #host: SimHost;
-  readonly #disk: SimDisk;
+  #disk: SimDisk;
   readonly #diskRandom: SeededRandom;
   #life: Life | undefined;
   #lives = 0;
@@ -56,7 +56,11 @@ export class SimNode {
     this.name = config.name;
     this.config = config;
     this.#diskRandom = host.random.stream(`disk/${config.name}`);
-    this.#disk = new SimDisk({
+    this.#disk = this.#newDisk();
+  }
+
+  #newDisk(): SimDisk {
+    return new SimDisk({
       schedule: (delayMs, callback) => {
         const life = this.#life;
         if (life !== undefined) this.#guarded(life, delayMs, callback);
@@ -191,6 +195,12 @@ export class SimNode {
   powerCut(silent: boolean): void {
     if (this.#life !== undefined) this.#kill(this.#life, silent);
     this.#disk.powerCut(this.#diskRandom);
+  }
+
+  /** The machine comes back with an empty disk. */
+  wipe(): void {
+    this.powerCut(false);
+    this.#disk = this.#newDisk();
   }
 
   /** A graceful stop; the process is gone when it is done. */

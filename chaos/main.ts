@@ -121,4 +121,10 @@ async function main(): Promise<void> {
   Deno.exit(violated ? 1 : undecided ? 2 : 0);
 }
 
-await main();
+try {
+  await main();
+} catch (cause) {
+  // A bench that failed has proven nothing.
+  console.error(cause);
+  Deno.exit(2);
+}

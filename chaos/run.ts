@@ -121,10 +121,23 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
   Deno.writeTextFileSync(`${options.out}/history.ndjson`, recording.lines.join("\n") + "\n");
   recording.operations.sort((a, b) => a.call - b.call);
-  const judged = promisesApplied ? checkApplied : check;
-  const verdict = recording.operations.length === 0
-    ? undefined
-    : judged(recording.operations, model, { timeoutMs: CHECK_TIMEOUT_MS });
+  let verdict: Verdict | undefined;
+  try {
+    if (recording.operations.length > 0) {
+      const limits = { timeoutMs: CHECK_TIMEOUT_MS };
+      // checkApplied moves calls and returns key by key, so a process may seem to overlap itself; order comes
+      // from the positions alone, so each operation may stand as a process of its own.
+      verdict = promisesApplied
+        ? checkApplied(
+          recording.operations.map((one, i) => ({ ...one, process: i })),
+          model,
+          limits,
+        )
+        : check(recording.operations, model, limits);
+    }
+  } catch (cause) {
+    problem ??= `the checker failed: ${cause instanceof Error ? cause.message : cause}`;
+  }
   // A violation stands whatever else went wrong; anything less is void if the bench itself failed.
   const outcome = verdict !== undefined &&
       (problem === undefined || verdict.verdict === "illegal")

@@ -125,14 +125,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   try {
     if (recording.operations.length > 0) {
       const limits = { timeoutMs: CHECK_TIMEOUT_MS };
-      // checkApplied moves calls and returns key by key, so a process may seem to overlap itself; order comes
-      // from the positions alone, so each operation may stand as a process of its own.
       verdict = promisesApplied
-        ? checkApplied(
-          recording.operations.map((one, i) => ({ ...one, process: i })),
-          model,
-          limits,
-        )
+        ? checkApplied(recording.operations, model, limits)
         : check(recording.operations, model, limits);
     }
   } catch (cause) {

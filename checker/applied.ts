@@ -36,7 +36,11 @@ export function checkApplied(
     if ("first" in result) {
       return contradiction(plain, model, history, key, ids[result.first]!, ids[result.second]!);
     }
-    result.forEach((operation, i) => bound[ids[i]!] = operation);
+    // Positions order one key; on that scale a process's calls on different keys may seem to overlap, so
+    // each key sees processes of its own. The history as it came has passed the check already.
+    result.forEach((operation, i) => {
+      bound[ids[i]!] = { ...operation, process: `${operation.process} (${String(key)})` };
+    });
   }
   // The witness would look at the same order again; binding it is what decides.
   const verdict = check(bound, model, options);

@@ -3,6 +3,7 @@
 // delete one before the map says that it is out.
 
 import { META_PARTITION, type NodeId, type PartitionId, type ReplicaId } from "../base/ids.ts";
+import { LOG_WINDOW_BYTES_MAX, LOG_WINDOW_BYTES_MIN } from "../base/limits.ts";
 import type { Platform } from "../platform/ports.ts";
 import {
   type ClusterMap,
@@ -185,7 +186,6 @@ export class Hosting {
     const options = {
       group,
       id: replicaId,
-      recovered,
       log: new SharedGroupLog(wal, store, group),
       snapshots,
       links: this.#host.linksOf(group),
@@ -196,11 +196,16 @@ export class Hosting {
       wake: () => scheduler.wake(group),
       awaitingSnapshot,
       snapshotLogBytes: this.#host.snapshotLogBytes,
+      windowBytesMax: () =>
+        Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };
     if (machine instanceof MetaMachine) {
-      const replica = new Replica<MetaResult>({ ...options, machine: this.#watched(machine) });
+      const replica = new Replica<MetaResult>(
+        { ...options, machine: this.#watched(machine) },
+        recovered,
+      );
       this.#hosted.set(group, {
         kind: "meta",
         partition: group,
@@ -212,7 +217,7 @@ export class Hosting {
       this.#host.topology.offer(machine.map);
       scheduler.add(group, replica);
     } else {
-      const replica = new Replica<Applied>({ ...options, machine });
+      const replica = new Replica<Applied>({ ...options, machine }, recovered);
       const data = new DataPartition(replica, machine, platform.clock);
       this.#hosted.set(group, {
         kind: "data",

@@ -86,6 +86,8 @@ export class Node implements NodeService {
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
   #inFlight = 0;
+  /** What loading and replay left behind is cleared away. */
+  #settled = false;
   /** Not ready any more, but still serving. */
   #leaving = false;
   #stopped = false;
@@ -271,9 +273,17 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    if (!this.#settled) this.#settle();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
     if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
+  }
+
+  /** Loading a large state leaves garbage that an idle node would keep for hours. */
+  #settle(): void {
+    if (!this.#caughtUp().ready) return;
+    this.#settled = true;
+    this.#parts.platform.process.releaseMemory?.();
   }
 
   /** Replicas that lost their log or their state tell those who can mend it. */
@@ -480,6 +490,12 @@ export class Node implements NodeService {
 
   ready(): { ready: boolean; reason: string } {
     if (this.#leaving) return { ready: false, reason: "stopping" };
+    const caughtUp = this.#caughtUp();
+    return caughtUp.ready && !this.#settled ? { ready: false, reason: "settling" } : caughtUp;
+  }
+
+  /** Whether this node has all that the cluster had when it came. */
+  #caughtUp(): { ready: boolean; reason: string } {
     if (this.#hosting === undefined) return { ready: false, reason: "not in a cluster yet" };
     if (this.topology.member(this.nodeId) === undefined) {
       return { ready: false, reason: "not a member of the cluster" };

@@ -61,7 +61,6 @@ export interface ReplicaOptions<Result> {
   readonly group: PartitionId;
   readonly id: ReplicaId;
   readonly machine: StateMachine<Result>;
-  readonly recovered: RecoveredLog;
   readonly log: GroupLog;
   readonly snapshots: GroupSnapshots;
   readonly links: ReplicaLinks;
@@ -73,6 +72,8 @@ export interface ReplicaOptions<Result> {
   readonly wake: () => void;
   /** Log bytes since the last snapshot after which the next one is taken. */
   readonly snapshotLogBytes: number;
+  /** Memory that applied entries may take for followers that are a little late. */
+  readonly windowBytesMax: () => number;
   /** The map epoch that a membership change carries, if it carries one. */
   readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
   /** Ends the process: the state can't be had. */
@@ -117,14 +118,14 @@ export class Replica<Result = unknown> {
   #snapshotWanted = false;
   #stopped = false;
 
-  constructor(options: ReplicaOptions<Result>) {
+  /** `recovered` is no option: kept, it would hold every replayed entry for as long as the replica lives. */
+  constructor(options: ReplicaOptions<Result>, recovered: RecoveredLog) {
     this.#options = options;
     this.group = options.group;
     this.id = options.id;
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
-    const { recovered } = options;
     this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
@@ -464,7 +465,7 @@ export class Replica<Result = unknown> {
     }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
-    this.#storage.trim(this.#appliedIndex);
+    this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {

@@ -118,7 +118,18 @@ export const ClusterSchema = z.object({
       http: z.string(),
       peer: z.string(),
       state: z.enum(["active", "leaving"]),
+      weight: z.number(),
+      zone: z.string().optional(),
+      host: z.string().optional(),
       reachable: z.boolean(),
+      gossip: z.enum(["alive", "suspect", "dead"]).optional(),
+      load: z.object({
+        requestsPerSecond: z.number(),
+        leaderCount: z.int(),
+        replicaCount: z.int(),
+        logBytes: z.number(),
+        diskFreeBytes: z.number(),
+      }).optional(),
     }).openapi("Member"),
   ),
   partitions: z.array(

@@ -1,5 +1,6 @@
 // One node: composes log, links, replicas and the API's service, and routes requests among them.
 
+import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
@@ -29,6 +30,7 @@ import {
   RequestKind,
 } from "./forward.ts";
 import type { RecoveredReplica } from "./group_files.ts";
+import { MemberWatch } from "./member_watch.ts";
 import { Hosting } from "./hosting.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
@@ -80,12 +82,15 @@ export class Node implements NodeService {
   readonly #router: Router;
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
+  readonly #watch: MemberWatch;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
   #inFlight = 0;
+  /** Client requests begun since the start. */
+  #requestCount = 0;
   /** What loading and replay left behind is cleared away. */
   #settled = false;
   /** Not ready any more, but still serving. */
@@ -103,6 +108,7 @@ export class Node implements NodeService {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
       this.#leaders.changed();
+      this.#watch.mapChanged(map);
     });
     this.#transport = new Transport({
       ...platform,
@@ -116,8 +122,14 @@ export class Node implements NodeService {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
-      onDatagram: (from, body) => this.#courier.onDatagram(from, body),
-      onLinkUp: () => this.#leaders.changed(),
+      onDatagram: (from, body) => {
+        if (body[0] === GOSSIP_DATAGRAM) this.#watch.onDatagram(from, body);
+        else this.#courier.onDatagram(from, body);
+      },
+      onLinkUp: (nodeId) => {
+        this.#leaders.changed();
+        this.#watch.onLinkUp(nodeId);
+      },
       onLinkDown: (nodeId) => {
         if (this.#isConnected(nodeId)) return;
         this.#courier.linkLost(nodeId);
@@ -130,6 +142,20 @@ export class Node implements NodeService {
       store: parts.store,
       hosting: () => this.#hosting,
       send: (to, body) => this.#transport.sendDatagram(to, body),
+    });
+    this.#watch = new MemberWatch({
+      clock: platform.clock,
+      log: platform.log,
+      random: platform.random,
+      nodeId: keeper.record.nodeId,
+      boots: keeper.record.boots,
+      send: (to, datagram) => this.#transport.sendDatagram(to, datagram),
+      isConnected: (nodeId) => this.#isConnected(nodeId),
+      epoch: () => this.topology.epoch,
+      load: () => this.#load(),
+      requestCount: () => this.#requestCount,
+      onSuspected: () => {},
+      onNewerEpoch: (epoch, from) => this.membership.newerMapExists(epoch, from),
     });
     this.#leaders = new LeaderTable(platform.clock, this.topology, {
       nodeId: keeper.record.nodeId,
@@ -231,7 +257,7 @@ export class Node implements NodeService {
       nodeId: keeper.record.nodeId,
       topology: this.topology,
       deadAfterMs: config.deadAfterMs,
-      isConnected: (nodeId) => this.#isConnected(nodeId),
+      isReachable: (nodeId) => this.#watch.isReachable(nodeId),
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
@@ -264,6 +290,16 @@ export class Node implements NodeService {
     return this.#transport.isUp(nodeId) || this.#transport.isHeard(nodeId);
   }
 
+  #load(): Omit<LoadFigures, "requestsPerSecond"> {
+    const replicas = [...this.#hosting?.all() ?? []].filter((hosted) => hosted.kind !== "suspect");
+    return {
+      replicaCount: replicas.length,
+      leaderCount: replicas.filter(({ replica }) => replica.isLeader).length,
+      logBytes: this.#parts.wal.sizeBytes,
+      diskFreeBytes: this.#parts.platform.disk.freeBytes(),
+    };
+  }
+
   // ------------------------------------------------------------------------------------------ ticks
 
   #tick(): void {
@@ -273,6 +309,7 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    this.#watch.tick();
     if (!this.#settled) this.#settle();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
     if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
@@ -425,6 +462,7 @@ export class Node implements NodeService {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
     }
     this.#inFlight++;
+    this.#requestCount++;
     return this.#router.write(partition, envelope, idempotency !== undefined, options)
       .finally(() => this.#inFlight--);
   }
@@ -434,6 +472,7 @@ export class Node implements NodeService {
       return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
     }
     this.#inFlight++;
+    this.#requestCount++;
     return this.#router.read(this.topology.partitionOf(key), key, options)
       .finally(() => this.#inFlight--);
   }
@@ -452,6 +491,7 @@ export class Node implements NodeService {
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
+      newsOf: (nodeId) => this.#watch.newsOf(nodeId),
     });
   }
 

@@ -1,6 +1,7 @@
 // What the HTTP layer asks of a node, and every way an answer can turn out. Types only: http/ renders
 // them, node/ provides them, neither imports the other's code.
 
+import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { Applied, Command, Idempotency, Key, RecordView } from "../store/types.ts";
 
@@ -69,8 +70,16 @@ export interface MemberView {
   readonly http: string;
   readonly peer: string;
   readonly state: "active" | "leaving";
+  /** Share of the replicas, relative to other members' weights. */
+  readonly weight: number;
+  readonly zone?: string;
+  readonly host?: string;
   /** False when this node's links to it are down. */
   readonly reachable: boolean;
+  /** What the members together believe of it; absent of the node that answers. */
+  readonly gossip?: Status;
+  /** What it last said of its own load. */
+  readonly load?: LoadFigures;
 }
 
 export interface ReplicaView {

@@ -14,7 +14,7 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
+import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -41,11 +41,14 @@ import type {
   Failure,
   MemberChange,
   NodeService,
+  PageAnswer,
   ReadAnswer,
   RequestOptions,
+  StaleBounds,
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
 import { Topology } from "./topology.ts";
 
@@ -61,6 +64,16 @@ const HANDOVER_MS_MAX = 1000;
 const STOP_GRACE_MS = 5000;
 /** Between two attempts to give leadership away while the disk is full. */
 const DISK_HANDOVER_INTERVAL_MS = 2000;
+
+/** Reads nothing but the place in the log at which a linearizable read stands. */
+const LOOK: PageQuery = {
+  start: "",
+  end: undefined,
+  reverse: false,
+  want: "count",
+  limit: 0,
+  sizeBytesMax: 0,
+};
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -80,6 +93,7 @@ export class Node implements NodeService {
   readonly #router: Router;
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
+  readonly #staleReads: StaleReads;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
@@ -143,6 +157,11 @@ export class Node implements NodeService {
       epoch: () => this.topology.epoch,
       stopping: () => this.#stopped,
     });
+    this.#staleReads = new StaleReads(
+      platform.clock,
+      (partition, timeoutMs) =>
+        this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
+    );
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -271,6 +290,7 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    this.#staleReads.tick();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
     if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
@@ -428,10 +448,37 @@ export class Node implements NodeService {
       .finally(() => this.#inFlight--);
   }
 
-  readStale(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+  readStale(
+    key: string,
+    bounds: StaleBounds,
+    options: RequestOptions,
+  ): Promise<ReadAnswer | Failure> {
     const hosted = this.#hosting?.data(this.topology.partitionOf(key));
-    if (hosted === undefined || !hosted.replica.serving) return this.read(key, options);
-    return Promise.resolve(hosted.data.readLocal(key));
+    const stale = hosted && this.#staleReads.within(hosted, bounds);
+    if (stale === undefined) return this.read(key, options);
+    return Promise.resolve({ ...hosted!.data.readLocal(key), stale });
+  }
+
+  dataPartitions(): readonly PartitionId[] {
+    return this.topology.index.dataPartitions;
+  }
+
+  scanPage(
+    partition: PartitionId,
+    query: PageQuery,
+    bounds: StaleBounds | undefined,
+    options: RequestOptions,
+  ): Promise<PageAnswer | Failure> {
+    if (bounds !== undefined) {
+      const hosted = this.#hosting?.data(partition);
+      const stale = hosted && this.#staleReads.within(hosted, bounds);
+      if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
+    }
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
+    }
+    this.#inFlight++;
+    return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
   }
 
   cluster(): ClusterView {

@@ -15,7 +15,7 @@ Deno.test("an unknown route is a problem", async () => {
   const api = new Api();
   const targets = [
     "/nothing",
-    "/keys",
+    "/kez",
     "/Key/a",
     "/key64",
     "/cluster/",

@@ -31,17 +31,23 @@ const KeyMembers = {
   key64: z.string().optional().openapi({ description: "base64url, for keys that are not UTF-8." }),
 };
 
+const RecordMetadata = {
+  revision: z.int(),
+  createRevision: z.int(),
+  contentType: z.string(),
+  ttlMs: z.number().optional().openapi({ description: "Partition time left to live." }),
+};
+
 export const RecordSchema = z.object({
   ...KeyMembers,
   value: z.unknown().openapi({
     description: "JSON values as they were put, text as a string, other bytes in base64.",
   }),
   encoding: z.literal("base64").optional(),
-  revision: z.int(),
-  createRevision: z.int(),
-  contentType: z.string(),
-  ttlMs: z.number().optional().openapi({ description: "Partition time left to live." }),
+  ...RecordMetadata,
 }).openapi("Record");
+
+export const KeyRecordSchema = z.object({ ...KeyMembers, ...RecordMetadata }).openapi("KeyRecord");
 
 export const WrittenSchema = z.object({
   ...KeyMembers,

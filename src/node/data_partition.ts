@@ -14,11 +14,12 @@ import {
   encodeEnvelope,
   imageChunks,
   ImageLoader,
+  type PageQuery,
   stampEnvelope,
   stateHash,
   Store,
 } from "../store/mod.ts";
-import type { Failure, ReadAnswer, WriteAnswer } from "./service.ts";
+import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
 
 /** The store as a replica drives it. */
 export class StoreMachine implements StateMachine<Applied> {
@@ -124,10 +125,28 @@ export class DataPartition {
 
   /** A linearizable read. */
   read(key: string, deadlineMs: number, settle: (answer: ReadAnswer | Failure) => void): void {
+    this.#confirmed(deadlineMs, () => this.readLocal(key), settle);
+  }
+
+  /** A linearizable page of a scan. */
+  page(
+    query: PageQuery,
+    deadlineMs: number,
+    settle: (answer: PageAnswer | Failure) => void,
+  ): void {
+    this.#confirmed(deadlineMs, () => this.pageLocal(query), settle);
+  }
+
+  /** Runs `answer` in the very step in which the state may serve a read that began now. */
+  #confirmed<Answer>(
+    deadlineMs: number,
+    answer: () => Answer,
+    settle: (answer: Answer | Failure) => void,
+  ): void {
     this.#replica.read(deadlineMs, (outcome) => {
       switch (outcome) {
         case "ready":
-          return settle(this.readLocal(key));
+          return settle(answer());
         case "not-leader":
           return settle(NOT_LEADER);
         case "overloaded":
@@ -148,6 +167,20 @@ export class DataPartition {
       appliedIndex: this.#replica.appliedIndex,
       timeMs: this.#store.timeMs,
       record: this.#store.get(key),
+    };
+  }
+
+  /** A page of the state as it is here and now. */
+  pageLocal(query: PageQuery): PageAnswer {
+    const { records, count, resume } = this.#store.page(query);
+    return {
+      ok: true,
+      partition: this.#replica.group,
+      appliedIndex: this.#replica.appliedIndex,
+      timeMs: this.#store.timeMs,
+      records,
+      count,
+      ...(resume === undefined ? {} : { resume }),
     };
   }
 }

@@ -15,7 +15,7 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
+import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -43,11 +43,14 @@ import type {
   Failure,
   MemberChange,
   NodeService,
+  PageAnswer,
   ReadAnswer,
   RequestOptions,
+  StaleBounds,
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
 import { Topology } from "./topology.ts";
 
@@ -63,6 +66,16 @@ const HANDOVER_MS_MAX = 1000;
 const STOP_GRACE_MS = 5000;
 /** Between two attempts to give leadership away while the disk is full. */
 const DISK_HANDOVER_INTERVAL_MS = 2000;
+
+/** Reads nothing but the place in the log at which a linearizable read stands. */
+const LOOK: PageQuery = {
+  start: "",
+  end: undefined,
+  reverse: false,
+  want: "count",
+  limit: 0,
+  sizeBytesMax: 0,
+};
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -82,7 +95,8 @@ export class Node implements NodeService {
   readonly #router: Router;
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
-  readonly #watch: MemberWatch;
+  readonly #memberWatch: MemberWatch;
+  readonly #staleReads: StaleReads;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
@@ -108,7 +122,7 @@ export class Node implements NodeService {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
       this.#leaders.changed();
-      this.#watch.mapChanged(map);
+      this.#memberWatch.mapChanged(map);
     });
     this.#transport = new Transport({
       ...platform,
@@ -123,12 +137,12 @@ export class Node implements NodeService {
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
       onDatagram: (from, body) => {
-        if (body[0] === GOSSIP_DATAGRAM) this.#watch.onDatagram(from, body);
+        if (body[0] === GOSSIP_DATAGRAM) this.#memberWatch.onDatagram(from, body);
         else this.#courier.onDatagram(from, body);
       },
       onLinkUp: (nodeId) => {
         this.#leaders.changed();
-        this.#watch.onLinkUp(nodeId);
+        this.#memberWatch.onLinkUp(nodeId);
       },
       onLinkDown: (nodeId) => {
         if (this.#isConnected(nodeId)) return;
@@ -143,7 +157,7 @@ export class Node implements NodeService {
       hosting: () => this.#hosting,
       send: (to, body) => this.#transport.sendDatagram(to, body),
     });
-    this.#watch = new MemberWatch({
+    this.#memberWatch = new MemberWatch({
       clock: platform.clock,
       log: platform.log,
       random: platform.random,
@@ -171,6 +185,11 @@ export class Node implements NodeService {
       epoch: () => this.topology.epoch,
       stopping: () => this.#stopped,
     });
+    this.#staleReads = new StaleReads(
+      platform.clock,
+      (partition, timeoutMs) =>
+        this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
+    );
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -257,7 +276,7 @@ export class Node implements NodeService {
       nodeId: keeper.record.nodeId,
       topology: this.topology,
       deadAfterMs: config.deadAfterMs,
-      isReachable: (nodeId) => this.#watch.isReachable(nodeId),
+      isReachable: (nodeId) => this.#memberWatch.isReachable(nodeId),
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
@@ -309,8 +328,9 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
-    this.#watch.tick();
+    this.#memberWatch.tick();
     if (!this.#settled) this.#settle();
+    this.#staleReads.tick();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
     if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
@@ -477,10 +497,37 @@ export class Node implements NodeService {
       .finally(() => this.#inFlight--);
   }
 
-  readStale(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+  readStale(
+    key: string,
+    bounds: StaleBounds,
+    options: RequestOptions,
+  ): Promise<ReadAnswer | Failure> {
     const hosted = this.#hosting?.data(this.topology.partitionOf(key));
-    if (hosted === undefined || !hosted.replica.serving) return this.read(key, options);
-    return Promise.resolve(hosted.data.readLocal(key));
+    const stale = hosted && this.#staleReads.within(hosted, bounds);
+    if (stale === undefined) return this.read(key, options);
+    return Promise.resolve({ ...hosted!.data.readLocal(key), stale });
+  }
+
+  dataPartitions(): readonly PartitionId[] {
+    return this.topology.index.dataPartitions;
+  }
+
+  scanPage(
+    partition: PartitionId,
+    query: PageQuery,
+    bounds: StaleBounds | undefined,
+    options: RequestOptions,
+  ): Promise<PageAnswer | Failure> {
+    if (bounds !== undefined) {
+      const hosted = this.#hosting?.data(partition);
+      const stale = hosted && this.#staleReads.within(hosted, bounds);
+      if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
+    }
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
+    }
+    this.#inFlight++;
+    return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
   }
 
   cluster(): ClusterView {
@@ -491,7 +538,7 @@ export class Node implements NodeService {
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
-      newsOf: (nodeId) => this.#watch.newsOf(nodeId),
+      newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
   }
 

@@ -47,6 +47,8 @@ export interface HostingHost {
   readonly genesis: Genesis | undefined;
   linksOf(partition: PartitionId): ReplicaLinks;
   readonly observer: ReplicaObserver;
+  /** Whether this node can speak to the other and hear it. */
+  isLinked(nodeId: NodeId): boolean;
 }
 
 export class Hosting {
@@ -195,6 +197,7 @@ export class Hosting {
       observer,
       wake: () => scheduler.wake(group),
       awaitingSnapshot,
+      maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,
       windowBytesMax: () =>
         Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
@@ -335,25 +338,41 @@ export class Hosting {
   tick(): void {
     for (const hosted of this.#hosted.values()) {
       if (hosted.kind === "suspect") continue;
+      if (hosted.replica.asleep) continue;
       hosted.replica.tick();
       if (hosted.kind === "data") hosted.data.tick();
     }
   }
 
-  /** The links to or from a node broke. */
+  /** No link to or from a node is left. */
   peerLost(nodeId: NodeId): void {
-    for (const hosted of this.#hosted.values()) {
-      if (hosted.kind === "suspect") continue;
-      const entry = this.#host.topology.map.partitions[hosted.partition];
-      if (entry === undefined) continue;
-      const replicaId = this.#replicaOn(hosted.partition, nodeId);
-      if (replicaId !== undefined) hosted.replica.peerLost(replicaId);
+    for (const { partition, replicaId } of this.#host.topology.index.hostedBy(nodeId)) {
+      const hosted = this.#hosted.get(partition);
+      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.peerLost(replicaId);
     }
   }
 
-  #replicaOn(partition: PartitionId, nodeId: NodeId): ReplicaId | undefined {
-    return this.#host.topology.index.hostedBy(nodeId)
-      .find((ref) => ref.partition === partition)?.replicaId;
+  /** One of the links to and from a node broke, its process is another one, or it is suspected. */
+  peerDoubted(nodeId: NodeId): void {
+    for (const { partition, replicaId } of this.#host.topology.index.hostedBy(nodeId)) {
+      const hosted = this.#hosted.get(partition);
+      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.doubt(replicaId);
+    }
+  }
+
+  /** A group may sleep while the map wants no change of it and all its members can be heard. */
+  #maySleep(partition: PartitionId): boolean {
+    const hosted = this.#hosted.get(partition);
+    if (hosted === undefined || hosted.kind === "suspect") return false;
+    const { topology, nodeId } = this.#host;
+    const entry = topology.map.partitions[partition];
+    if (entry === undefined || entry.move !== undefined || entry.dropping.length > 0) return false;
+    if (hosted.kind === "data" && !hosted.data.maySleep()) return false;
+    const { voters, learners } = hosted.replica.configuration.confState;
+    return [...voters, ...learners].every((replicaId) => {
+      const member = topology.nodeOf(partition, replicaId);
+      return member === nodeId || member !== undefined && this.#host.isLinked(member);
+    });
   }
 
   stop(): void {

@@ -23,6 +23,7 @@ const WIRE_TYPES = [
   MessageType.ReadIndexResponse,
   MessageType.PreVote,
   MessageType.PreVoteResponse,
+  MessageType.Quiesce,
 ];
 
 const number = () =>

@@ -13,6 +13,7 @@ import {
   initialMap,
   MetaMachine,
   type MetaResult,
+  type PartitionEntry,
   replicaFate,
   UNKNOWN_MAP,
 } from "../partition/mod.ts";
@@ -83,22 +84,18 @@ export class Hosting {
 
   /** Starts the replicas that the log knows; those of the genesis on the very first start. */
   async start(recovered: readonly RecoveredReplica[]): Promise<void> {
-    const { genesis, nodeId } = this.#host;
+    const { genesis } = this.#host;
     const replicas = [...recovered];
-    if (genesis !== undefined && recovered.length === 0) {
-      for (const entry of initialMap(genesis).partitions) {
-        const own = [...entry.replicas, ...entry.learners].find((ref) => ref.nodeId === nodeId);
-        if (own === undefined) continue;
-        replicas.push(await this.#createFromGenesis(genesis, entry.partition, own.replicaId));
-      }
+    // A first start that was cut short has left some of them, none of which has lived yet.
+    if (genesis !== undefined && recovered.every(isNewborn)) {
+      replicas.push(...await this.#createFromGenesis(genesis, recovered));
     }
     // The meta group first: the others' links go by its map.
     replicas.sort((a, b) => a.group - b.group);
     for (const replica of replicas) await this.#open(replica);
   }
 
-  #genesisPoint(genesis: Genesis, partition: PartitionId): SnapshotPoint {
-    const entry = initialMap(genesis).partitions[partition];
+  #genesisPoint(entry: PartitionEntry): SnapshotPoint {
     const confState = {
       voters: entry.replicas.map((ref) => ref.replicaId),
       learners: entry.learners.map((ref) => ref.replicaId),
@@ -110,20 +107,31 @@ export class Hosting {
     return { index: GENESIS_INDEX, term: 1, configuration };
   }
 
-  async #createFromGenesis(
+  /** Creates this node's replicas of the genesis, but those that are there; one sync for all of them. */
+  #createFromGenesis(
     genesis: Genesis,
-    group: PartitionId,
-    replicaId: ReplicaId,
-  ): Promise<RecoveredReplica> {
-    const { wal, store } = this.#host;
-    const snapshot = this.#genesisPoint(genesis, group);
-    const hardState = { term: 1, vote: 0, commit: GENESIS_INDEX };
-    await new Promise<void>((resolve) => {
-      wal.createGroup(group, replicaId);
-      new SharedGroupLog(wal, store, group).append({ hardState, entries: [], snapshot }, resolve);
-      wal.flush();
+    present: readonly RecoveredReplica[],
+  ): Promise<RecoveredReplica[]> {
+    const { wal, store, nodeId } = this.#host;
+    const groups = new Set(present.map(({ group }) => group));
+    const created = initialMap(genesis).partitions.flatMap((entry) => {
+      const group = entry.partition;
+      const own = [...entry.replicas, ...entry.learners].find((ref) => ref.nodeId === nodeId);
+      if (own === undefined || groups.has(group) || wal.isDeleted(group, own.replicaId)) return [];
+      const snapshot = this.#genesisPoint(entry);
+      const hardState = { term: 1, vote: 0, commit: GENESIS_INDEX };
+      wal.createGroup(group, own.replicaId);
+      const log = new SharedGroupLog(wal, store, group);
+      return [
+        new Promise<RecoveredReplica>((resolve) => {
+          const { replicaId } = own;
+          const whole = { group, replicaId, hardState, snapshot, entries: [], suspect: null };
+          log.append({ hardState, entries: [], snapshot }, () => resolve(whole));
+        }),
+      ];
     });
-    return { group, replicaId, hardState, snapshot, entries: [], suspect: null };
+    wal.flush();
+    return Promise.all(created);
   }
 
   /** Starts one replica: its state from the newest snapshot, the rest from the log's entries. */
@@ -380,4 +388,10 @@ export class Hosting {
       if (hosted.kind !== "suspect") hosted.replica.stop();
     }
   }
+}
+
+/** Whether the replica is as the genesis made it. */
+function isNewborn({ hardState, snapshot, entries, suspect }: RecoveredReplica): boolean {
+  return suspect === null && entries.length === 0 && snapshot.index === GENESIS_INDEX &&
+    hardState.term === 1;
 }

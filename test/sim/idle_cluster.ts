@@ -107,17 +107,21 @@ export class IdleCluster {
     await this.scheduler.runFor(durationMs);
   }
 
-  /** Starts all nodes and waits until every group sleeps. */
-  async settle(): Promise<void> {
+  /** Starts all nodes. */
+  start(): void {
     for (const node of this.nodes) this.scheduler.schedule(0, () => node.start());
+  }
+
+  /** Waits until all nodes are ready and every group sleeps. */
+  async settle(): Promise<void> {
     const ready = () => this.nodes.every(({ life }) => life?.running?.node.ready().ready ?? false);
     await this.until("the cluster is there", SLEEP_MS_MAX, ready);
     await this.until("everything sleeps", SLEEP_MS_MAX, () => this.isAsleep());
   }
 }
 
-/** Runs `body` on a settled cluster, with ambient time and randomness taken away. */
-export async function withIdleCluster(
+/** Runs `body` on a cluster that is not started yet, with ambient time and randomness taken away. */
+export async function withCluster(
   options: IdleOptions,
   body: (cluster: IdleCluster) => Promise<void>,
 ): Promise<void> {
@@ -125,10 +129,21 @@ export async function withIdleCluster(
   const restore = banAmbient();
   try {
     const cluster = new IdleCluster(options);
-    await cluster.settle();
     await body(cluster);
     assert(cluster.failures.length === 0, cluster.failures.join("; "));
   } finally {
     restore();
   }
+}
+
+/** Runs `body` on a cluster that has settled. */
+export function withIdleCluster(
+  options: IdleOptions,
+  body: (cluster: IdleCluster) => Promise<void>,
+): Promise<void> {
+  return withCluster(options, async (cluster) => {
+    cluster.start();
+    await cluster.settle();
+    await body(cluster);
+  });
 }

@@ -145,10 +145,12 @@ export class Node implements NodeService {
         this.#memberWatch.onLinkUp(nodeId);
       },
       onLinkDown: (nodeId) => {
+        this.#hosting?.peerDoubted(nodeId);
         if (this.#isConnected(nodeId)) return;
         this.#courier.linkLost(nodeId);
         this.#hosting?.peerLost(nodeId);
       },
+      onPeerRestarted: (nodeId) => this.#hosting?.peerDoubted(nodeId),
     });
     this.#courier = new SnapshotCourier({
       clock: platform.clock,
@@ -261,12 +263,14 @@ export class Node implements NodeService {
       snapshotLogBytes: config.snapshotLogBytes,
       genesis,
       linksOf: (partition) => this.#linksOf(partition),
+      isLinked: (nodeId) => this.#transport.isUp(nodeId) && this.#transport.isHeard(nodeId),
       observer: {
         onLeadership: (replica) => {
           this.#hosting?.data(replica.group)?.data.onLeadership();
           this.#leaders.changed();
         },
         onConfiguration: () => {},
+        onQuiescence: (replica) => this.#hosting?.data(replica.group)?.data.onQuiescence(),
       },
     });
     this.#steward = new Steward({

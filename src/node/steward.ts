@@ -53,6 +53,8 @@ interface StepInProgress {
 export class Steward {
   readonly #host: StewardHost;
   readonly #steps = new Map<PartitionId, StepInProgress>();
+  /** Epoch of the map by which a group was last found to need nothing. */
+  readonly #settledEpochs = new Map<PartitionId, number>();
   /** Commands on their way to the meta group, by partition. */
   readonly #recording = new Set<PartitionId>();
   readonly #downSinceMs = new Map<NodeId, number>();
@@ -98,7 +100,11 @@ export class Steward {
     const { map } = this.#host.topology;
     const entry = map.partitions[replica.group];
     if (entry === undefined) return;
+    // While a group sleeps, nothing about it changes but what the map intends.
+    if (replica.asleep && this.#settledEpochs.get(replica.group) === map.epoch) return;
     const step = nextStep(entry, map.epoch, this.#statusOf(replica, nowMs));
+    if (step === null) this.#settledEpochs.set(replica.group, map.epoch);
+    else this.#settledEpochs.delete(replica.group);
     if (step === null || step.kind === "wait") return;
     this.#host.log.log("debug", "membership step", { partition: replica.group, step });
     switch (step.kind) {

@@ -86,6 +86,7 @@ export class FakeNode implements NodeService {
         { nodeId: "a", name: "n1", http: "h:1", peer: "h:2", state: "active", reachable: true },
       ],
       partitions: [],
+      routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
     };
   }
 

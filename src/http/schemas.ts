@@ -150,4 +150,14 @@ export const ClusterSchema = z.object({
       health: z.string(),
     }).openapi("Partition"),
   ),
+  routing: z.array(
+    z.object({
+      partition: z.int(),
+      slots: z.array(z.tuple([z.int(), z.int()])).openapi({
+        description: "Hash slots, each pair half-open: [start, end).",
+      }),
+      replicas: z.array(z.string()).openapi({ description: "Nodes of the settled voters." }),
+      leader: z.string().optional().openapi({ description: "Absent while none is known." }),
+    }).openapi("Routing"),
+  ).openapi({ description: "Every data partition: where clients send requests for its keys." }),
 }).openapi("Cluster");

@@ -1,10 +1,11 @@
 // The cluster as this node sees it, for `GET /cluster`.
 
-import type { NodeId } from "../base/ids.ts";
+import type { NodeId, PartitionId } from "../base/ids.ts";
 import type { MemberNews } from "../gossip/mod.ts";
 import { PONTOON_VERSION } from "./config.ts";
 import type { Hosted } from "./group.ts";
 import type { Hosting } from "./hosting.ts";
+import { routingView } from "./routing_view.ts";
 import type { ClusterView, PartitionView, ReplicaView } from "./service.ts";
 import type { Topology } from "./topology.ts";
 
@@ -14,6 +15,8 @@ interface ViewSources {
   readonly clusterId: string;
   readonly topology: Topology;
   readonly hosting: Hosting | undefined;
+  /** By partition, as far as this node knows. */
+  readonly leaders: ReadonlyMap<PartitionId, NodeId>;
   isConnected(nodeId: NodeId): boolean;
   newsOf(nodeId: NodeId): MemberNews | undefined;
 }
@@ -44,6 +47,7 @@ export function clusterView(sources: ViewSources): ClusterView {
       };
     }),
     partitions: partitions.sort((a, b) => a.partition - b.partition),
+    routing: routingView(topology, sources.leaders),
   };
 }
 

@@ -541,6 +541,7 @@ export class Node implements NodeService {
       topology: this.topology,
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
+      leaders: this.#leaders.known(),
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });

@@ -140,6 +140,17 @@ export interface PartitionView {
   readonly health: string;
 }
 
+/** Where requests for one partition's keys go. */
+export interface RoutingView {
+  readonly partition: PartitionId;
+  /** Hash slots, each pair half-open: [start, end). */
+  readonly slots: readonly (readonly [start: number, end: number])[];
+  /** Nodes of the settled voters. */
+  readonly replicas: readonly NodeId[];
+  /** Absent while this node knows none. */
+  readonly leader?: NodeId;
+}
+
 export interface ClusterView {
   readonly clusterId: string;
   readonly nodeId: NodeId;
@@ -147,7 +158,10 @@ export interface ClusterView {
   readonly version: string;
   readonly epoch: number;
   readonly members: readonly MemberView[];
+  /** Those this node holds a replica of. */
   readonly partitions: readonly PartitionView[];
+  /** Every data partition, ascending. */
+  readonly routing: readonly RoutingView[];
 }
 
 /** `POST /cluster/members`. */

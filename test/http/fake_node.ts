@@ -143,6 +143,7 @@ export class FakeNode implements NodeService {
         },
       ],
       partitions: [],
+      routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
     };
   }
 

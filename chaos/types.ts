@@ -212,6 +212,8 @@ export interface Membership {
   join(spare: SystemNode, timeoutMs: number): Promise<void>;
   /** Drains a member, waits until it holds nothing, stops it and empties its directory. */
   leave(member: SystemNode, timeoutMs: number): Promise<void>;
+  /** Waits until every partition has all its replicas, each healthy, and nothing is being moved. */
+  settled(timeoutMs: number): Promise<void>;
   /** Moves the leadership of a partition, or a replica, somewhere else; resolves with what was asked. */
   move(random: Random): Promise<string>;
 }
@@ -245,12 +247,16 @@ export interface Bite {
   readonly detail: string;
 }
 
+/** What a nemesis lays hands on. Faults of different layers may be in force at the same time. */
+export type Layer = "nodes" | "links" | "machines";
+
 /** One way of breaking a system. */
 export interface Nemesis {
   readonly name: string;
   /** What it does, in one sentence. */
   readonly summary: string;
   readonly needs: readonly Ability[];
+  readonly layer: Layer;
   readonly pace: Pace;
   /** Breaks something. Undefined: nothing that could be broken just now. */
   strike(arena: Arena): Promise<Strike | undefined>;

@@ -178,6 +178,11 @@ export interface MachineSettings {
   readonly syncFails?: boolean;
 }
 
+/** Some settings, to be put in force or back. */
+export type MachineChange = {
+  readonly [Name in keyof MachineSettings]: MachineSettings[Name] | undefined;
+};
+
 /** What a node's machine did to it since the process started. */
 export interface MachineCounters {
   /** Answers "no space", to writes and to questions for the free space. */
@@ -197,8 +202,11 @@ export interface PowerCutLoss {
 
 /** Disks and clocks that can be made to misbehave. */
 export interface Machines {
-  /** Replaces all settings of the node's machine; resolves when the node, if it runs, goes by them. */
-  steer(node: SystemNode, settings: MachineSettings): Promise<void>;
+  /**
+   * Changes the named settings of a node's machine, `undefined` meaning as on a healthy one; resolves when the node, if
+   * it runs, goes by them.
+   */
+  steer(node: SystemNode, change: MachineChange): Promise<void>;
   counters(node: SystemNode): Promise<MachineCounters>;
   /** Kills the node and undoes what it had written and not synced, all or part of it. */
   cutPower(node: SystemNode, random: Random): Promise<PowerCutLoss>;

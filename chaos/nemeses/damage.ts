@@ -71,11 +71,11 @@ const DAMAGE: Nemesis = {
   strike: (arena) => strike(arena),
 };
 
-const SINGLES: readonly Nemesis[] = Object.keys(DAMAGES).map((way) => ({
+export const DAMAGE_SINGLES: readonly Nemesis[] = Object.keys(DAMAGES).map((way) => ({
   ...DAMAGE,
   name: `damage-${way}`,
   summary: `Files of a stopped minority are damaged, always: ${way}`,
   strike: (arena) => strike(arena, way),
 }));
 
-export const DAMAGE_NEMESES: readonly Nemesis[] = [DAMAGE, ...SINGLES];
+export const DAMAGE_NEMESES: readonly Nemesis[] = [DAMAGE];

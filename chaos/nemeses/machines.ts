@@ -4,6 +4,7 @@ import { between, pick } from "../random.ts";
 import type {
   Arena,
   Bite,
+  MachineChange,
   MachineCounters,
   MachineSettings,
   Nemesis,
@@ -18,6 +19,11 @@ const DAY_MS = 86_400_000;
 const STROBE_MS = 250;
 /** How far a clock must be off before its fault counts. */
 const CLOCK_ERROR_MS_MIN = 30;
+
+/** The change that takes `settings` back. */
+function undone(settings: MachineSettings): MachineChange {
+  return Object.fromEntries(Object.keys(settings).map((name) => [name, undefined]));
+}
 
 /** Steers all of `targets`; the heal sets their machines right. */
 async function strikeMachines(
@@ -40,7 +46,7 @@ async function strikeMachines(
       return { bit: said.length > 0, detail: said.join(", ") };
     },
     async heal() {
-      for (const node of targets) await machines.steer(node, {});
+      for (const node of targets) await machines.steer(node, undone(settings(node)));
     },
   };
 }
@@ -115,7 +121,9 @@ const CLOCK_STROBE: Nemesis = {
         if (away) seen = await made.verify();
         await rest(STROBE_MS, () => healed);
         for (const node of targets) {
-          if (!healed) await machines!.steer(node, away ? {} : { wallOffsetMs });
+          if (!healed) {
+            await machines!.steer(node, { wallOffsetMs: away ? undefined : wallOffsetMs });
+          }
         }
       }
     })();

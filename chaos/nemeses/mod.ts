@@ -1,17 +1,18 @@
 // The nemeses by name, and what `all` means for a system.
 
 import type { Ability, Nemesis } from "../types.ts";
-import { DAMAGE_NEMESES } from "./damage.ts";
+import { DAMAGE_NEMESES, DAMAGE_SINGLES } from "./damage.ts";
 import { LINK_NEMESES } from "./links.ts";
 import { MACHINE_NEMESES } from "./machines.ts";
 import { MEMBER_NEMESES } from "./members.ts";
-import { PARTITION_NEMESES } from "./partitions.ts";
+import { PARTITION_NEMESES, PARTITION_SINGLES } from "./partitions.ts";
 import { POWER_NEMESES } from "./power.ts";
-import { PROCESS_NEMESES } from "./processes.ts";
+import { PROCESS_NEMESES, PROCESS_SINGLES } from "./processes.ts";
 
 export { runNemeses } from "./schedule.ts";
 
-export const NEMESES: readonly Nemesis[] = [
+/** Those that draw one of their kinds at each strike. */
+export const MAIN_NEMESES: readonly Nemesis[] = [
   ...PROCESS_NEMESES,
   ...POWER_NEMESES,
   ...DAMAGE_NEMESES,
@@ -21,13 +22,16 @@ export const NEMESES: readonly Nemesis[] = [
   ...MACHINE_NEMESES,
 ];
 
+/** Those and, for runs that are to show one thing, nemeses of one kind each. */
+export const NEMESES: readonly Nemesis[] = [
+  ...MAIN_NEMESES,
+  ...PROCESS_SINGLES,
+  ...DAMAGE_SINGLES,
+  ...PARTITION_SINGLES,
+];
+
 /** Names that `--nemesis` takes. */
 export const NEMESIS_NAMES: readonly string[] = ["none", "all", ...NEMESES.map(({ name }) => name)];
-
-/** Those that draw one of their kinds at each strike; the others are one such kind, always. */
-export const MAIN_NEMESES: readonly Nemesis[] = NEMESES.filter(({ name }) =>
-  !NEMESES.some((family) => family.name !== name && name.startsWith(`${family.name}-`))
-);
 
 /** What a set of nemeses needs a system to be set up with. */
 export interface Needs {

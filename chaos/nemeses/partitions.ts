@@ -138,11 +138,11 @@ const PARTITION: Nemesis = {
   },
 };
 
-const SINGLES: readonly Nemesis[] = Object.keys(SHAPES).map((shape) => ({
+export const PARTITION_SINGLES: readonly Nemesis[] = Object.keys(SHAPES).map((shape) => ({
   ...PARTITION,
   name: `partition-${shape}`,
   summary: `Silently cuts links between nodes, always: ${shape}`,
   strike: (arena) => strikeShape(arena, shape),
 }));
 
-export const PARTITION_NEMESES: readonly Nemesis[] = [PARTITION, ...SINGLES];
+export const PARTITION_NEMESES: readonly Nemesis[] = [PARTITION];

@@ -31,7 +31,9 @@ async function cut(
   // At the same instant, as far as can be: none of them may outlive another's loss by much.
   const cuts = targets.map((node) => machines.cutPower(node, random));
   const losses = await Promise.all(cuts);
-  for (const node of targets) await machines.steer(node, {});
+  for (const node of targets) {
+    await machines.steer(node, { syncDelayMs: undefined, syncFails: undefined });
+  }
   return {
     targets: namesOf(targets),
     detail,

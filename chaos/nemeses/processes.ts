@@ -74,7 +74,7 @@ const PAUSE: Nemesis = {
 };
 
 /** One choice only, for a run that is to show one thing. */
-const SINGLES: readonly Nemesis[] = CHOICES.flatMap((choice) => [
+export const PROCESS_SINGLES: readonly Nemesis[] = CHOICES.flatMap((choice) => [
   {
     ...KILL,
     name: `kill-${choice}`,
@@ -148,4 +148,4 @@ const SWIZZLE: Nemesis = {
   },
 };
 
-export const PROCESS_NEMESES: readonly Nemesis[] = [KILL, PAUSE, RESTART, SWIZZLE, ...SINGLES];
+export const PROCESS_NEMESES: readonly Nemesis[] = [KILL, PAUSE, RESTART, SWIZZLE];

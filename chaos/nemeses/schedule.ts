@@ -2,7 +2,7 @@
 // nemeses of the layer taking turns in random order; the layers go on beside each other. Whatever happens, every fault
 // is healed before this returns.
 
-import { between, shuffled } from "../random.ts";
+import { between, seededRandom, shuffled } from "../random.ts";
 import type { Arena, Fault, Layer, Nemesis, Random, Strike, System } from "../types.ts";
 import { rest } from "../wait.ts";
 
@@ -41,7 +41,9 @@ class Schedule {
   }
 
   async #runTrack(track: readonly Nemesis[]): Promise<void> {
-    const { random, system } = this.#options;
+    const { system } = this.#options;
+    // Its own, so that what one layer draws does not depend on how fast the others are.
+    const random = seededRandom(Math.floor(this.#options.random() * 2 ** 32));
     const stopped = () => this.#stopped;
     const arena: Arena = { system, random, stopped };
     try {
@@ -68,15 +70,15 @@ class Schedule {
       this.#options.onFault?.(this.faults[place], place);
     };
     tell({ untilMs: Infinity, bit: false, detail: strike.detail });
-    const bite = await this.#endure(nemesis, strike);
+    const bite = await this.#endure(nemesis, strike, arena);
     const detail = [strike.detail, bite.detail].filter((text) => text !== "").join("; ");
     tell({ untilMs: performance.now(), bit: bite.bit, detail });
   }
 
   /** Lets a fault last, asks whether it bit, and heals it. */
-  async #endure(nemesis: Nemesis, strike: Strike) {
+  async #endure(nemesis: Nemesis, strike: Strike, { random, stopped }: Arena) {
     try {
-      await rest(between(this.#options.random, nemesis.pace.faultMs), () => this.#stopped);
+      await rest(between(random, nemesis.pace.faultMs), stopped);
       return await strike.verify();
     } finally {
       await strike.heal();

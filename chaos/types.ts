@@ -180,7 +180,8 @@ export interface MachineSettings {
 
 /** What a node's machine did to it since the process started. */
 export interface MachineCounters {
-  readonly refusedWrites: number;
+  /** Answers "no space", to writes and to questions for the free space. */
+  readonly noSpaceAnswers: number;
   readonly delayedSyncs: number;
   readonly failedSyncs: number;
   /** The wall clock of the node minus that of the bench. */

@@ -170,7 +170,7 @@ export class Node implements NodeService {
       epoch: () => this.topology.epoch,
       load: () => this.#load(),
       requestCount: () => this.#requestCount,
-      onSuspected: () => {},
+      onSuspected: (nodeId) => this.#hosting?.peerDoubted(nodeId),
       onNewerEpoch: (epoch, from) => this.membership.newerMapExists(epoch, from),
     });
     this.#leaders = new LeaderTable(platform.clock, this.topology, {

@@ -13,7 +13,7 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   UNCOMMITTED_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
-import type { Clock, Log, Random, TimerHandle } from "../platform/ports.ts";
+import type { Clock, Log, Random } from "../platform/ports.ts";
 import {
   type AnyConfChange,
   decodeConfChange,
@@ -31,6 +31,7 @@ import {
   type Ready,
   Role,
 } from "../raft/mod.ts";
+import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
@@ -48,8 +49,6 @@ export const IDLE_TICKS = 10;
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 /** Proposals that are worth a batch of their own while a sync is under way. */
 const GATHER_MAX = 64;
-/** How long the news of a commit waits for entries to travel with, as it nearly always can. */
-const COMMIT_NOTICE_DELAY_MS = 5;
 /** Longest stretch of work before other groups and requests get their turn. */
 const TURN_MS_MAX = 8;
 
@@ -111,9 +110,7 @@ export class Replica<Result = unknown> {
   #configuration: AppliedConfiguration;
   /** Proposals wait for the end of a sync. */
   #gathering = false;
-  /** Appends without entries, by receiver, that wait for one with entries to take their place. */
-  readonly #notices = new Map<ReplicaId, Message>();
-  #noticeTimer: TimerHandle | undefined;
+  readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
   #appliedIndex: LogIndex;
@@ -144,6 +141,9 @@ export class Replica<Result = unknown> {
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
+    this.#notices = new CommitNotices(options.clock, (message) => {
+      options.links.send(message.to, message);
+    });
     this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
@@ -378,7 +378,7 @@ export class Replica<Result = unknown> {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#noticeTimer?.cancel();
+    this.#notices.stop();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -446,29 +446,9 @@ export class Replica<Result = unknown> {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
       else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
-      else if (message.type === MessageType.Append) this.#sendAppend(message);
+      else if (message.type === MessageType.Append) this.#notices.take(message);
       else if (!this.#options.links.send(message.to, message)) this.#onUnsent(message);
     }
-  }
-
-  /**
-   * An append without entries tells a follower little more than what is committed, and the next one with
-   * entries tells it too. Sent by itself it costs a write and a read on either side, as much as the entries
-   * did, just while the next request wants the processor. So it waits a moment for them.
-   */
-  #sendAppend(message: Message): void {
-    if (message.entries.length > 0) {
-      this.#notices.delete(message.to);
-      this.#options.links.send(message.to, message);
-      return;
-    }
-    this.#notices.set(message.to, message);
-    this.#noticeTimer ??= this.#options.clock.setTimer(COMMIT_NOTICE_DELAY_MS, () => {
-      this.#noticeTimer = undefined;
-      if (this.#stopped) return;
-      for (const notice of this.#notices.values()) this.#options.links.send(notice.to, notice);
-      this.#notices.clear();
-    });
   }
 
   /** Raft repairs what got lost, but a group must not sleep on a member that was not told to. */

@@ -48,8 +48,8 @@ export const IDLE_TICKS = 10;
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 /** Proposals that are worth a batch of their own while a sync is under way. */
 const GATHER_MAX = 64;
-/** Longest stretch of work before other groups and requests get their turn. */
-const TURN_MS_MAX = 8;
+/** Longest stretch of one group's work before the others get their turn. */
+const TURN_MS_MAX = 4;
 
 /** What a replica tells its owner. All calls are synchronous. */
 export interface ReplicaObserver {

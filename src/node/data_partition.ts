@@ -14,11 +14,12 @@ import {
   encodeEnvelope,
   imageChunks,
   ImageLoader,
+  type PageQuery,
   stampEnvelope,
   stateHash,
   Store,
 } from "../store/mod.ts";
-import type { Failure, ReadAnswer, WriteAnswer } from "./service.ts";
+import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
 
 /** A group whose next expiry is nearer than this does not sleep: it would only wake again. */
 const EXPIRY_NEAR_MS = 1000;
@@ -155,10 +156,28 @@ export class DataPartition {
 
   /** A linearizable read. */
   read(key: string, deadlineMs: number, settle: (answer: ReadAnswer | Failure) => void): void {
+    this.#confirmed(deadlineMs, () => this.readLocal(key), settle);
+  }
+
+  /** A linearizable page of a scan. */
+  page(
+    query: PageQuery,
+    deadlineMs: number,
+    settle: (answer: PageAnswer | Failure) => void,
+  ): void {
+    this.#confirmed(deadlineMs, () => this.pageLocal(query), settle);
+  }
+
+  /** Runs `answer` in the very step in which the state may serve a read that began now. */
+  #confirmed<Answer>(
+    deadlineMs: number,
+    answer: () => Answer,
+    settle: (answer: Answer | Failure) => void,
+  ): void {
     this.#replica.read(deadlineMs, (outcome) => {
       switch (outcome) {
         case "ready":
-          return settle(this.readLocal(key));
+          return settle(answer());
         case "not-leader":
           return settle(NOT_LEADER);
         case "overloaded":
@@ -179,6 +198,20 @@ export class DataPartition {
       appliedIndex: this.#replica.appliedIndex,
       timeMs: this.#store.timeMs,
       record: this.#store.get(key),
+    };
+  }
+
+  /** A page of the state as it is here and now. */
+  pageLocal(query: PageQuery): PageAnswer {
+    const { records, count, resume } = this.#store.page(query);
+    return {
+      ok: true,
+      partition: this.#replica.group,
+      appliedIndex: this.#replica.appliedIndex,
+      timeMs: this.#store.timeMs,
+      records,
+      count,
+      ...(resume === undefined ? {} : { resume }),
     };
   }
 }

@@ -37,8 +37,8 @@ export interface StewardHost {
   readonly topology: Topology;
   /** Silent for so long, a node counts as lost and its replicas are replaced. */
   readonly deadAfterMs: number;
-  /** Whether traffic flows to or from the node. */
-  isConnected(nodeId: NodeId): boolean;
+  /** Whether traffic flows to or from the node, or others say that it answers them. */
+  isReachable(nodeId: NodeId): boolean;
   /** Proposes a command to the meta group, wherever its leader is. Best effort. */
   proposeMeta(command: MetaCommand): Promise<void>;
   /** Who leads each data partition, as far as this node knows. */
@@ -171,7 +171,7 @@ export class Steward {
 
   #watchMembers(nowMs: number): void {
     for (const { nodeId } of this.#host.topology.map.members) {
-      if (nodeId === this.#host.nodeId || this.#host.isConnected(nodeId)) {
+      if (nodeId === this.#host.nodeId || this.#host.isReachable(nodeId)) {
         this.#downSinceMs.delete(nodeId);
       } else if (!this.#downSinceMs.has(nodeId)) this.#downSinceMs.set(nodeId, nowMs);
     }

@@ -205,6 +205,11 @@ export class Replica<Result = unknown> {
     return this.#awaitingSnapshot;
   }
 
+  /** Bytes of log since the last snapshot. */
+  get logBytes(): number {
+    return this.#options.log.bytesSinceSnapshot;
+  }
+
   /** The core, for status only. */
   get core(): RawNode {
     return this.#core;
@@ -315,6 +320,11 @@ export class Replica<Result = unknown> {
     if (this.#stopped || !this.isLeader) return;
     this.#core.transferLeader(to);
     this.#options.wake();
+  }
+
+  /** Whether the leader has heard from replica `id` since its last look at its quorum, or `id` sleeps. */
+  hears(id: ReplicaId): boolean {
+    return this.#core.status().progress.some((one) => one.id === id && one.recentActive);
   }
 
   /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */

@@ -1,6 +1,6 @@
 // What many partitions cost and give on three nodes: puts and linearizable gets with 1 to 256 partitions,
 // each key sent to its leader and to any node; what idle groups cost; what adding a node costs under load.
-// `deno task bench:scale [rounds] [seconds] [partitions,…]`.
+// `deno task bench:scale [rounds] [seconds] [partitions,…] [throughput,idle,growth]`.
 
 import { slotOf } from "../../src/base/slot.ts";
 import {
@@ -20,6 +20,7 @@ import { median, printTable, writeJson } from "./support/report.ts";
 const ROUNDS = Number(Deno.args[0] ?? 3);
 const SECONDS = Number(Deno.args[1] ?? 4);
 const PARTITIONS = (Deno.args[2] ?? "1,4,16,64,256").split(",").map(Number);
+const PARTS = (Deno.args[3] ?? "throughput,idle,growth").split(",");
 const CONNECTIONS = 66;
 const VALUE_BYTES = 128;
 /** Keys of the throughput rows, so many a partition. */
@@ -309,14 +310,21 @@ async function measureGrowth(): Promise<Record<string, unknown>[]> {
 
 // ------------------------------------------------------------------------------------------------ run
 
-for (let round = 1; round <= ROUNDS; round++) {
-  console.log(`round ${round} of ${ROUNDS}`);
-  for (const partitions of PARTITIONS) await measureThroughput(partitions);
+const report: Record<string, unknown> = {};
+if (PARTS.includes("throughput")) {
+  for (let round = 1; round <= ROUNDS; round++) {
+    console.log(`round ${round} of ${ROUNDS}`);
+    for (const partitions of PARTITIONS) await measureThroughput(partitions);
+  }
+  const rows = throughputRows();
+  printTable(rows);
+  report.throughput = rows;
 }
-const rows = throughputRows();
-printTable(rows);
-const idle = await measureIdle();
-printTable(idle);
-const growth = await measureGrowth();
-writeJson("scale", { throughput: rows, idle, growth });
+if (PARTS.includes("idle")) {
+  const rows = await measureIdle();
+  printTable(rows);
+  report.idle = rows;
+}
+if (PARTS.includes("growth")) report.growth = await measureGrowth();
+writeJson("scale", report);
 Deno.removeSync(files, { recursive: true });

@@ -36,7 +36,7 @@ const decoder = new TextDecoder();
 const TICK_MS = 2;
 const RETRY_PAUSE_MS = 25;
 /** Beyond this the machine is too slow for the load, and the run says so. */
-const CONNECTIONS_MAX = 1000;
+const CONNECTIONS_MAX = 4000;
 
 /** One connection, one request at a time. */
 class Line {

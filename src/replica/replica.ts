@@ -49,8 +49,8 @@ export const IDLE_TICKS = 10;
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 /** Proposals that are worth a batch of their own while a sync is under way. */
 const GATHER_MAX = 64;
-/** Longest stretch of work before other groups and requests get their turn. */
-const TURN_MS_MAX = 8;
+/** Longest stretch of one group's work before the others get their turn. */
+const TURN_MS_MAX = 4;
 
 /** What a replica tells its owner. All calls are synchronous. */
 export interface ReplicaObserver {
@@ -210,6 +210,11 @@ export class Replica<Result = unknown> {
     return this.#awaitingSnapshot;
   }
 
+  /** Bytes of log since the last snapshot. */
+  get logBytes(): number {
+    return this.#options.log.bytesSinceSnapshot;
+  }
+
   /** The core, for status only. */
   get core(): RawNode {
     return this.#core;
@@ -320,6 +325,11 @@ export class Replica<Result = unknown> {
     if (this.#stopped || !this.isLeader) return;
     this.#core.transferLeader(to);
     this.#options.wake();
+  }
+
+  /** Whether the leader has heard from replica `id` since its last look at its quorum, or `id` sleeps. */
+  hears(id: ReplicaId): boolean {
+    return this.#core.status().progress.some((one) => one.id === id && one.recentActive);
   }
 
   /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */

@@ -92,6 +92,15 @@ export const SCAN_PAGES_SIZE_BYTES_MAX = 4 * MiB;
 /** One partition's page, whatever its share. */
 export const SCAN_PAGE_SIZE_BYTES_MAX = 512 * KiB;
 export const SCAN_PAGE_SIZE_BYTES_MIN = 16 * KiB;
+/** Changes one read of the watch history looks at: about a ms of the event loop. */
+export const WATCH_EXAMINED_MAX = 8_192;
+/** Events, and bytes of their keys and values, that one such read gives. */
+export const WATCH_BATCH_EVENTS_MAX = 512;
+export const WATCH_BATCH_SIZE_BYTES_MAX = 256 * KiB;
+/** Text that waits for one watcher's connection; beyond it the history is not read on for it. */
+export const WATCH_QUEUE_SIZE_BYTES_MAX = 256 * KiB;
+/** Event streams of one node, 60 to 80 KB each; beyond it 503 `overloaded`. */
+export const WATCHES_MAX = 20_000;
 /** Independent operations in one batch request. */
 export const BATCH_OPERATIONS_MAX = 1000;
 /** Body of one batch request. */
@@ -111,6 +120,10 @@ assert(
 assert(
   PEER_FRAME_SIZE_BYTES_MAX >= ENTRY_SIZE_BYTES_MAX + 64 * KiB,
   "a peer frame must carry one entry",
+);
+assert(
+  PEER_FRAME_SIZE_BYTES_MAX >= WATCH_BATCH_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX_HARD + 4 * MiB,
+  "a peer frame must carry the events of one read",
 );
 assert(
   PEER_FRAME_SIZE_BYTES_MAX >= SCAN_PAGE_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX_HARD + 4 * MiB,

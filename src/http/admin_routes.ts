@@ -12,6 +12,7 @@ GET    /key/:key          read it         curl URL/key/greeting
 DELETE /key/:key          remove it       curl -X DELETE URL/key/greeting
 POST   /key/:key/ttl      {"ttl":SECONDS}, or null: set or clear its time to live
 GET    /keys              scan: prefix, start, end, limit, cursor, reverse, keysOnly, countOnly
+GET    /watch             changes as server-sent events: prefix or key, after (or Last-Event-ID)
 POST   /txn               {"if":[…],"then":[…],"else":[…]} over keys of one partition
 POST   /batch             {"operations":[{"op":"get","key":…},…]}, each with its own status
 GET    /cluster           members, leaders, log indexes

@@ -26,6 +26,7 @@ export type RequestProblemCode =
   | "condition-failed"
   | "cross-partition"
   | "range-too-large"
+  | "watch-too-slow"
   | "idempotency-stale"
   | "idempotency-key-reused";
 
@@ -70,6 +71,8 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
     retryable: true,
     retryAfter: 1,
   },
+  "history-gone": { status: 410, title: "History gone", retryable: false },
+  "watch-too-slow": { status: 503, title: "Watcher too slow", retryable: true, retryAfter: 1 },
   "unknown-member": { status: 404, title: "No such member", retryable: false },
   "conflict": { status: 409, title: "Conflict", retryable: false },
   "not-leader": { status: 421, title: "Another node leads this partition", retryable: true },

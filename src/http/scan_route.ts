@@ -23,7 +23,7 @@ import {
   type ScanRequest,
   scanRequestOf,
 } from "./scan_request.ts";
-import { keyRecordJson, recordJson } from "./value_format.ts";
+import { keyRecordJson, oneLine, recordJson } from "./value_format.ts";
 
 export const SCAN_PATH = "/keys";
 export const LINES_TYPE = "application/x-ndjson";
@@ -185,7 +185,7 @@ function answerLines(scan: Scan): Response {
     }
     let text = "";
     for (const scanned of merge.take(Math.min(CHUNK_RECORDS, limit - sent), CHUNK_SIZE_BYTES)) {
-      text += scan.recordJson(scanned) + "\n";
+      text += oneLine(scan.recordJson(scanned)) + "\n";
       sent++;
       lastKey = scanned.record.key;
     }

@@ -116,6 +116,14 @@ function metadataMembers(record: RecordView, timeMs: number | undefined): string
   return `,"revision":${revision},"createRevision":${createRevision},"contentType":${type}${ttl}`;
 }
 
+/**
+ * A document in one line. Only JSON values that were put over several lines have breaks in them, and there
+ * they stand between tokens, where a space means the same.
+ */
+export function oneLine(json: string): string {
+  return /[\n\r]/.test(json) ? json.replace(/[\n\r]/g, " ") : json;
+}
+
 /** A value as a body: a string where that is the same bytes, which is cheaper. */
 export function valueBody(value: string): string | Uint8Array<ArrayBuffer> {
   return NON_ASCII.test(value) ? bytesFromLatin1(value) : value;

@@ -20,10 +20,13 @@ import {
   Store,
 } from "../store/mod.ts";
 import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
+import { WatchHub } from "./watch_hub.ts";
 
 /** The store as a replica drives it. */
 export class StoreMachine implements StateMachine<Applied> {
   readonly store = new Store();
+  /** Runs when a snapshot has replaced the state. */
+  onReplaced: () => void = () => {};
 
   apply(index: LogIndex, _term: Term, data: Uint8Array): Applied {
     return this.store.apply(index, data);
@@ -35,7 +38,14 @@ export class StoreMachine implements StateMachine<Applied> {
   }
 
   beginLoad(): MachineLoader {
-    return new ImageLoader(this.store);
+    const loader = new ImageLoader(this.store);
+    return {
+      push: (chunk) => loader.push(chunk),
+      finish: () => {
+        loader.finish();
+        this.onReplaced();
+      },
+    };
   }
 
   stateHash(): string {
@@ -56,6 +66,8 @@ export class DataPartition {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #time: PartitionClock;
+  /** Who watches the partition here. */
+  readonly hub: WatchHub;
   #leading = false;
   #expiring = false;
 
@@ -64,6 +76,8 @@ export class DataPartition {
     this.#store = machine.store;
     this.#clock = clock;
     this.#time = new PartitionClock(clock);
+    this.hub = new WatchHub(machine.store, () => replica.appliedIndex);
+    machine.onReplaced = () => this.hub.replaced();
   }
 
   get store(): Store {

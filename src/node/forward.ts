@@ -8,6 +8,7 @@
 //     4 wanted    partition u32 | replicaId f64: please send me a snapshot
 //     5 suspect   partition u32 | replicaId f64: this replica of mine is damaged
 //     6 page      page_codec.ts
+//     7 events    watch_codec.ts
 //   answer: u32 length of a JSON text, the text, then raw value bytes if the JSON says so
 
 import { bytesFromLatin1, concatBytes, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
@@ -23,6 +24,7 @@ export const enum RequestKind {
   SnapshotWanted = 4,
   Suspect = 5,
   Page = 6,
+  Events = 7,
 }
 
 export function encodeWriteRequest(
@@ -54,7 +56,7 @@ export function encodeReplicaRequest(
 export function openRequest(body: Uint8Array): { kind: RequestKind; reader: BytesReader } {
   const reader = new BytesReader(body);
   const kind = reader.u8();
-  if (kind < RequestKind.Write || kind > RequestKind.Page) {
+  if (kind < RequestKind.Write || kind > RequestKind.Events) {
     throw new CodecError(`peer request of unknown kind ${kind}`);
   }
   return { kind, reader };

@@ -14,7 +14,14 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
+import {
+  type Command,
+  encodeEnvelope,
+  type Idempotency,
+  type PageQuery,
+  type WatchFilter,
+  type WatchPosition,
+} from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -42,6 +49,7 @@ import type {
   MemberChange,
   NodeService,
   PageAnswer,
+  PendingEvents,
   ReadAnswer,
   RequestOptions,
   StaleBounds,
@@ -50,6 +58,7 @@ import type {
 import { SnapshotCourier } from "./snapshot_courier.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
+import { eventsFrom, type WatchSourceHost } from "./watch_source.ts";
 import { Topology } from "./topology.ts";
 
 /** Raft's tick. */
@@ -94,6 +103,9 @@ export class Node implements NodeService {
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
   readonly #staleReads: StaleReads;
+  readonly #watchSources: WatchSourceHost;
+  #stopAnnounced = false;
+  readonly #stopListeners = new Set<() => void>();
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
@@ -162,6 +174,13 @@ export class Node implements NodeService {
       (partition, timeoutMs) =>
         this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
     );
+    this.#watchSources = {
+      clock: platform.clock,
+      hosted: (partition) => this.#hosting?.data(partition),
+      replicaElsewhere: (partition) => this.#leaders.replicaElsewhere(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      change: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    };
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -479,6 +498,29 @@ export class Node implements NodeService {
     }
     this.#inFlight++;
     return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
+  }
+
+  events(
+    partition: PartitionId,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents {
+    return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
+  }
+
+  onStopping(listener: () => void): () => void {
+    if (this.#stopAnnounced) listener();
+    else this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
+  }
+
+  /** Ends what would otherwise go on for ever, such as event streams. */
+  announceStop(): void {
+    this.#stopAnnounced = true;
+    const listeners = [...this.#stopListeners];
+    this.#stopListeners.clear();
+    for (const listener of listeners) listener();
   }
 
   cluster(): ClusterView {

@@ -12,7 +12,8 @@
 //   5 outcome of a bare key  u8 length, key | forgotten from, ms | outcome
 //   6 purge    time | kind u8: 0 key, 1 session | u8 length, key or session id in hex
 //   7 change   revision | sub-index u32 | kind u8: 0 put, 1 delete, 2 expire, 3 current | key
-//              | for put: content type | value; current is the put that made the key's record
+//              | for put: create revision | expiry | content type | value; current is the put that made
+//              the key's record
 //   8 end      counts of items 2 to 7: 6 x f64
 //   outcome:   fingerprint 16 | index | result (result_codec.ts)
 
@@ -102,7 +103,11 @@ function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): 
     const kind = "removed" in change ? change.removed : recent.has(change) ? "current" : "put";
     writer.f64(change.revision).u32(subIndex).u8(CHANGE_KINDS.indexOf(kind));
     writer.u16(change.key.length).latin1(change.key);
-    if (kind === "put") writeTypedValue(writer, change as StoredRecord);
+    if (kind === "put") {
+      const { createRevision, expiresAtMs } = change as StoredRecord;
+      writer.f64(createRevision).f64(expiresAtMs ?? 0);
+      writeTypedValue(writer, change as StoredRecord);
+    }
     yield;
   }
 }
@@ -268,9 +273,17 @@ export class ImageLoader {
       return current;
     }
     if (kind !== "put") return { removed: kind, key, revision };
+    const createRevision = reader.integer();
+    const expiresAtMs = reader.integer() || undefined;
     const contentType = this.#contentType(reader);
-    // Of a put that was overwritten the history needs no more than its event shows.
-    return newRecord(key, readValue(reader), contentType, revision, revision, undefined);
+    return newRecord(
+      key,
+      readValue(reader),
+      contentType,
+      revision,
+      createRevision,
+      expiresAtMs,
+    );
   }
 
   /** Content types repeat: one string each. */

@@ -8,7 +8,14 @@ import type { LogIndex, Revision } from "../base/ids.ts";
 import { TXN_RANGE_KEYS_MAX } from "../base/limits.ts";
 import { Dedupe } from "./dedupe.ts";
 import { decodeEnvelope } from "./envelope.ts";
-import { type Change, eventOf, History, type WatchPosition } from "./history.ts";
+import {
+  type Change,
+  eventOf,
+  History,
+  type HistoryBounds,
+  type HistoryPiece,
+  type WatchPosition,
+} from "./history.ts";
 import { type Page, type PageQuery, readPage } from "./page.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import type {
@@ -26,6 +33,7 @@ import type {
   TxnOperation,
   TxnOperationResult,
   WatchEvent,
+  WatchFilter,
 } from "./types.ts";
 
 /** The parts of a state, as an image encodes them. */
@@ -118,6 +126,15 @@ export class Store {
   /** Events after `position`; undefined if the history no longer holds all of them. */
   eventsAfter(position: WatchPosition, limit: number): WatchEvent[] | undefined {
     return this.#history.after(position, limit);
+  }
+
+  /** One bounded piece of the history; undefined if some events after `position` are gone. */
+  history(
+    position: WatchPosition,
+    filter: WatchFilter,
+    bounds: HistoryBounds,
+  ): HistoryPiece | undefined {
+    return this.#history.read(position, filter, bounds);
   }
 
   #isLive(record: StoredRecord): boolean {

@@ -188,7 +188,14 @@ export interface WatchEvent {
   readonly subIndex: number;
   readonly kind: "put" | "delete" | "expire";
   readonly key: Key;
-  /** Present for `put`. */
+  /** Present for `put`, with what follows; the last is absent for a key that never expires. */
   readonly value?: string;
   readonly contentType?: ContentType;
+  readonly createRevision?: Revision;
+  readonly expiresAtMs?: PartitionTimeMs;
 }
+
+/** Which changes a watcher wants. */
+export type WatchFilter =
+  | { readonly kind: "prefix"; readonly prefix: string }
+  | { readonly kind: "key"; readonly key: Key };

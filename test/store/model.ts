@@ -201,7 +201,8 @@ export class Model {
     const createRevision = this.live(key)?.createRevision ?? revision;
     const expiresAtMs = ttlMs === undefined ? undefined : this.timeMs + ttlMs;
     this.records.set(key, { key, value, contentType, revision, createRevision, expiresAtMs });
-    this.events.push({ ...this.#position(), kind: "put", key, value, contentType });
+    const event = { key, value, contentType, createRevision, expiresAtMs };
+    this.events.push({ ...this.#position(), kind: "put", ...event });
   }
 
   #remove(key: string, kind: "delete" | "expire"): void {

@@ -7,6 +7,7 @@ import type { MemberChange, NodeService, RequestOptions } from "../node/service.
 import { batchRoute } from "./batch_route.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
 import { scanRouteConfig } from "./openapi_scan.ts";
+import { watchRouteConfig } from "./openapi_watch.ts";
 import { failureResponse } from "./problem.ts";
 import { timeoutMsOf } from "./request_headers.ts";
 import { type DocumentRequest, type SchemaRoute, schemaRoute } from "./schema_route.ts";
@@ -149,6 +150,7 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
         ...plainRoutes,
         ...keyRouteConfigs,
         scanRouteConfig,
+        watchRouteConfig,
         ...routes.map((one) => one.config),
       ]),
   };

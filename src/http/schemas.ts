@@ -22,6 +22,7 @@ export const ProblemSchema = z.object({
   revision: z.int().optional().openapi({
     description: "With condition-failed: the key's revision, 0 if it is absent.",
   }),
+  remedy: z.string().optional().openapi({ description: "With history-gone: what to do." }),
   leader: z.string().optional().openapi({ description: "With not-leader: where to go." }),
   epoch: z.int().optional().openapi({ description: "With not-leader: epoch of the map known." }),
 }).openapi("Problem");

@@ -39,7 +39,8 @@ const BOUNDS = {
   sizeBytesMax: WATCH_BATCH_SIZE_BYTES_MAX,
 };
 
-function isBehind(a: WatchPosition, b: WatchPosition): boolean {
+/** Whether `a` lies behind `b`. */
+export function isBehind(a: WatchPosition, b: WatchPosition): boolean {
   return a.revision > b.revision || (a.revision === b.revision && a.subIndex > b.subIndex);
 }
 

@@ -10,7 +10,7 @@ import { failure } from "./data_partition.ts";
 import type { HostedData } from "./group.ts";
 import type { EventsAnswer, Failure, PendingEvents } from "./service.ts";
 import { decodeEventsAnswer, encodeEventsRequest } from "./watch_codec.ts";
-import type { EventBatch, EventQuery, Waiter } from "./watch_hub.ts";
+import { type EventBatch, type EventQuery, isBehind, type Waiter } from "./watch_hub.ts";
 
 /** What sources need of the node. */
 export interface WatchSourceHost {
@@ -73,7 +73,10 @@ export class LocalEvents implements PendingEvents {
       // Within apply: the state is read once the whole turn's entries are in.
       wake: (from) => {
         this.#waiter = undefined;
-        Promise.resolve().then(() => this.#read(from ?? this.#query.position, false));
+        const { position } = this.#query;
+        // A replica that is behind where its watcher was elsewhere applies what that has seen already.
+        const isNew = from !== undefined && isBehind(from, position);
+        Promise.resolve().then(() => this.#read(isNew ? from : position, from !== undefined));
       },
     };
     this.#hosted.data.hub.wait(this.#waiter);

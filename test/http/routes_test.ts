@@ -192,7 +192,15 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     ...["get", "head", "put", "delete"].map((method) => `${method} ${path}`),
     `post ${path}/ttl`,
   ]);
-  const rest = ["/", "/health/live", "/health/ready", "/cluster", "/openapi.json", "/keys"];
+  const rest = [
+    "/",
+    "/health/live",
+    "/health/ready",
+    "/cluster",
+    "/openapi.json",
+    "/keys",
+    "/watch",
+  ];
   expected.push(...rest.map((path) => `get ${path}`));
   expected.push("post /cluster/members", "post /cluster/transfer", "post /txn", "post /batch");
   assertEquals(described.toSorted(), expected.toSorted());

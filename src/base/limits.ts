@@ -108,6 +108,10 @@ export const BATCH_BODY_SIZE_BYTES_MAX = 16 * MiB;
 
 /** Log bytes of one group after which its next snapshot is taken: about a second of replay. */
 export const SNAPSHOT_LOG_BYTES = 32 * MiB;
+/** Entries that all groups of a node together keep in memory for followers that are a little late. */
+export const LOG_WINDOW_BYTES_MAX = 16 * MiB;
+/** What one group may keep however many there are: a follower that misses a moment needs no snapshot. */
+export const LOG_WINDOW_BYTES_MIN = 512 * KiB;
 
 /** Free disk space below which writes are refused. */
 export const DISK_FREE_BYTES_MIN = 256 * MiB;

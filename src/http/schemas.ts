@@ -125,7 +125,18 @@ export const ClusterSchema = z.object({
       http: z.string(),
       peer: z.string(),
       state: z.enum(["active", "leaving"]),
+      weight: z.number(),
+      zone: z.string().optional(),
+      host: z.string().optional(),
       reachable: z.boolean(),
+      gossip: z.enum(["alive", "suspect", "dead"]).optional(),
+      load: z.object({
+        requestsPerSecond: z.number(),
+        leaderCount: z.int(),
+        replicaCount: z.int(),
+        logBytes: z.number(),
+        diskFreeBytes: z.number(),
+      }).optional(),
     }).openapi("Member"),
   ),
   partitions: z.array(
@@ -140,4 +151,14 @@ export const ClusterSchema = z.object({
       health: z.string(),
     }).openapi("Partition"),
   ),
+  routing: z.array(
+    z.object({
+      partition: z.int(),
+      slots: z.array(z.tuple([z.int(), z.int()])).openapi({
+        description: "Hash slots, each pair half-open: [start, end).",
+      }),
+      replicas: z.array(z.string()).openapi({ description: "Nodes of the settled voters." }),
+      leader: z.string().optional().openapi({ description: "Absent while none is known." }),
+    }).openapi("Routing"),
+  ).openapi({ description: "Every data partition: where clients send requests for its keys." }),
 }).openapi("Cluster");

@@ -1,6 +1,7 @@
 // What the HTTP layer asks of a node, and every way an answer can turn out. Types only: http/ renders
 // them, node/ provides them, neither imports the other's code.
 
+import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
 import type { WatchPosition } from "../store/history.ts";
@@ -137,8 +138,16 @@ export interface MemberView {
   readonly http: string;
   readonly peer: string;
   readonly state: "active" | "leaving";
+  /** Share of the replicas, relative to other members' weights. */
+  readonly weight: number;
+  readonly zone?: string;
+  readonly host?: string;
   /** False when this node's links to it are down. */
   readonly reachable: boolean;
+  /** What the members together believe of it; absent of the node that answers. */
+  readonly gossip?: Status;
+  /** What it last said of its own load. */
+  readonly load?: LoadFigures;
 }
 
 export interface ReplicaView {
@@ -163,6 +172,17 @@ export interface PartitionView {
   readonly health: string;
 }
 
+/** Where requests for one partition's keys go. */
+export interface RoutingView {
+  readonly partition: PartitionId;
+  /** Hash slots, each pair half-open: [start, end). */
+  readonly slots: readonly (readonly [start: number, end: number])[];
+  /** Nodes of the settled voters. */
+  readonly replicas: readonly NodeId[];
+  /** Absent while this node knows none. */
+  readonly leader?: NodeId;
+}
+
 export interface ClusterView {
   readonly clusterId: string;
   readonly nodeId: NodeId;
@@ -170,7 +190,10 @@ export interface ClusterView {
   readonly version: string;
   readonly epoch: number;
   readonly members: readonly MemberView[];
+  /** Those this node holds a replica of. */
   readonly partitions: readonly PartitionView[];
+  /** Every data partition, ascending. */
+  readonly routing: readonly RoutingView[];
 }
 
 /** `POST /cluster/members`. */

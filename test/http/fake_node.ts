@@ -168,9 +168,18 @@ export class FakeNode implements NodeService {
       version: "0",
       epoch: 3,
       members: [
-        { nodeId: "a", name: "n1", http: "h:1", peer: "h:2", state: "active", reachable: true },
+        {
+          nodeId: "a",
+          name: "n1",
+          http: "h:1",
+          peer: "h:2",
+          state: "active",
+          weight: 1,
+          reachable: true,
+        },
       ],
       partitions: [],
+      routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
     };
   }
 

@@ -10,7 +10,7 @@ export const watchRouteConfig: RouteConfig = {
   summary: "Follow changes of keys as server-sent events",
   description:
     "Events: put, delete, expire (data as a record, or the key and its revision, with `partition`); " +
-    "progress (at once when the watch is in place, then every 5 s while nothing else is sent: " +
+    "progress (at once when the watch is in place, then every 10 s while nothing else is sent: " +
     "`applied` by partition); bye (the node stops) and error (a problem document) end the stream. " +
     "Each event's id is a cursor: sent as Last-Event-ID to any node it goes on behind that event. In " +
     "order within a partition, without gap or duplicate.",

@@ -15,6 +15,7 @@ import type { SchemaRouteOptions } from "./schema_gate.ts";
 import {
   AcceptedSchema,
   ClusterSchema,
+  HashesSchema,
   HealthSchema,
   MemberChangeSchema,
   TransferSchema,
@@ -82,6 +83,30 @@ const plainRoutes: readonly RouteConfig[] = [
         description: "Epoch, members and partitions.",
         content: { "application/json": { schema: ClusterSchema } },
       },
+    },
+  },
+  {
+    method: "get",
+    path: "/cluster/hash",
+    summary: "State hashes of the replicas on this node",
+    description: "Replicas of a partition are equal if their hashes at an equal index are.",
+    request: {
+      query: z.object({
+        partition: z.int().min(0).optional().openapi({ description: "This one only." }),
+        applied: z.int().min(0).optional().openapi({
+          description: "With partition: not before its replica has applied this index.",
+        }),
+      }),
+      headers: AdminHeaders,
+    },
+    responses: {
+      200: {
+        description: "Hashes, each with the index at which it was taken.",
+        content: { "application/json": { schema: HashesSchema } },
+      },
+      400: problemResponse("The request is malformed."),
+      409: problemResponse("This node holds no whole replica of the partition."),
+      503: problemResponse("The replica was not far enough in time."),
     },
   },
   {

@@ -112,6 +112,15 @@ const ReplicaSchema = z.object({
   lag: z.int().optional(),
 }).openapi("Replica");
 
+export const HashesSchema = z.object({
+  node: z.string().openapi({ description: "nodeId" }),
+  partitions: z.array(z.object({
+    partition: z.int(),
+    applied: z.int().openapi({ description: "The log index at which the hash was taken." }),
+    hash: z.string().openapi({ description: "16 hex digits." }),
+  })),
+}).openapi("Hashes");
+
 export const ClusterSchema = z.object({
   clusterId: z.string(),
   nodeId: z.string(),

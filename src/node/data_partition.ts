@@ -17,6 +17,7 @@ import {
   type PageQuery,
   stampEnvelope,
   stateHash,
+  stateHashSteps,
   Store,
 } from "../store/mod.ts";
 import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
@@ -55,6 +56,11 @@ export class StoreMachine implements StateMachine<Applied> {
 
   stateHash(): string {
     return stateHash(this.store.freeze());
+  }
+
+  /** The state hash of this moment, computed in steps while the state goes on. */
+  stateHashSteps(): Generator<void, string> {
+    return stateHashSteps(this.store.freeze());
   }
 }
 

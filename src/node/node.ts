@@ -48,6 +48,7 @@ import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
   Failure,
+  HashesAnswer,
   MemberChange,
   NodeService,
   PageAnswer,
@@ -58,6 +59,7 @@ import type {
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { type HashWish, stateHashes } from "./state_hashes.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
 import { eventsFrom, type WatchSourceHost } from "./watch_source.ts";
@@ -587,6 +589,21 @@ export class Node implements NodeService {
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
+  }
+
+  stateHashes(
+    wanted: HashWish | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure> {
+    const hosting = this.#hosting;
+    if (hosting === undefined) {
+      return Promise.resolve(failure("no-leader", "none", "this node is in no cluster yet"));
+    }
+    return stateHashes(
+      { nodeId: this.nodeId, clock: this.#parts.platform.clock, hosting },
+      wanted,
+      options,
+    );
   }
 
   changeMembers(

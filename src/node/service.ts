@@ -196,6 +196,19 @@ export interface ClusterView {
   readonly routing: readonly RoutingView[];
 }
 
+/** `GET /cluster/hash`. */
+export interface HashesAnswer {
+  readonly ok: true;
+  readonly nodeId: NodeId;
+  readonly partitions: readonly {
+    readonly partition: PartitionId;
+    /** The index at which it was taken. */
+    readonly applied: LogIndex;
+    /** Sixteen hex digits. */
+    readonly hash: string;
+  }[];
+}
+
 /** `POST /cluster/members`. */
 export type MemberChange =
   /** A running node without a cluster listens for peers at `peer`. */
@@ -241,6 +254,14 @@ export interface NodeService {
   /** Calls `listener` once, when the node begins to stop. Returns how to take that back. */
   onStopping(listener: () => void): () => void;
   cluster(): ClusterView;
+  /**
+   * State hashes of the replicas on this node, or of one of them once it has applied `applied`: equal
+   * ones at equal index mean equal replicas.
+   */
+  stateHashes(
+    wanted: { readonly partition: PartitionId; readonly applied: LogIndex } | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure>;
   /** Resolves when the meta group has committed the intent; `/cluster` shows it being carried out. */
   changeMembers(
     change: MemberChange,

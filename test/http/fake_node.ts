@@ -3,7 +3,7 @@
 
 import { hashTag } from "../../src/base/slot.ts";
 import { routingKeyOf } from "../../src/store/command_keys.ts";
-import { type PageQuery, Store, type WatchPosition } from "../../src/store/mod.ts";
+import { type PageQuery, stateHash, Store, type WatchPosition } from "../../src/store/mod.ts";
 import type { Command, Idempotency, WatchFilter } from "../../src/store/types.ts";
 import type { HostedData } from "../../src/node/group.ts";
 import { WatchHub } from "../../src/node/watch_hub.ts";
@@ -11,6 +11,7 @@ import { LocalEvents } from "../../src/node/watch_source.ts";
 import type {
   ClusterView,
   Failure,
+  HashesAnswer,
   MemberChange,
   NodeService,
   PageAnswer,
@@ -181,6 +182,23 @@ export class FakeNode implements NodeService {
       partitions: [],
       routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
     };
+  }
+
+  stateHashes(
+    wanted: { partition: number; applied: number } | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure> {
+    return this.#settle(options, () => ({
+      ok: true,
+      nodeId: "a",
+      partitions: [...this.stores]
+        .filter(([partition]) => wanted === undefined || wanted.partition === partition)
+        .map(([partition, store]) => ({
+          partition,
+          applied: this.#index,
+          hash: stateHash(store.freeze()),
+        })),
+    }));
   }
 
   changeMembers(

@@ -208,3 +208,14 @@ Deno.test("/openapi.json describes every route that answers, and its references 
   assert(references.length > 10);
   for (const [, name] of references) assert(name in answer.json.components.schemas, name);
 });
+
+Deno.test("GET /cluster/hash gives the index of each hash", async () => {
+  const api = new Api();
+  await api.put("/key/a", "1");
+  const { node, partitions } = (await api.get("/cluster/hash")).json;
+  assertEquals([node, partitions.length], ["a", 2]);
+  const [one] = (await api.get("/cluster/hash?partition=7&applied=1")).json.partitions;
+  assertEquals([one.applied, one.hash], [1, partitions[0].hash]);
+  assertProblem(await api.get("/cluster/hash?applied=1"), "invalid-parameter");
+  assertProblem(await api.get("/cluster/hash?partition=x"), "invalid-parameter");
+});

@@ -197,6 +197,7 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     "/health/live",
     "/health/ready",
     "/cluster",
+    "/cluster/hash",
     "/openapi.json",
     "/keys",
     "/watch",

@@ -14,6 +14,7 @@ import { isJson } from "./value_format.ts";
  */
 export class RequestHeaders {
   accept: string | null = null;
+  acceptEncoding: string | null = null;
   contentEncoding: string | null = null;
   contentLength: string | null = null;
   contentType: string | null = null;
@@ -34,6 +35,9 @@ function takeHeader(this: RequestHeaders, value: string, name: string): void {
   switch (name) {
     case "accept":
       this.accept = value;
+      break;
+    case "accept-encoding":
+      this.acceptEncoding = value;
       break;
     case "content-encoding":
       this.contentEncoding = value;
@@ -208,4 +212,13 @@ export function prefersBytes(accept: string | null): boolean {
   if (json >= 0) return bytes > json;
   // Naming the bytes and not JSON is a wish for bytes, wildcards at the same weight notwithstanding.
   return bytes > 0 && bytes >= other;
+}
+
+/** Whether an Accept-Encoding header names zstd (RFC 8878), and not with a weight of 0. */
+export function acceptsZstd(acceptEncoding: string | null): boolean {
+  if (acceptEncoding === null || !/zstd/i.test(acceptEncoding)) return false;
+  return acceptEncoding.toLowerCase().split(",").some((part) => {
+    const [coding, ...parameters] = part.split(";").map((text) => text.trim());
+    return coding === "zstd" && !parameters.some((text) => /^q=0(?:\.0*)?$/.test(text));
+  });
 }

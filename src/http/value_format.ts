@@ -3,6 +3,7 @@
 
 import { bytesFromLatin1, utf8TextOrUndefined } from "../base/bytes.ts";
 import { CONTENT_TYPE_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { plainValue } from "../store/mod.ts";
 import type { RecordView } from "../store/types.ts";
 import { encodeBase64Url } from "./base64url.ts";
 import { RequestError } from "./problem.ts";
@@ -97,7 +98,7 @@ const TEXT_TYPE_JSON = JSON.stringify(TEXT_TYPE);
  */
 export function recordJson(record: RecordView, timeMs?: number): string {
   const { key, value, contentType } = record;
-  return `{${keyMember(key)},${valueMembers(value, contentType)}${
+  return `{${keyMember(key)},${valueMembers(plainValue(value), contentType)}${
     metadataMembers(record, timeMs)
   }}`;
 }

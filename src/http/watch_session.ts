@@ -7,7 +7,7 @@ import type { PartitionId } from "../base/ids.ts";
 import { WATCH_QUEUE_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Failure, NodeService, PendingEvents } from "../node/service.ts";
 import type { Log } from "../platform/ports.ts";
-import { WHOLE_REVISION } from "../store/mod.ts";
+import { plainValue, WHOLE_REVISION } from "../store/mod.ts";
 import type { WatchEvent, WatchFilter } from "../store/types.ts";
 import { type PartitionPosition, watchCursor } from "./positions.ts";
 import { type AnyProblemCode, failureProblem, problemDocument } from "./problem.ts";
@@ -38,7 +38,9 @@ function eventJson(partition: PartitionId, event: WatchEvent, timeMs: number): s
   if (kind !== "put") return `${head},"revision":${revision}}`;
   const ttl = expiresAtMs === undefined ? "" : `,"ttlMs":${Math.max(0, expiresAtMs - timeMs)}`;
   return oneLine(
-    `${head},${valueMembers(value, contentType)},"contentType":${JSON.stringify(contentType)}` +
+    `${head},${valueMembers(plainValue(value), contentType)},"contentType":${
+      JSON.stringify(contentType)
+    }` +
       `,"revision":${revision},"createRevision":${createRevision}${ttl}}`,
   );
 }

@@ -28,6 +28,7 @@ import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
+import { Compressor } from "./compression.ts";
 import type { NodeConfig } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import {
@@ -107,6 +108,7 @@ export class Node implements NodeService {
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
   readonly #memberWatch: MemberWatch;
+  readonly #compressor: Compressor | undefined;
   readonly #staleReads: StaleReads;
   readonly #watchSources: WatchSourceHost;
   #stopAnnounced = false;
@@ -128,6 +130,7 @@ export class Node implements NodeService {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { config, platform, wal, keeper } = parts;
+    this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
       wal.flush();
       this.#transport.flush();
@@ -493,10 +496,13 @@ export class Node implements NodeService {
     }
     const key = routingKeyOf(command);
     assert(key !== undefined, "a client's command names a key");
+    const packed = this.#compressor?.pack(command) ?? command;
     let envelope: Uint8Array;
     try {
       envelope = encodeEnvelope(
-        idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+        idempotency === undefined
+          ? { timeMs: 0, command: packed }
+          : { timeMs: 0, command: packed, idempotency },
       );
     } catch (cause) {
       if (!(cause instanceof CodecError)) throw cause;

@@ -4,10 +4,12 @@
 //            | filter u8 (0 prefix, 1 key) | its text: u16 length, bytes
 //   answer:  the JSON header of forward.ts with `eventCount`, then for each event revision f64
 //            | sub-index u32 | kind u8 (0 put, 1 delete, 2 expire) | key: u16 length, bytes | for put: create
-//            revision f64 | expiry f64 (0: none) | content type: u8 length, bytes | value: u32 length, bytes
+//            revision f64 | expiry f64 (0: none) | content type: u8 length, bytes | value
+//            (store/value.ts)
 
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import type { PartitionId } from "../base/ids.ts";
+import { readStoredValue, writeStoredValue } from "../store/mod.ts";
 import type { WatchEvent } from "../store/types.ts";
 import { openAnswer, packedWith, RequestKind } from "./forward.ts";
 import type { EventsAnswer, Failure } from "./service.ts";
@@ -59,7 +61,8 @@ function writeEvent(writer: BytesWriter, event: WatchEvent): void {
   if (kind !== "put") return;
   const { value = "", contentType = "", createRevision = 0, expiresAtMs } = event;
   writer.f64(createRevision).f64(expiresAtMs ?? 0);
-  writer.u8(contentType.length).latin1(contentType).u32(value.length).latin1(value);
+  writer.u8(contentType.length).latin1(contentType);
+  writeStoredValue(writer, value);
 }
 
 /** Throws CodecError. */
@@ -83,6 +86,6 @@ function readEvent(reader: BytesReader): WatchEvent {
   const createRevision = reader.integer();
   const expiresAtMs = reader.integer() || undefined;
   const contentType = reader.latin1(reader.u8());
-  const value = reader.latin1(reader.u32());
+  const value = readStoredValue(reader);
   return { revision, subIndex, kind, key, value, contentType, createRevision, expiresAtMs };
 }

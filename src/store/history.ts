@@ -5,6 +5,7 @@ import type { Revision } from "../base/ids.ts";
 import { HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX } from "../base/limits.ts";
 import type { StoredRecord } from "./records.ts";
 import type { Key, WatchEvent, WatchFilter } from "./types.ts";
+import { storedLength } from "./value.ts";
 
 /** Events in a block; full blocks are shared with images, so a clone copies references only. */
 const BLOCK_EVENTS_MAX = 256;
@@ -39,7 +40,7 @@ interface Block {
 }
 
 function sizeOf(change: Change): number {
-  const valueLength = "removed" in change ? 0 : change.value.length;
+  const valueLength = "removed" in change ? 0 : storedLength(change.value);
   return EVENT_OVERHEAD_BYTES + change.key.length + valueLength;
 }
 
@@ -210,7 +211,7 @@ export class History {
         if (filter !== undefined && !wants(filter, change.key)) continue;
         const event = eventOf(change, subIndexes[i]);
         events.push(event);
-        sizeBytes += event.key.length + (event.value?.length ?? 0);
+        sizeBytes += event.key.length + storedLength(event.value ?? "");
       }
     }
     return { events, resume: undefined };

@@ -5,6 +5,7 @@
 import { crc32 } from "node:zlib";
 import { imageChunks } from "./image.ts";
 import type { StoreState } from "./store.ts";
+import { writeHashedValue } from "./value.ts";
 
 /**
  * Sixteen hex digits over everything replicated: equal states have equal hashes, different ones
@@ -22,7 +23,7 @@ export function stateHash(state: StoreState): string {
 export function* stateHashSteps(state: StoreState): Generator<void, string> {
   let checksum = 0;
   let mixed = 0x9747b28c;
-  for (const chunk of imageChunks(state)) {
+  for (const chunk of imageChunks(state, writeHashedValue)) {
     checksum = crc32(chunk, checksum);
     mixed = mix(mixed, chunk);
     yield;

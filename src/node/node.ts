@@ -16,13 +16,21 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
+import {
+  type Command,
+  encodeEnvelope,
+  type Idempotency,
+  type PageQuery,
+  type WatchFilter,
+  type WatchPosition,
+} from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
 import { Administration } from "./administration.ts";
+import { Compressor } from "./compression.ts";
 import type { NodeConfig } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import {
@@ -44,17 +52,21 @@ import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
   Failure,
+  HashesAnswer,
   MemberChange,
   NodeService,
   PageAnswer,
+  PendingEvents,
   ReadAnswer,
   RequestOptions,
   StaleBounds,
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { type HashWish, stateHashes } from "./state_hashes.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
+import { eventsFrom, type WatchSourceHost } from "./watch_source.ts";
 import { Topology } from "./topology.ts";
 
 /** Raft's tick. */
@@ -101,7 +113,11 @@ export class Node implements NodeService {
   readonly #memberWatch: MemberWatch;
   readonly #administration: Administration;
   readonly #survey: LeaderSurvey;
+  readonly #compressor: Compressor | undefined;
   readonly #staleReads: StaleReads;
+  readonly #watchSources: WatchSourceHost;
+  #stopAnnounced = false;
+  readonly #stopListeners = new Set<() => void>();
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
@@ -118,6 +134,7 @@ export class Node implements NodeService {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { config, platform, wal, keeper } = parts;
+    this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
       wal.flush();
       this.#transport.flush();
@@ -198,6 +215,13 @@ export class Node implements NodeService {
       (partition, timeoutMs) =>
         this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
     );
+    this.#watchSources = {
+      clock: platform.clock,
+      hosted: (partition) => this.#hosting?.data(partition),
+      replicaElsewhere: (partition) => this.#leaders.replicaElsewhere(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      change: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    };
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -506,10 +530,13 @@ export class Node implements NodeService {
   ): Promise<WriteAnswer | Failure> {
     const key = routingKeyOf(command);
     assert(key !== undefined, "a client's command names a key");
+    const packed = this.#compressor?.pack(command) ?? command;
     let envelope: Uint8Array;
     try {
       envelope = encodeEnvelope(
-        idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+        idempotency === undefined
+          ? { timeMs: 0, command: packed }
+          : { timeMs: 0, command: packed, idempotency },
       );
     } catch (cause) {
       if (!(cause instanceof CodecError)) throw cause;
@@ -557,6 +584,29 @@ export class Node implements NodeService {
     return this.#router.page(partition, query, options);
   }
 
+  events(
+    partition: PartitionId,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents {
+    return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
+  }
+
+  onStopping(listener: () => void): () => void {
+    if (this.#stopAnnounced) listener();
+    else this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
+  }
+
+  /** Ends what would otherwise go on for ever, such as event streams. */
+  announceStop(): void {
+    this.#stopAnnounced = true;
+    const listeners = [...this.#stopListeners];
+    this.#stopListeners.clear();
+    for (const listener of listeners) listener();
+  }
+
   cluster(): ClusterView {
     return clusterView({
       nodeId: this.nodeId,
@@ -570,6 +620,21 @@ export class Node implements NodeService {
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
+  }
+
+  stateHashes(
+    wanted: HashWish | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure> {
+    const hosting = this.#hosting;
+    if (hosting === undefined) {
+      return Promise.resolve(failure("no-leader", "none", "this node is in no cluster yet"));
+    }
+    return stateHashes(
+      { nodeId: this.nodeId, clock: this.#parts.platform.clock, hosting },
+      wanted,
+      options,
+    );
   }
 
   changeMembers(

@@ -154,6 +154,7 @@ async function stopNode(
 ): Promise<void> {
   platform.log.log("info", "node stopping");
   await node.handOver();
+  node.announceStop();
   await http.shutdown(STOP_GRACE_MS);
   node.stop();
   await started;

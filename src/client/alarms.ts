@@ -42,12 +42,15 @@ export class Alarms {
     });
   }
 
+  /** Stops the timer now rather than at its next tick, if nothing waits. */
+  rest(): void {
+    if (this.#pending.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
   #tick(): void {
-    if (this.#pending.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      return;
-    }
+    if (this.#pending.size === 0) return this.rest();
     const nowMs = performance.now();
     for (const alarm of this.#pending) {
       if (alarm.atMs > nowMs) continue;

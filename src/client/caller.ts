@@ -9,7 +9,7 @@ import type { Limiter } from "./limiter.ts";
 import type { MapKeeper } from "./map_keeper.ts";
 import type { NodePool, PooledNode } from "./node_pool.ts";
 import { firstAnswer } from "./race.ts";
-import type { Routing } from "./routing.ts";
+import { type Routing, UNKNOWN_PARTITION } from "./routing.ts";
 import type { Session, Ticket } from "./session.ts";
 import type { CallOptions, Hooks } from "./types.ts";
 import { type Answer, type Verdict, verdictOf } from "./verdict.ts";
@@ -125,7 +125,11 @@ export class Caller {
     const entered = limiter.tryEnter() || await limiter.wait(deadlineMs, signal);
     try {
       if (!entered) throw this.#givenUp(call);
-      if (request.kind === "session") await this.#openTicket(call, request.partition ?? 0);
+      if (request.kind === "session") {
+        const partition = request.partition ?? UNKNOWN_PARTITION;
+        call.ticket = this.#parts.session.tryOpen(partition) ??
+          await this.#waitForTicket(call, partition);
+      }
       return await this.#attempts(call);
     } catch (cause) {
       if (!(cause instanceof PontoonError)) throw cause;
@@ -142,11 +146,13 @@ export class Caller {
     }
   }
 
-  async #openTicket(call: Call, partition: number): Promise<void> {
+  async #waitForTicket(call: Call, partition: number): Promise<Ticket> {
     const { session } = this.#parts;
-    while ((call.ticket = session.tryOpen(partition)) === undefined) {
+    for (;;) {
       if (performance.now() >= call.deadlineMs || call.signal?.aborted) throw this.#givenUp(call);
       await session.whenMoved(partition, call.deadlineMs);
+      const ticket = session.tryOpen(partition);
+      if (ticket !== undefined) return ticket;
     }
   }
 
@@ -229,7 +235,7 @@ export class Caller {
     if (call.ticket !== undefined) {
       headers["pontoon-session"] = this.#parts.session.header(call.ticket);
     } else if (request.kind === "stale") {
-      const applied = this.#applied.get(request.partition ?? 0);
+      const applied = this.#applied.get(request.partition ?? UNKNOWN_PARTITION);
       if (applied !== undefined) headers["pontoon-min-applied"] = String(applied);
     }
     const { method, body } = request;

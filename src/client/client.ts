@@ -296,6 +296,7 @@ export class Kv implements AsyncDisposable {
     for (const watch of this.#watches) watch.close();
     await this.#caller.close();
     await this.#keeper.close();
+    this.#alarms.rest();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

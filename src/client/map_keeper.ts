@@ -13,7 +13,7 @@ const ASK_TIMEOUT_MS = 2000;
 /** Hints within so long after a refresh lead to the next one, not to one each. */
 const REFRESH_INTERVAL_MS_MIN = 100;
 /** A map older than this is refreshed by the next call. */
-const REFRESH_AFTER_MS = 15_000;
+const REFRESH_AFTER_MS = 5_000;
 
 export class MapKeeper {
   readonly #pool: NodePool;

@@ -29,9 +29,10 @@ export interface CallRequest {
   readonly forward?: boolean;
   /**
    * `read`: by the leader. `stale`: by the nearest replica. `session`: a write under the session.
-   * `keyed`: a write that brings its own idempotency key, or is idempotent by its nature.
+   * `keyed`: a write that brings its own idempotency key. `once`: one that has none; it is not sent again
+   * once it may have had an effect.
    */
-  readonly kind: "read" | "stale" | "session" | "keyed";
+  readonly kind: "read" | "stale" | "session" | "keyed" | "once";
 }
 
 export interface CallerParts {
@@ -179,6 +180,7 @@ export class Caller {
         if (isWrite(request)) call.unknown = true;
         if (signal?.aborted) throw this.#givenUp(call);
         call.lastError = error;
+        if (request.kind === "once") throw this.#failed(call, "connection", `No answer: ${error}`);
         call.timeouts++;
         this.#lostNode(call, target.node);
         waitMs = 0;
@@ -280,7 +282,10 @@ export class Caller {
     const { partition } = call.request;
     const { error } = verdict;
     call.lastError = error;
-    if (error.outcome === "unknown") call.unknown = true;
+    if (error.outcome === "unknown") {
+      call.unknown = true;
+      if (call.request.kind === "once") throw error;
+    }
     switch (verdict.kind) {
       case "refused":
         throw error;
@@ -387,7 +392,7 @@ export class Caller {
 }
 
 function isWrite({ kind }: CallRequest): boolean {
-  return kind === "session" || kind === "keyed";
+  return kind === "session" || kind === "keyed" || kind === "once";
 }
 
 export function closedError(): PontoonError {

@@ -1,6 +1,7 @@
 // The client: what callers hold. Puts requests together and takes answers apart; who is asked, how often and
 // for how long is the caller's business (caller.ts).
 
+import { Admin } from "./admin.ts";
 import { Alarms } from "./alarms.ts";
 import { AtomicOperation } from "./atomic.ts";
 import { runBatch } from "./batch.ts";
@@ -16,6 +17,7 @@ import {
   deleteResultOf,
   entryOf,
   setResultOf,
+  textEntryOf,
   touchResultOf,
   ttlSeconds,
 } from "./records.ts";
@@ -147,6 +149,7 @@ export class Kv implements AsyncDisposable {
       kind: stale ? "stale" : "read",
     }, options);
     if (answer.status === 404) return { key, value: null, revision: 0 };
+    if (options.json === "text") return textEntryOf(answer.text, key) as EntryMaybe<T>;
     return entryOf<T>(JSON.parse(answer.text), key);
   }
 
@@ -155,7 +158,7 @@ export class Kv implements AsyncDisposable {
     keys: readonly Key[],
     options: ReadOptions = {},
   ): Promise<EntryMaybe<T>[]> {
-    if (options.consistency === "stale") {
+    if (options.consistency === "stale" || options.json === "text") {
       return await Promise.all(keys.map((key) => this.get<T>(key, options)));
     }
     const results = await this.batch<T>(keys.map((key) => ({ op: "get", key })), options);
@@ -285,6 +288,11 @@ export class Kv implements AsyncDisposable {
       () => this.#watches.delete(entry),
     );
     return watch;
+  }
+
+  /** Asks the cluster to change its members or who holds what; see {@linkcode Admin}. */
+  get admin(): Admin {
+    return new Admin(this.#caller);
   }
 
   /** Refuses new calls, ends the watches, and resolves when the calls under way have ended. */

@@ -3,7 +3,7 @@
 
 import type { Caller } from "./caller.ts";
 import { boundParameter, latin1OfBound } from "./key.ts";
-import { entryOf, type RecordDocument } from "./records.ts";
+import { entryOf, type RecordDocument, textEntriesOf } from "./records.ts";
 import type { Routing } from "./routing.ts";
 import type { Entry, ListOptions, ListSelector, ReadOptions } from "./types.ts";
 import { hashTag } from "../base/slot.ts";
@@ -19,6 +19,8 @@ export interface ListPage<T> {
 }
 
 interface PageDocument {
+  /** All of it. */
+  readonly text: string;
   readonly keys: readonly RecordDocument[];
   readonly cursor: string | null;
   readonly watchCursor: string;
@@ -112,13 +114,15 @@ export class KvList<T> implements AsyncIterable<Entry<T>> {
     let next = left > 0 ? this.#page(this.#options.cursor, left, signal) : undefined;
     try {
       while (next !== undefined) {
-        const { keys, cursor, watchCursor } = await next;
+        const { text, keys, cursor, watchCursor } = await next;
         this.#watchCursor ??= watchCursor;
         left -= keys.length;
         next = cursor === null || left <= 0 ? undefined : this.#page(cursor, left, signal);
         // It is looked at when the caller comes back; until then a failure is nobody's.
         next?.catch(() => {});
-        const entries = keys.map((record) => entryOf<T>(record));
+        const entries = this.#options.json === "text"
+          ? textEntriesOf(text) as Entry<T>[]
+          : keys.map((record) => entryOf<T>(record));
         if (entries.length > 0 || cursor === null) yield { entries, cursor };
       }
     } finally {
@@ -141,7 +145,8 @@ export class KvList<T> implements AsyncIterable<Entry<T>> {
       ["limit", String(Math.min(this.#pageSize, left))],
     ];
     if (cursor !== undefined) parameters.push(["cursor", cursor]);
-    return JSON.parse(await this.#fetch(parameters, signal)) as PageDocument;
+    const text = await this.#fetch(parameters, signal);
+    return { ...JSON.parse(text), text };
   }
 
   async #fetch(parameters: [string, string][], signal: AbortSignal | undefined): Promise<string> {

@@ -5,13 +5,14 @@ import type {
   Conflict,
   DeleteResult,
   Entry,
-  KeyEntry,
+  EntryMaybe,
   Revision,
   SetOptions,
   SetResult,
   TouchResult,
 } from "./types.ts";
-import { decodeValue } from "./value.ts";
+import { elementSlices, memberSlices, memberText } from "./json_slices.ts";
+import { decodeValue, isJsonType } from "./value.ts";
 
 /** A record as GET /key, GET /keys, POST /txn and POST /batch show it. */
 export interface RecordDocument {
@@ -34,10 +35,28 @@ export function entryOf<T>(record: RecordDocument, key: Key = keyOfMembers(recor
     : { key, value, revision, createRevision, contentType, ttlMs };
 }
 
-/** An entry of a list without values. */
-export function keyEntryOf(record: RecordDocument): KeyEntry {
-  const { value: _, ...entry } = entryOf<null>(record);
-  return entry;
+/** Whether there is such a key. */
+export function isPresent<T>(entry: EntryMaybe<T>): entry is Entry<T> {
+  return entry.revision > 0;
+}
+
+/** The same as {@linkcode entryOf} from the text of the record, its value as text if it is JSON. */
+export function textEntryOf(text: string, key?: Key): Entry<unknown> {
+  const record = JSON.parse(text) as RecordDocument;
+  const { contentType, encoding } = record;
+  const value = encoding === undefined && isJsonType(contentType) && "value" in record
+    ? memberText(text, "value")
+    : record.value;
+  return entryOf({ ...record, value }, key);
+}
+
+/** The records of a page of GET /keys from its text. */
+export function textEntriesOf(text: string): Entry<unknown>[] {
+  const keys = memberSlices(text).get("keys");
+  if (keys === undefined) return [];
+  return elementSlices(text, keys.start).map(({ start, end }) =>
+    textEntryOf(text.slice(start, end))
+  );
 }
 
 interface WrittenDocument {

@@ -31,9 +31,6 @@ export interface AbsentEntry {
 /** What `get` gives: `revision` 0 says that there is no such key. Either fits `check` as it is. */
 export type EntryMaybe<T = unknown> = Entry<T> | AbsentEntry;
 
-/** A key without its value, from a list with `keysOnly`. */
-export type KeyEntry = Omit<Entry, "value">;
-
 /** How fresh a read must be. */
 export interface ReadOptions extends CallOptions {
   /**
@@ -41,6 +38,8 @@ export interface ReadOptions extends CallOptions {
    * replica answers, but never with less than this client has seen or written itself.
    */
   readonly consistency?: "linearizable" | "stale";
+  /** `text`: JSON values come as the text they were put as, to the byte, instead of parsed [`parsed`]. */
+  readonly json?: "parsed" | "text";
   /** With `stale`: how old the answer may be, in milliseconds. Unbounded without it. */
   readonly maxStalenessMs?: number;
 }
@@ -107,7 +106,7 @@ export interface ListOptions extends ReadOptions {
   readonly limit?: number;
   /** From the last key to the first. */
   readonly reverse?: boolean;
-  /** Keys and revisions without values: `value` is null. */
+  /** Keys and revisions without values: `value` is undefined. */
   readonly keysOnly?: boolean;
   /** Goes on where another list ended: its `cursor`. The selector must be the same. */
   readonly cursor?: string;

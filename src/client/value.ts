@@ -22,6 +22,12 @@ export const TEXT_TYPE = "text/plain; charset=utf-8";
 export const BYTES_TYPE = "application/octet-stream";
 export const JSON_TYPE = "application/json";
 
+/** `application/json`, or a type built on it. */
+export function isJsonType(contentType: string): boolean {
+  return contentType === JSON_TYPE ||
+    /^application\/(?:json|[^;]+\+json) *(?:;|$)/i.test(contentType);
+}
+
 /** A value on its way to the cluster. */
 export interface EncodedValue {
   readonly body: string | Uint8Array<ArrayBuffer>;
@@ -43,7 +49,7 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
   if (json === undefined) {
     throw new TypeError(`Cannot keep a value that JSON can't carry: got ${typeof value}`);
   }
-  if (contentType !== undefined && !/^application\/(?:json|[^;]+\+json)/i.test(contentType)) {
+  if (contentType !== undefined && !isJsonType(contentType)) {
     throw new TypeError(`Cannot keep an object as ${contentType}: give a string or bytes`);
   }
   return { body: json, contentType: contentType ?? JSON_TYPE };

@@ -188,3 +188,13 @@ Deno.test("content types, conditions and times to live are the cluster's", async
   assertEquals((await kv.delete("page", { ifRevision: 1 })).ok, false);
   assertEquals(await kv.delete("none"), { ok: true, deleted: false, revision: 0 });
 });
+
+Deno.test("JSON can be had as the text that was put", async () => {
+  const cluster = new FakeCluster();
+  await using kv = await cluster.connect();
+  const text = '{ "n": 12345678901234567890,\n "value": "\\"}", "n": [1.0] }';
+  await kv.set("k", text, { contentType: "application/json" });
+  assertEquals((await kv.get("k", { json: "text" })).value, text);
+  await kv.set("k", "plain", {});
+  assertEquals((await kv.get("k", { json: "text" })).value, "plain");
+});

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Alarms } from "../../src/client/alarms.ts";
+import { elementSlices, memberSlices, memberText } from "../../src/client/json_slices.ts";
 import { NodePool, PooledNode } from "../../src/client/node_pool.ts";
 import { firstAnswer } from "../../src/client/race.ts";
 import { Routing } from "../../src/client/routing.ts";
@@ -10,6 +11,34 @@ import { Session, SESSION_WINDOW } from "../../src/client/session.ts";
 import { EventParser } from "../../src/client/sse.ts";
 import { verdictOf } from "../../src/client/verdict.ts";
 import { problemAnswer } from "./fake_cluster.ts";
+
+Deno.test("memberSlices() and elementSlices() find what JSON.parse() does, in any spelling", () => {
+  const spaced = (value: unknown, space: number) => JSON.stringify(value, null, space);
+  fc.assert(fc.property(fc.jsonValue(), fc.jsonValue(), fc.nat(3), (a, b, space) => {
+    const text = spaced({ a, 'b"\\': [a, b], c: b }, space);
+    const members = memberSlices(text);
+    assertEquals([...members.keys()], ["a", 'b"\\', "c"]);
+    for (const [name, value] of [["a", a], ["c", b]] as const) {
+      assertEquals(memberText(text, name), textOfMember(text, name, value));
+    }
+    const inner = elementSlices(text, members.get('b"\\')!.start);
+    assertEquals(
+      inner.map(({ start, end }) => JSON.parse(text.slice(start, end))),
+      JSON.parse(spaced([a, b], 0)),
+    );
+  }));
+  assertEquals(memberText('{"v": 1e400 ,"w":12345678901234567890}', "v"), "1e400");
+  assertEquals(memberText('{"v":1,"w":12345678901234567890}', "w"), "12345678901234567890");
+});
+
+/** The member's text, checked to mean `value`. */
+function textOfMember(text: string, name: string, value: unknown): string {
+  const { start, end } = memberSlices(text).get(name)!;
+  const part = text.slice(start, end);
+  assertEquals(JSON.parse(part), JSON.parse(JSON.stringify(value)));
+  assertEquals(part, part.trim());
+  return part;
+}
 
 const ID = "0".repeat(32);
 

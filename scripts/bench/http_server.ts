@@ -56,6 +56,18 @@ class MapService implements Pick<NodeService, "write" | "read" | "partitionOf"> 
     throw new Error("This bench has no cluster");
   }
 
+  dataPartitions() {
+    return [1];
+  }
+
+  scanPage(): never {
+    throw new Error("This bench scans nothing");
+  }
+
+  moveReplica(): never {
+    throw new Error("This bench has no cluster");
+  }
+
   ready() {
     return { ready: true, reason: "" };
   }

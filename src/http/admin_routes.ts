@@ -15,8 +15,9 @@ GET    /keys              scan: prefix, start, end, limit, cursor, reverse, keys
 POST   /txn               {"if":[…],"then":[…],"else":[…]} over keys of one partition
 POST   /batch             {"operations":[{"op":"get","key":…},…]}, each with its own status
 GET    /cluster           members, leaders, log indexes
-POST   /cluster/members   {"action":"add","peer":"host:port"} or {"action":"remove","node":"name"}
-POST   /cluster/transfer  {"partition":1,"to":"name"}
+POST   /cluster/members   {"action":"add","peer":"host:port"}; "drain", "remove", "activate" with "node"
+POST   /cluster/partitions/:id/move      {"from":"name","to":"name"}
+POST   /cluster/partitions/:id/transfer  {"to":"name"}: hand leadership over
 GET    /health/live       is the process there
 GET    /health/ready      does it take traffic
 GET    /openapi.json      every route, parameter and answer

@@ -11,7 +11,7 @@ import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
 import { splitUrl } from "./request_key.ts";
 import { handleScan, SCAN_PATH } from "./scan_route.ts";
-import { SCHEMA_POSTS, SchemaGate } from "./schema_gate.ts";
+import { SCHEMA_POSTS, SchemaGate, schemaPathOf } from "./schema_gate.ts";
 
 export { preloadSchemaRoutes } from "./schema_gate.ts";
 
@@ -33,7 +33,7 @@ const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, SCAN
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
   if (GETS.has(path)) return "GET, HEAD";
-  return SCHEMA_POSTS.has(path) ? "POST" : undefined;
+  return schemaPathOf(path) === undefined ? undefined : "POST";
 }
 
 /** The API over `service`. */
@@ -48,8 +48,10 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
   addAdminRoutes(app, service);
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
-  for (const path of SCHEMA_POSTS.keys()) {
-    app.post(path, (context) => {
+  for (const template of SCHEMA_POSTS.keys()) {
+    // As much of a number as the gate takes: a path that differs is nobody's.
+    const pattern = template.replace("{partition}", ":partition{0|[1-9][0-9]{0,3}}");
+    app.post(pattern, (context) => {
       const { principal } = context.env as RequestEnvironment ?? {};
       return gate.post(context.req.raw, principal);
     });

@@ -78,6 +78,7 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
     retryable: true,
     retryAfter: 1,
   },
+  "unknown-partition": { status: 404, title: "No such partition", retryable: false },
   "unknown-member": { status: 404, title: "No such member", retryable: false },
   "conflict": { status: 409, title: "Conflict", retryable: false },
   "not-leader": { status: 421, title: "Another node leads this partition", retryable: true },

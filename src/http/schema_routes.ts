@@ -2,6 +2,8 @@
 // first use (schema_gate.ts). Bodies that arrive here have been read and bounded.
 
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import { assert } from "../base/assert.ts";
+import type { PartitionId } from "../base/ids.ts";
 import { REQUEST_TIMEOUT_MS_MAX } from "../base/limits.ts";
 import type { MemberChange, NodeService, RequestOptions } from "../node/service.ts";
 import { batchRoute } from "./batch_route.ts";
@@ -14,8 +16,10 @@ import type { SchemaRouteOptions } from "./schema_gate.ts";
 import {
   AcceptedSchema,
   ClusterSchema,
+  HandOverSchema,
   HealthSchema,
   MemberChangeSchema,
+  MoveSchema,
   TransferSchema,
 } from "./schemas.ts";
 import { txnRoute } from "./txn_route.ts";
@@ -31,7 +35,7 @@ const AdminHeaders = z.object({
 
 const adminProblems = {
   400: problemResponse("The request is malformed."),
-  404: problemResponse("There is no such member."),
+  404: problemResponse("There is no such member or partition."),
   409: problemResponse("It can't be done in the present state; `detail` says why."),
   415: problemResponse("The body is not application/json."),
   503: problemResponse("Definitely not accepted."),
@@ -99,7 +103,7 @@ const plainRoutes: readonly RouteConfig[] = [
 function changeOf(body: z.infer<typeof MemberChangeSchema>): MemberChange {
   return body.action === "add"
     ? { kind: "add", peer: body.peer }
-    : { kind: "remove", node: body.node };
+    : { kind: body.action, node: body.node };
 }
 
 function adminOptions({ headers }: DocumentRequest): RequestOptions {
@@ -108,12 +112,46 @@ function adminOptions({ headers }: DocumentRequest): RequestOptions {
 
 function membersRoute(service: NodeService): SchemaRoute {
   const path = "/cluster/members";
-  const config = { path, summary: "Add or remove a member", responses: adminResponses };
+  const config = { path, summary: "Add, drain or remove a member", responses: adminResponses };
   return schemaRoute(config, MemberChangeSchema, AdminHeaders, async (body, request) => {
     const answer = await service.changeMembers(changeOf(body), adminOptions(request));
     if (!answer.ok) return failureResponse(answer, path, false);
     return Response.json({ accepted: true, epoch: answer.epoch });
   });
+}
+
+const PartitionParams = z.object({
+  partition: z.int().min(0).openapi({ description: "0 is the meta group.", example: 1 }),
+});
+
+function partitionOf({ partition }: DocumentRequest): PartitionId {
+  assert(partition !== undefined, "the path names a partition");
+  return partition;
+}
+
+function moveRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/partitions/{partition}/move";
+  const config = {
+    path,
+    summary: "Move a replica from one member to another",
+    responses: adminResponses,
+  };
+  return schemaRoute(config, MoveSchema, AdminHeaders, async ({ from, to }, request) => {
+    const partition = partitionOf(request);
+    const answer = await service.moveReplica(partition, from, to, adminOptions(request));
+    if (!answer.ok) return failureResponse(answer, path, false);
+    return Response.json({ accepted: true, epoch: answer.epoch });
+  }, PartitionParams);
+}
+
+function handOverRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/partitions/{partition}/transfer";
+  const config = { path, summary: "Hand a partition's leadership over", responses: adminResponses };
+  return schemaRoute(config, HandOverSchema, AdminHeaders, async ({ to }, request) => {
+    const partition = partitionOf(request);
+    const answer = await service.transferLeadership(partition, to, adminOptions(request));
+    return answer.ok ? Response.json({ accepted: true }) : failureResponse(answer, path, false);
+  }, PartitionParams);
 }
 
 function transferRoute(service: NodeService): SchemaRoute {
@@ -138,6 +176,8 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
   const { service } = options;
   const routes = [
     membersRoute(service),
+    moveRoute(service),
+    handOverRoute(service),
     transferRoute(service),
     txnRoute(options),
     batchRoute(options),

@@ -8,11 +8,13 @@
 //     4 wanted    partition u32 | replicaId f64: please send me a snapshot
 //     5 suspect   partition u32 | replicaId f64: this replica of mine is damaged
 //     6 page      page_codec.ts
+//     7 transfer  partition u32 | nodeId: hand your leadership over to that node's replica
+//     8 leads     nothing: which data partitions do you lead?
 //   answer: u32 length of a JSON text, the text, then raw value bytes if the JSON says so
 
 import { bytesFromLatin1, concatBytes, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
-import type { PartitionId, ReplicaId } from "../base/ids.ts";
+import type { NodeId, PartitionId, ReplicaId } from "../base/ids.ts";
 import type { RecordView, TxnOperationResult } from "../store/types.ts";
 import type { Failure, ReadAnswer, WriteAnswer } from "./service.ts";
 
@@ -23,6 +25,8 @@ export const enum RequestKind {
   SnapshotWanted = 4,
   Suspect = 5,
   Page = 6,
+  Transfer = 7,
+  Leads = 8,
 }
 
 export function encodeWriteRequest(
@@ -50,11 +54,22 @@ export function encodeReplicaRequest(
   return new BytesWriter(16).u8(kind).u32(partition).f64(replicaId).take();
 }
 
+export function encodeTransferRequest(
+  partition: PartitionId,
+  to: NodeId,
+): Uint8Array<ArrayBuffer> {
+  return new BytesWriter(96).u8(RequestKind.Transfer).u32(partition).latin1(to).take();
+}
+
+export function encodeLeadsRequest(): Uint8Array<ArrayBuffer> {
+  return new BytesWriter(1).u8(RequestKind.Leads).take();
+}
+
 /** Any request, its kind read. Throws CodecError. */
 export function openRequest(body: Uint8Array): { kind: RequestKind; reader: BytesReader } {
   const reader = new BytesReader(body);
   const kind = reader.u8();
-  if (kind < RequestKind.Write || kind > RequestKind.Page) {
+  if (kind < RequestKind.Write || kind > RequestKind.Leads) {
     throw new CodecError(`peer request of unknown kind ${kind}`);
   }
   return { kind, reader };

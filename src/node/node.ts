@@ -4,9 +4,10 @@ import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
-import { LOG_SIZE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
+import { LOG_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
+  ALL_WELL,
   encodeCommand,
   type Genesis,
   type MemberDetails,
@@ -21,6 +22,7 @@ import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
+import { Administration } from "./administration.ts";
 import type { NodeConfig } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import {
@@ -35,6 +37,7 @@ import { Hosting } from "./hosting.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
 import { answerRequest } from "./peer_requests.ts";
+import { LeaderSurvey } from "./leader_survey.ts";
 import { LeaderTable } from "./leader_table.ts";
 import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -96,13 +99,14 @@ export class Node implements NodeService {
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
   readonly #memberWatch: MemberWatch;
+  readonly #administration: Administration;
+  readonly #survey: LeaderSurvey;
   readonly #staleReads: StaleReads;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
-  #inFlight = 0;
   /** Client requests begun since the start. */
   #requestCount = 0;
   /** What loading and replay left behind is cleared away. */
@@ -118,6 +122,7 @@ export class Node implements NodeService {
       wal.flush();
       this.#transport.flush();
     });
+    wal.listen(() => this.#scheduler.turnNow());
     this.topology = new Topology((map) => {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
@@ -134,6 +139,7 @@ export class Node implements NodeService {
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,
     }, {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
+      onReadEnd: () => this.#scheduler.turnNow(),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
       onDatagram: (from, body) => {
@@ -208,6 +214,34 @@ export class Node implements NodeService {
       proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
       isConnected: (nodeId) => this.#isConnected(nodeId),
     });
+    this.#survey = new LeaderSurvey({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      leaders: this.#leaders,
+      hosting: () => this.#hosting,
+      isUp: (nodeId) => this.#transport.isUp(nodeId),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+    });
+    this.#administration = new Administration({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      hosting: () => this.#hosting,
+      status: () => this.#steward?.status() ?? ALL_WELL,
+      proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
+      admit: (peer, timeoutMs) => this.membership.admit(peer, timeoutMs),
+      leaderOf: (partition) => this.#leaderOf(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    });
+  }
+
+  /** The leader of any partition, the meta group's included, as far as this node knows. */
+  #leaderOf(partition: PartitionId): NodeId | undefined {
+    if (partition !== META_PARTITION) return this.#leaders.leaderOf(partition);
+    const meta = this.#hosting?.meta();
+    return meta && this.topology.nodeOf(META_PARTITION, meta.replica.leader);
   }
 
   /** What this node says about itself. */
@@ -284,6 +318,7 @@ export class Node implements NodeService {
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
+      transfer: (partition, to) => this.#administration.transfer(partition, to, 1000),
       leaders: () => this.#leaders.known(),
     });
     await hosting.start(recovered);
@@ -332,6 +367,7 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    this.#survey.tick();
     this.#memberWatch.tick();
     if (!this.#settled) this.#settle();
     this.#staleReads.tick();
@@ -406,6 +442,7 @@ export class Node implements NodeService {
         log: this.#parts.platform.log,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
+        transferHere: (partition, to) => this.#administration.transferHere(partition, to),
         proposeMetaHere: (command, timeoutMs) => this.#proposeMetaHere(command, timeoutMs),
       },
       from,
@@ -467,9 +504,6 @@ export class Node implements NodeService {
     idempotency: Idempotency | undefined,
     options: RequestOptions,
   ): Promise<WriteAnswer | Failure> {
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
     const key = routingKeyOf(command);
     assert(key !== undefined, "a client's command names a key");
     let envelope: Uint8Array;
@@ -485,20 +519,13 @@ export class Node implements NodeService {
     if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
     }
-    this.#inFlight++;
     this.#requestCount++;
-    return this.#router.write(partition, envelope, idempotency !== undefined, options)
-      .finally(() => this.#inFlight--);
+    return this.#router.write(partition, envelope, idempotency !== undefined, options);
   }
 
   read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
-    this.#inFlight++;
     this.#requestCount++;
-    return this.#router.read(this.topology.partitionOf(key), key, options)
-      .finally(() => this.#inFlight--);
+    return this.#router.read(this.topology.partitionOf(key), key, options);
   }
 
   readStale(
@@ -527,11 +554,7 @@ export class Node implements NodeService {
       const stale = hosted && this.#staleReads.within(hosted, bounds);
       if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
     }
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
-    this.#inFlight++;
-    return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
+    return this.#router.page(partition, query, options);
   }
 
   cluster(): ClusterView {
@@ -542,6 +565,8 @@ export class Node implements NodeService {
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
       leaders: this.#leaders.known(),
+      plan: this.#steward?.plan,
+      waitingFor: (partition) => this.#steward?.waitingFor(partition),
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
@@ -551,33 +576,24 @@ export class Node implements NodeService {
     change: MemberChange,
     options: RequestOptions,
   ): Promise<{ ok: true; epoch: number } | Failure> {
-    return this.membership.change(change, options.timeoutMs);
+    return this.#administration.changeMembers(change, options.timeoutMs);
   }
 
   transferLeadership(
     partition: PartitionId,
     to: string,
-    _options: RequestOptions,
+    options: RequestOptions,
   ): Promise<{ ok: true } | Failure> {
-    const hosted = this.#hosting?.get(partition);
-    const member = this.topology.findMember(to);
-    if (member === undefined) {
-      return Promise.resolve(failure("unknown-member", "none", `there is no member ${to}`));
-    }
-    const target = this.topology.map.partitions[partition]?.replicas
-      .find((ref) => ref.nodeId === member.nodeId);
-    if (target === undefined) {
-      return Promise.resolve(
-        failure("conflict", "none", `${to} holds no voter of partition ${partition}`),
-      );
-    }
-    if (hosted === undefined || hosted.kind === "suspect" || !hosted.replica.isLeader) {
-      return Promise.resolve(
-        failure("not-leader", "none", "ask the node that leads the partition (GET /cluster)"),
-      );
-    }
-    hosted.replica.transferLeadership(target.replicaId);
-    return Promise.resolve({ ok: true });
+    return this.#administration.transfer(partition, to, options.timeoutMs);
+  }
+
+  moveReplica(
+    partition: PartitionId,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    return this.#administration.moveReplica(partition, from, to, options.timeoutMs);
   }
 
   ready(): { ready: boolean; reason: string } {

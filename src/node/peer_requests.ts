@@ -12,6 +12,7 @@ import {
   RequestKind,
 } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
+import { ledHere } from "./leader_survey.ts";
 import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
 import type { Failure } from "./service.ts";
 import type { Steward } from "./steward.ts";
@@ -24,6 +25,7 @@ export interface PeerRequestHost {
   readonly log: Log;
   readonly diskLow: boolean;
   leaderOf(partition: PartitionId): NodeId | undefined;
+  transferHere(partition: PartitionId, to: NodeId): { ok: true } | Failure;
   proposeMetaHere(command: Uint8Array, timeoutMs: number): Promise<MetaResult | Failure>;
 }
 
@@ -93,6 +95,12 @@ async function answer(
       }
       return encodePlainAnswer({ ok: true });
     }
+    case RequestKind.Transfer: {
+      const partition = reader.u32();
+      return encodePlainAnswer(host.transferHere(partition, reader.latin1(reader.remaining)));
+    }
+    case RequestKind.Leads:
+      return encodePlainAnswer({ leads: ledHere(hosting) });
     case RequestKind.Suspect:
       host.steward?.reportSuspect(reader.u32(), reader.integer());
       return encodePlainAnswer({ ok: true });

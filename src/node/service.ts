@@ -18,6 +18,7 @@ export type ProblemCode =
   | "idempotency-table-full" // 429
   // Refused membership changes.
   | "unknown-member" // 404
+  | "unknown-partition" // 404
   | "conflict" // 409
   // Unknown outcome (writes only).
   | "timeout" // 504
@@ -105,7 +106,10 @@ export interface MemberView {
   readonly name: string;
   readonly http: string;
   readonly peer: string;
-  readonly state: "active" | "leaving";
+  /** `drained`: it was drained and holds no replica any more. */
+  readonly state: "active" | "draining" | "drained" | "leaving";
+  /** Data partitions' replicas that it holds, or is about to hold, by the map. */
+  readonly replicas: number;
   /** Share of the replicas, relative to other members' weights. */
   readonly weight: number;
   readonly zone?: string;
@@ -136,6 +140,13 @@ export interface PartitionView {
   readonly commitIndex: LogIndex;
   readonly appliedIndex: LogIndex;
   readonly replicas: readonly ReplicaView[];
+  /** Nothing was asked of the group for a while: its clocks stand still (RULES 12). */
+  readonly asleep: boolean;
+  /** Keys in the state, expired ones that are not reaped yet included. */
+  readonly keys?: number;
+  /** Bytes of log since the last snapshot, and of that snapshot. */
+  readonly logBytes: number;
+  readonly snapshotBytes: number;
   /** `corrupt`, `awaiting-snapshot` … (RULES 4), or `ok`. */
   readonly health: string;
 }
@@ -162,14 +173,47 @@ export interface ClusterView {
   readonly partitions: readonly PartitionView[];
   /** Every data partition, ascending. */
   readonly routing: readonly RoutingView[];
+  readonly moves: readonly MoveView[];
+  /** On the node that leads the meta group. */
+  readonly plan?: PlanView;
 }
 
 /** `POST /cluster/members`. */
 export type MemberChange =
   /** A running node without a cluster listens for peers at `peer`. */
   | { readonly kind: "add"; readonly peer: string }
-  /** By name or nodeId. */
-  | { readonly kind: "remove"; readonly node: string };
+  /** Its replicas go elsewhere, then it is no member any more. By name or nodeId. */
+  | { readonly kind: "remove"; readonly node: string }
+  /** Its replicas go elsewhere; it stays a member without any. */
+  | { readonly kind: "drain"; readonly node: string }
+  /** Takes a drain or a removal that is under way back. */
+  | { readonly kind: "activate"; readonly node: string };
+
+/** One partition's change of voters under way, for `GET /cluster`. */
+export interface MoveView {
+  readonly partition: PartitionId;
+  /** Epoch of the map that began it. */
+  readonly beganEpoch: LogIndex;
+  readonly adding: readonly NodeId[];
+  readonly removing: readonly NodeId[];
+  /** `learning`: additions catch up. `promoted`: at least one of them votes. */
+  readonly phase: "learning" | "promoted";
+  readonly cancelled: boolean;
+  /** Known on the partition's leader: how far each addition is, and what is waited for. */
+  readonly progress?: readonly {
+    readonly nodeId: NodeId;
+    readonly matchIndex: LogIndex;
+    readonly lag: number;
+  }[];
+  readonly waitingFor?: string;
+}
+
+/** What is yet to be moved, as the meta group's leader plans it. */
+export interface PlanView {
+  /** Steps that wait for those under way. */
+  readonly waiting: number;
+  readonly blocked: readonly { readonly partition: PartitionId; readonly reason: string }[];
+}
 
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
@@ -211,6 +255,13 @@ export interface NodeService {
     to: string,
     options: RequestOptions,
   ): Promise<{ ok: true } | Failure>;
+  /** As `changeMembers`; names or nodeIds. */
+  moveReplica(
+    partition: PartitionId,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure>;
   /** Ready to take traffic: every replica caught up to a known leader, not stopping. */
   ready(): { readonly ready: boolean; readonly reason: string };
 }

@@ -42,6 +42,7 @@ export class FakeNode implements NodeService {
   lastBounds: StaleBounds | undefined;
   readonly writes: { command: Command; idempotency: Idempotency | undefined }[] = [];
   readonly changes: MemberChange[] = [];
+  readonly moves: { partition: number; from: string; to: string }[] = [];
   readonly transfers: { partition: number; to: string }[] = [];
   lastOptions: RequestOptions | undefined;
   staleReads = 0;
@@ -138,12 +139,14 @@ export class FakeNode implements NodeService {
           http: "h:1",
           peer: "h:2",
           state: "active",
+          replicas: 1,
           weight: 1,
           reachable: true,
         },
       ],
       partitions: [],
       routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
+      moves: [],
     };
   }
 
@@ -162,6 +165,16 @@ export class FakeNode implements NodeService {
   ): Promise<{ ok: true } | Failure> {
     this.transfers.push({ partition, to });
     return this.#settle(options, () => ({ ok: true }));
+  }
+
+  moveReplica(
+    partition: number,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    this.moves.push({ partition, from, to });
+    return this.#settle(options, () => ({ ok: true, epoch: 5 }));
   }
 
   ready() {

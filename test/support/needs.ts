@@ -11,6 +11,7 @@ const PROGRAMS = {
   h2load: { program: "h2load", apt: "nghttp2-client" },
   node: { program: "node", apt: "nodejs" },
   nft: { program: "nft", apt: "nftables" },
+  openssl: { program: "openssl", apt: "openssl" },
   tc: { program: "tc", apt: "iproute2" },
 } as const;
 

@@ -28,6 +28,8 @@ export type Ability =
   | "graceful-stop"
   /** Directed links between nodes can be cut. */
   | "links"
+  /** Links can lose some of their packets. */
+  | "packet-loss"
   /** Links can be slowed, held back and reset: a proxy stands in them. */
   | "slow-links"
   /** The proxy knows the frames of the links between nodes and can repeat and delay whole ones. */
@@ -126,6 +128,8 @@ export type LinkEffect =
     readonly jitterMs: number;
     readonly bytesPerSecond?: number;
   }
+  /** Packets are lost with that chance, and TCP has to make up for it; network namespaces only. */
+  | { readonly kind: "loss"; readonly chance: number }
   /** Connections are reset at random, on average after `meanMs`; in between all is well. */
   | { readonly kind: "flaky"; readonly meanMs: number }
   /**
@@ -244,7 +248,7 @@ export interface Pace {
 export interface Strike {
   readonly targets: readonly string[];
   readonly detail: string;
-  /** Asked before the heal: whether the fault really did something, and what that was. */
+  /** Asked before the heal, maybe more than once: whether the fault really did something by now, and what. */
   verify(): Promise<Bite>;
   /** Ends the fault. *Contract:* idempotent, and complete when it resolves. */
   heal(): Promise<void>;

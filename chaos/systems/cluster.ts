@@ -39,10 +39,10 @@ export interface ClusterOptions {
   /** The first so many places start as the cluster; the rest are spares. */
   readonly nodes: number;
   readonly seed: number;
-  /** Called last, to take back what was done to the machine. */
-  readonly cleanUp?: () => Promise<void>;
-  /** Links that are not a proxy's. */
+  /** Links that are not a proxy's; closed at the end. */
   readonly links?: Links;
+  /** Where a node's command runs, if not here. */
+  readonly wrap?: (command: Command, place: Place) => Command;
 }
 
 const START_TIMEOUT_MS = 40_000;
@@ -120,7 +120,7 @@ export class Cluster implements System {
       ? ["links", "slow-links"]
       : options.links === undefined
       ? []
-      : ["links"];
+      : ["links", "packet-loss"];
     if (layout.links.some(({ framed }) => framed)) linked.push("frames");
     this.abilities = new Set([...kind.abilities, ...linked]);
     this.#everyone = layout.places.map((place, i) => new ClusterNode(place, i >= nodes));
@@ -152,8 +152,9 @@ export class Cluster implements System {
 
   restart(given: SystemNode): Promise<void> {
     const node = this.own(given);
-    const { kind, layout } = this.#options;
-    node.process.start(kind.command(node.place, layout, node.joining));
+    const { kind, layout, wrap } = this.#options;
+    const command = kind.command(node.place, layout, node.joining);
+    node.process.start(wrap === undefined ? command : wrap(command, node.place));
     node.down = false;
     return Promise.resolve();
   }
@@ -217,8 +218,7 @@ export class Cluster implements System {
 
   async stop(): Promise<void> {
     await Promise.all(this.#everyone.map((node) => this.kill(node)));
-    await this.#links?.close();
-    await this.#options.cleanUp?.();
+    await (this.#links ?? this.#options.links)?.close();
   }
 
   // ---------------------------------------------------------------------------- for the system's parts

@@ -1,9 +1,11 @@
 // The systems that can be put behind the bench, by name.
 
+import { createNetwork, namespaceOf, netnsObstacle } from "../links/netns.ts";
+import { NetnsLinks } from "../links/netns_links.ts";
 import type { System } from "../types.ts";
 import { Cluster, type SystemKind } from "./cluster.ts";
 import { denoKv } from "./deno_kv.ts";
-import { loopbackLayout } from "./places.ts";
+import { allLinks, loopbackLayout, networkLayout } from "./places.ts";
 import { pontoon } from "./pontoon.ts";
 import { wrong, WRONG_SYSTEMS } from "./wrong.ts";
 
@@ -20,7 +22,7 @@ export interface SystemOptions {
   /** Holds data directories and logs; created. */
   readonly dir: string;
   /** What stands in the links. Default: "none". */
-  readonly net?: "none" | "proxy";
+  readonly net?: "none" | "proxy" | "netns";
   /** Runs nodes on machines that can be made to misbehave, where the system knows such a thing. Default: false. */
   readonly faulty?: boolean;
   readonly seed: number;
@@ -28,36 +30,65 @@ export interface SystemOptions {
   readonly flags?: readonly string[];
 }
 
+/** A kind of system with the names of all its nodes, spares last. */
+interface Wanted {
+  readonly kind: SystemKind;
+  readonly names: readonly string[];
+  readonly nodes: number;
+  /** Its links between nodes carry Pontoon's frames. */
+  readonly framed: boolean;
+  /** Its nodes talk to each other by their HTTP API. */
+  readonly peersByHttp: boolean;
+}
+
 function namesOf(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `n${i + 1}`);
 }
 
+function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOptions): Wanted {
+  const first = namesOf(nodes);
+  if (name === "pontoon") {
+    const kind = pontoon({ faulty, ...(flags && { flags }) }, first);
+    return { kind, names: namesOf(nodes + spares), nodes, framed: true, peersByHttp: false };
+  }
+  if (name === "deno-kv") {
+    return { kind: denoKv(), names: namesOf(1), nodes: 1, framed: false, peersByHttp: true };
+  }
+  const kind = WRONG_SYSTEMS.find((one) => one === name);
+  if (kind === undefined) {
+    throw new Error(`Cannot find the system ${name}: ${SYSTEM_NAMES.join(", ")}`);
+  }
+  return { kind: wrong(kind), names: first, nodes, framed: false, peersByHttp: true };
+}
+
 /**
- * A system by name, not started yet.
+ * A system by name, not started yet. With "netns" the network is there already: it goes with `stop`.
  *
  * @throws Error if there is no such system, or if it can't run here
  */
-export function createSystem(options: SystemOptions): Promise<System> {
-  const { name, dir, nodes, spares = 0, net = "none", faulty = false, seed } = options;
+export async function createSystem(options: SystemOptions): Promise<System> {
+  const { dir, net = "none", seed } = options;
+  const { kind, names, nodes, framed, peersByHttp } = wanted(options);
   Deno.mkdirSync(dir, { recursive: true });
-  const proxied = net === "proxy";
-  const cluster = (kind: SystemKind, names: readonly string[], framed: boolean, byHttp: boolean) =>
-    new Cluster({
-      kind,
-      layout: loopbackLayout(names, dir, { proxied, framed, peersByHttp: byHttp }),
-      nodes: Math.min(nodes, names.length),
-      seed,
-    });
-  const first = namesOf(nodes);
-  if (name === "pontoon") {
-    const { flags } = options;
-    const kind = pontoon({ faulty, ...(flags && { flags }) }, first);
-    return Promise.resolve(cluster(kind, namesOf(nodes + spares), true, false));
+  if (net !== "netns") {
+    const proxied = net === "proxy";
+    const layout = loopbackLayout(names, dir, { proxied, framed, peersByHttp });
+    return new Cluster({ kind, layout, nodes, seed });
   }
-  if (name === "deno-kv") return Promise.resolve(cluster(denoKv(), namesOf(1), false, true));
-  const kind = WRONG_SYSTEMS.find((one) => one === name);
-  if (kind === undefined) {
-    return Promise.reject(new Error(`Cannot find the system ${name}: ${SYSTEM_NAMES.join(", ")}`));
-  }
-  return Promise.resolve(cluster(wrong(kind), first, false, true));
+  const obstacle = netnsObstacle();
+  if (obstacle !== undefined) throw new Error(`Cannot use --net netns: ${obstacle}`);
+  const network = await createNetwork(names);
+  const { addresses, tag } = network;
+  return new Cluster({
+    kind,
+    layout: networkLayout(names, dir, { addresses, peersByHttp }),
+    nodes,
+    seed,
+    links: await NetnsLinks.start(network, allLinks(names)),
+    wrap: ({ program, args, ...rest }, { name }) => ({
+      program: "ip",
+      args: ["netns", "exec", namespaceOf(tag, names.indexOf(name)), program, ...args],
+      ...rest,
+    }),
+  });
 }

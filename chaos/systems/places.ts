@@ -83,3 +83,31 @@ export function loopbackLayout(
   }));
   return { places, links: proxied, dialAddress };
 }
+
+const HTTP_PORT = 7001;
+const PEER_PORT = 8001;
+
+/** Places of which each has an address of its own. */
+export function networkLayout(
+  names: readonly string[],
+  dir: string,
+  network: { readonly addresses: ReadonlyMap<string, string>; readonly peersByHttp: boolean },
+): Layout {
+  const places = names.map((name) => {
+    const address = network.addresses.get(name)!;
+    const http = `${address}:${HTTP_PORT}`;
+    return {
+      name,
+      http,
+      peer: network.peersByHttp ? http : `${address}:${PEER_PORT}`,
+      clientHttp: http,
+      dataDir: `${dir}/${name}`,
+      logFile: `${dir}/${name}.log`,
+    };
+  });
+  const dialAddress = (from: string, to: string) => {
+    const place = places.find(({ name }) => name === to)!;
+    return from === CLIENT ? place.http : place.peer;
+  };
+  return { places, links: [], dialAddress };
+}

@@ -5,11 +5,13 @@ import { NEMESES } from "../../chaos/nemeses/mod.ts";
 import { seededRandom } from "../../chaos/random.ts";
 import { createSystem } from "../../chaos/systems/mod.ts";
 import type { System } from "../../chaos/types.ts";
-import { rest, sleep } from "../../chaos/wait.ts";
+import { rest, sleep, until } from "../../chaos/wait.ts";
 
 const SEED = Number(Deno.env.get("PONTOON_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const READY_TIMEOUT_MS = 30_000;
-const FAULT_MS = 600;
+const FAULT_MS = 500;
+/** Somebody has to run into the fault, on a machine that may be busy. */
+const BITE_TIMEOUT_MS = 10_000;
 
 /** In an order in which each leaves the next something to break. */
 const NAMES = [
@@ -54,14 +56,13 @@ async function strikeEach(system: System): Promise<void> {
     assert(nemesis !== undefined, name);
     const strike = await nemesis.strike({ system, random, stopped: () => false });
     assert(strike !== undefined, `${name} found nothing to break, seed ${SEED}`);
-    let bite;
     try {
       await rest(FAULT_MS, () => false);
-      bite = await strike.verify();
+      const what = `${name} bites (${strike.detail}), seed ${SEED}`;
+      await until(what, BITE_TIMEOUT_MS, async () => (await strike.verify()).bit);
     } finally {
       await strike.heal();
     }
-    assert(bite.bit, `${name} did not bite: ${strike.detail}; ${bite.detail}, seed ${SEED}`);
     await system.ready(READY_TIMEOUT_MS);
   }
 }

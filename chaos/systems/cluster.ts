@@ -25,6 +25,8 @@ export interface SystemKind {
   readonly readyPath: string;
   /** The node's command; `joining`: it was no first node of the cluster. */
   command(place: Place, layout: Layout, joining: boolean): Command;
+  /** A process that stands between the clients and the nodes, and is no part of what is broken. */
+  readonly companion?: Command;
   /** What a node says of its partitions. */
   status(place: Place, layout: Layout): Promise<readonly PartitionStatus[] | undefined>;
   versions(): Promise<Record<string, string>>;
@@ -109,6 +111,7 @@ export class Cluster implements System {
   readonly #everyone: readonly ClusterNode[];
   #members: ClusterNode[];
   #links: Links | undefined;
+  #companion: NodeProcess | undefined;
 
   constructor(options: ClusterOptions) {
     const { kind, layout, nodes } = options;
@@ -147,7 +150,22 @@ export class Cluster implements System {
     this.#links = links ??
       (layout.links.length > 0 ? await ProxyLinks.start(layout.links, seed) : undefined);
     for (const node of this.#members) await this.restart(node);
+    await this.#startCompanion();
     await this.ready(START_TIMEOUT_MS);
+  }
+
+  async #startCompanion(): Promise<void> {
+    const { companion } = this.#options.kind;
+    if (companion === undefined) return;
+    const { logFile } = this.#members[0]!;
+    this.#companion = new NodeProcess(
+      `${logFile.slice(0, logFile.lastIndexOf("/"))}/companion.log`,
+    );
+    this.#companion.start(companion);
+    const urls = this.#members.map(({ http }) => `http://${http}/health/ready`);
+    await until("the companion serves", START_TIMEOUT_MS, async () => {
+      return (await Promise.all(urls.map(answers))).every(Boolean);
+    });
   }
 
   restart(given: SystemNode): Promise<void> {
@@ -218,6 +236,7 @@ export class Cluster implements System {
 
   async stop(): Promise<void> {
     await Promise.all(this.#everyone.map((node) => this.kill(node)));
+    await this.#companion?.kill();
     await (this.#links ?? this.#options.links)?.close();
   }
 

@@ -5,12 +5,13 @@ import { NetnsLinks } from "../links/netns_links.ts";
 import type { System } from "../types.ts";
 import { Cluster, type SystemKind } from "./cluster.ts";
 import { denoKv } from "./deno_kv.ts";
-import { allLinks, loopbackLayout, networkLayout } from "./places.ts";
+import { etcd, etcdObstacle, memberId, withGateways } from "./etcd.ts";
+import { allLinks, type Layout, type LinkShape, loopbackLayout, networkLayout } from "./places.ts";
 import { pontoon } from "./pontoon.ts";
 import { wrong, WRONG_SYSTEMS } from "./wrong.ts";
 
 export { WRONG_SYSTEMS };
-export const SYSTEM_NAMES: readonly string[] = ["pontoon", "deno-kv", ...WRONG_SYSTEMS];
+export const SYSTEM_NAMES: readonly string[] = ["pontoon", "deno-kv", "etcd", ...WRONG_SYSTEMS];
 
 /** How a system is set up for one run. */
 export interface SystemOptions {
@@ -32,13 +33,10 @@ export interface SystemOptions {
 
 /** A kind of system with the names of all its nodes, spares last. */
 interface Wanted {
-  readonly kind: SystemKind;
+  readonly kind: (layout: Layout) => { readonly kind: SystemKind; readonly layout: Layout };
   readonly names: readonly string[];
   readonly nodes: number;
-  /** Its links between nodes carry Pontoon's frames. */
-  readonly framed: boolean;
-  /** Its nodes talk to each other by their HTTP API. */
-  readonly peersByHttp: boolean;
+  readonly shape: LinkShape;
 }
 
 function namesOf(count: number): string[] {
@@ -46,19 +44,30 @@ function namesOf(count: number): string[] {
 }
 
 function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOptions): Wanted {
-  const first = namesOf(nodes);
+  const names = namesOf(nodes);
+  const plainly = (kind: SystemKind) => (layout: Layout) => ({ kind, layout });
   if (name === "pontoon") {
-    const kind = pontoon({ faulty, ...(flags && { flags }) }, first);
-    return { kind, names: namesOf(nodes + spares), nodes, framed: true, peersByHttp: false };
+    const kind = plainly(pontoon({ faulty, ...(flags && { flags }) }, names));
+    return { kind, names: namesOf(nodes + spares), nodes, shape: { framed: true } };
   }
   if (name === "deno-kv") {
-    return { kind: denoKv(), names: namesOf(1), nodes: 1, framed: false, peersByHttp: true };
+    return { kind: plainly(denoKv()), names: namesOf(1), nodes: 1, shape: { peersByHttp: true } };
+  }
+  if (name === "etcd") {
+    const obstacle = etcdObstacle();
+    if (obstacle !== undefined) throw new Error(`Cannot use the system etcd: ${obstacle}`);
+    const kind = (plain: Layout) => {
+      const { layout, fronts } = withGateways(plain);
+      return { kind: etcd(fronts), layout };
+    };
+    const dialler = { header: "x-server-from", valueOf: memberId };
+    return { kind, names, nodes, shape: { dialler } };
   }
   const kind = WRONG_SYSTEMS.find((one) => one === name);
   if (kind === undefined) {
     throw new Error(`Cannot find the system ${name}: ${SYSTEM_NAMES.join(", ")}`);
   }
-  return { kind: wrong(kind), names: first, nodes, framed: false, peersByHttp: true };
+  return { kind: plainly(wrong(kind)), names, nodes, shape: { peersByHttp: true } };
 }
 
 /**
@@ -68,23 +77,20 @@ function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOption
  */
 export async function createSystem(options: SystemOptions): Promise<System> {
   const { dir, net = "none", seed } = options;
-  const { kind, names, nodes, framed, peersByHttp } = wanted(options);
+  const { kind, names, nodes, shape } = wanted(options);
   Deno.mkdirSync(dir, { recursive: true });
   if (net !== "netns") {
-    const proxied = net === "proxy";
-    const layout = loopbackLayout(names, dir, { proxied, framed, peersByHttp });
-    return new Cluster({ kind, layout, nodes, seed });
+    const layout = loopbackLayout(names, dir, { ...shape, proxied: net === "proxy" });
+    return new Cluster({ ...kind(layout), nodes, seed });
   }
   const obstacle = netnsObstacle();
   if (obstacle !== undefined) throw new Error(`Cannot use --net netns: ${obstacle}`);
-  const network = await createNetwork(names);
-  const { addresses, tag } = network;
+  const { addresses, hostAddress, tag } = await createNetwork(names);
   return new Cluster({
-    kind,
-    layout: networkLayout(names, dir, { addresses, peersByHttp }),
+    ...kind(networkLayout(names, dir, { ...shape, addresses })),
     nodes,
     seed,
-    links: await NetnsLinks.start(network, allLinks(names)),
+    links: await NetnsLinks.start({ addresses, hostAddress, tag }, allLinks(names)),
     wrap: ({ program, args, ...rest }, { name }) => ({
       program: "ip",
       args: ["netns", "exec", namespaceOf(tag, names.indexOf(name)), program, ...args],

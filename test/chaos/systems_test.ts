@@ -1,9 +1,12 @@
 // Systems behind the bench: the same clients' API on each, and nothing left running however the bench ends.
 
 import { assert, assertEquals } from "@std/assert";
+import { NEMESES } from "../../chaos/nemeses/mod.ts";
+import { seededRandom } from "../../chaos/random.ts";
 import { createSystem, WRONG_SYSTEMS } from "../../chaos/systems/mod.ts";
 import type { SystemNode } from "../../chaos/types.ts";
 import { until } from "../../chaos/wait.ts";
+import { lacks } from "../support/needs.ts";
 
 interface Answer {
   readonly status: number;
@@ -87,6 +90,39 @@ for (const name of ["deno-kv", ...WRONG_SYSTEMS]) {
     }
   });
 }
+
+Deno.test({
+  name: "etcd serves the clients' API, and its links are told apart by who dialled",
+  ignore: lacks("etcd"),
+  async fn() {
+    const dir = Deno.makeTempDirSync({ prefix: "pontoon-chaos-" });
+    const system = await createSystem({ name: "etcd", nodes: 3, dir, net: "proxy", seed: 1 });
+    try {
+      await system.start();
+      await checkKeyApi(system.nodes[0]!, true);
+      await until("there is a leader", 10_000, async () => await system.leader() !== undefined);
+      const old = await system.leader();
+      const nemesis = NEMESES.find(({ name }) => name === "partition-leader")!;
+      const random = seededRandom(1);
+      const strike = await nemesis.strike({ system, random, stopped: () => false });
+      await until("the others have elected another leader", 15_000, async () => {
+        const [one, two] = await Promise.all(
+          system.nodes.filter(({ name }) => name !== old!.name).map((node) => system.status(node)),
+        );
+        const leader = one?.[0]?.leader;
+        return leader !== undefined && leader !== old!.name && leader === two?.[0]?.leader;
+      });
+      assert((await strike!.verify()).bit);
+      await strike!.heal();
+      await until("the old one follows", 15_000, async () => {
+        return (await system.status(old!))?.[0]?.leader === (await system.leader())?.name;
+      });
+    } finally {
+      await system.stop();
+      Deno.removeSync(dir, { recursive: true });
+    }
+  },
+});
 
 /** Commands that have `text` among their arguments, by process id. */
 function processesWith(text: string): number[] {

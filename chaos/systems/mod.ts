@@ -6,6 +6,7 @@ import type { System } from "../types.ts";
 import { Cluster, type SystemKind } from "./cluster.ts";
 import { denoKv } from "./deno_kv.ts";
 import { etcd, etcdObstacle, memberId, withGateways } from "./etcd.ts";
+import { withFaketime } from "./faketime.ts";
 import { allLinks, type Layout, type LinkShape, loopbackLayout, networkLayout } from "./places.ts";
 import { pontoon } from "./pontoon.ts";
 import { wrong, WRONG_SYSTEMS } from "./wrong.ts";
@@ -45,13 +46,19 @@ function namesOf(count: number): string[] {
 
 function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOptions): Wanted {
   const names = namesOf(nodes);
+  const timed = (kind: SystemKind) => faulty ? withFaketime(kind) : kind;
   const plainly = (kind: SystemKind) => (layout: Layout) => ({ kind, layout });
   if (name === "pontoon") {
     const kind = plainly(pontoon({ faulty, ...(flags && { flags }) }, names));
     return { kind, names: namesOf(nodes + spares), nodes, shape: { framed: true } };
   }
   if (name === "deno-kv") {
-    return { kind: plainly(denoKv()), names: namesOf(1), nodes: 1, shape: { peersByHttp: true } };
+    return {
+      kind: plainly(timed(denoKv())),
+      names: namesOf(1),
+      nodes: 1,
+      shape: { peersByHttp: true },
+    };
   }
   if (name === "etcd") {
     const obstacle = etcdObstacle();
@@ -67,7 +74,7 @@ function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOption
   if (kind === undefined) {
     throw new Error(`Cannot find the system ${name}: ${SYSTEM_NAMES.join(", ")}`);
   }
-  return { kind: plainly(wrong(kind)), names, nodes, shape: { peersByHttp: true } };
+  return { kind: plainly(timed(wrong(kind))), names, nodes, shape: { peersByHttp: true } };
 }
 
 /**

@@ -124,6 +124,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "the wall clock of a program that knows nothing of the bench can be set",
+  ignore: lacks("faketime"),
+  async fn() {
+    const dir = Deno.makeTempDirSync({ prefix: "pontoon-chaos-" });
+    const system = await createSystem({ name: "deno-kv", nodes: 1, dir, faulty: true, seed: 1 });
+    try {
+      await system.start();
+      const [node] = system.nodes;
+      const errorMs = async () => (await system.machines!.counters(node!)).wallErrorMs;
+      assert(Math.abs(await errorMs()) < 1000);
+      await system.machines!.steer(node!, { wallOffsetMs: -86_400_000 });
+      assert(Math.abs(await errorMs() + 86_400_000) < 1000);
+      await system.machines!.steer(node!, { wallOffsetMs: undefined });
+      assert(Math.abs(await errorMs()) < 1000);
+    } finally {
+      await system.stop();
+      Deno.removeSync(dir, { recursive: true });
+    }
+  },
+});
+
 /** Commands that have `text` among their arguments, by process id. */
 function processesWith(text: string): number[] {
   return [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name)).filter(

@@ -178,6 +178,11 @@ export interface MachineSettings {
   readonly syncFails?: boolean;
 }
 
+/** Some settings, to be put in force or back. */
+export type MachineChange = {
+  readonly [Name in keyof MachineSettings]: MachineSettings[Name] | undefined;
+};
+
 /** What a node's machine did to it since the process started. */
 export interface MachineCounters {
   /** Answers "no space", to writes and to questions for the free space. */
@@ -197,8 +202,11 @@ export interface PowerCutLoss {
 
 /** Disks and clocks that can be made to misbehave. */
 export interface Machines {
-  /** Replaces all settings of the node's machine; resolves when the node, if it runs, goes by them. */
-  steer(node: SystemNode, settings: MachineSettings): Promise<void>;
+  /**
+   * Changes the named settings of a node's machine, `undefined` meaning as on a healthy one; resolves when the node, if
+   * it runs, goes by them.
+   */
+  steer(node: SystemNode, change: MachineChange): Promise<void>;
   counters(node: SystemNode): Promise<MachineCounters>;
   /** Kills the node and undoes what it had written and not synced, all or part of it. */
   cutPower(node: SystemNode, random: Random): Promise<PowerCutLoss>;
@@ -212,6 +220,8 @@ export interface Membership {
   join(spare: SystemNode, timeoutMs: number): Promise<void>;
   /** Drains a member, waits until it holds nothing, stops it and empties its directory. */
   leave(member: SystemNode, timeoutMs: number): Promise<void>;
+  /** Waits until every partition has all its replicas, each healthy, and nothing is being moved. */
+  settled(timeoutMs: number): Promise<void>;
   /** Moves the leadership of a partition, or a replica, somewhere else; resolves with what was asked. */
   move(random: Random): Promise<string>;
 }
@@ -245,12 +255,16 @@ export interface Bite {
   readonly detail: string;
 }
 
+/** What a nemesis lays hands on. Faults of different layers may be in force at the same time. */
+export type Layer = "nodes" | "links" | "machines";
+
 /** One way of breaking a system. */
 export interface Nemesis {
   readonly name: string;
   /** What it does, in one sentence. */
   readonly summary: string;
   readonly needs: readonly Ability[];
+  readonly layer: Layer;
   readonly pace: Pace;
   /** Breaks something. Undefined: nothing that could be broken just now. */
   strike(arena: Arena): Promise<Strike | undefined>;

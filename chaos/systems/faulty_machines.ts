@@ -8,6 +8,7 @@ import {
 } from "../../test/faulty/machine.ts";
 import { cutPower } from "../../test/faulty/power_cut.ts";
 import type {
+  MachineChange,
   MachineCounters,
   Machines,
   MachineSettings,
@@ -22,16 +23,20 @@ const STEER_TIMEOUT_MS = 5000;
 
 export class FaultyMachines implements Machines {
   readonly #cluster: Cluster;
+  readonly #settings = new Map<string, MachineSettings>();
   #generation = 0;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
   }
 
-  async steer(given: SystemNode, settings: MachineSettings): Promise<void> {
+  async steer(given: SystemNode, change: MachineChange): Promise<void> {
     const node = this.#cluster.own(given);
     const generation = ++this.#generation;
     const { control, status } = machineFiles(node.dataDir);
+    // JSON leaves out what is undefined.
+    const settings = { ...this.#settings.get(node.name), ...change } as MachineSettings;
+    this.#settings.set(node.name, settings);
     writeJson(control, { generation, settings });
     // A node that is down goes by it from its start on.
     await until(`the machine of ${node.name} is steered`, STEER_TIMEOUT_MS, () => {

@@ -94,7 +94,14 @@ export class NodeProcess {
     this.#signal("SIGCONT");
   }
 
-  #signal(signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"): void {
-    this.#child?.kill(signal);
+  /** Not by the child's own kill(): after that any exit counts as by a signal. */
+  #signal(signal: Deno.Signal): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    try {
+      Deno.kill(pid, signal);
+    } catch {
+      // It has just ended by itself.
+    }
   }
 }

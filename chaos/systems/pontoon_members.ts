@@ -7,6 +7,27 @@ import { until } from "../wait.ts";
 import { answers, type Cluster, type ClusterNode } from "./cluster.ts";
 import { askForChange, type ClusterView, clusterView } from "./pontoon_api.ts";
 
+/** Copies that a partition has if there are nodes enough. */
+const REPLICATION = 3;
+
+async function viewOrNothing(http: string): Promise<ClusterView | undefined> {
+  try {
+    return await clusterView(http);
+  } catch {
+    return undefined;
+  }
+}
+
+function isSettled({ partitions }: ClusterView, nodes: number): boolean {
+  return partitions.every(({ partition, health, replicas }) => {
+    const voters = replicas.filter(({ role }) => role === "voter").length;
+    if (health !== "ok") return false;
+    // The meta group keeps learners on the nodes that don't vote in it.
+    if (partition === 0) return voters >= Math.min(REPLICATION, nodes);
+    return voters === replicas.length && voters === Math.min(REPLICATION, nodes);
+  });
+}
+
 export class PontoonMembership implements Membership {
   readonly #cluster: Cluster;
 
@@ -46,6 +67,14 @@ export class PontoonMembership implements Membership {
     for (const path of [node.dataDir, unsyncedDirectory(node.dataDir)]) {
       await Deno.remove(path, { recursive: true }).catch(() => {});
     }
+  }
+
+  async settled(timeoutMs: number): Promise<void> {
+    await until("every partition has all its replicas", timeoutMs, async () => {
+      const { nodes } = this.#cluster;
+      const views = await Promise.all(nodes.map(({ directHttp }) => viewOrNothing(directHttp)));
+      return views.every((view) => view !== undefined && isSettled(view, nodes.length));
+    });
   }
 
   async move(random: Random): Promise<string> {

@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Expectation, EXPECTATIONS } from "./gates.ts";
-import { NEMESIS_NAMES } from "./nemesis.ts";
+import { MAIN_NEMESES, NEMESIS_NAMES } from "./nemeses/mod.ts";
 import type { RunOptions } from "./options.ts";
 import { SYSTEM_NAMES, WRONG_SYSTEMS } from "./systems/mod.ts";
 import { CLIENT_HABITS, type ClientHabit } from "./workloads/clients.ts";
@@ -91,7 +91,7 @@ function listOf<T extends string>(text: string, flag: string, names: readonly T[
 /** Each item a list of nemeses that act together; empty for none. */
 function nemesesOf(text: string): string[][] {
   const single = NEMESIS_NAMES.filter((name) => name !== "none");
-  if (text === EACH) return single.map((name) => [name]);
+  if (text === EACH) return MAIN_NEMESES.map(({ name }) => [name]);
   return text.split(",").map((group) =>
     group === "none" ? [] : group.split("+").map((name) => oneOf(name, "nemesis", single))
   );

@@ -4,13 +4,13 @@
 import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
 import { judge, type Judgement } from "./judge.ts";
-import { runNemesis } from "./nemesis.ts";
+import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { commandOf, runName, type RunOptions } from "./options.ts";
 import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
-import type { Fault, System } from "./types.ts";
+import type { Fault, Nemesis, System } from "./types.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
 import { Recorder } from "./workloads/recorder.ts";
@@ -71,6 +71,8 @@ export interface RunHooks {
 const HEAL_TIMEOUT_MS = 40_000;
 const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
+/** So small a log is soon cut, and who was away needs a snapshot. */
+const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "65536"];
 /** What a node of Pontoon logs when another has got its snapshot. */
 const SNAPSHOT_SENT = "snapshot sent";
 
@@ -84,6 +86,7 @@ class Run implements RunView {
   readonly #history: HistoryFile;
   readonly #recorder: Recorder;
   readonly #workload;
+  readonly #nemeses: readonly Nemesis[];
   readonly #startedAt = new Date().toISOString();
   #originMs = performance.now();
   #observer: Observer | undefined;
@@ -102,6 +105,7 @@ class Run implements RunView {
     this.#history = new HistoryFile(`${hooks.out}/history.ndjson`);
     this.#recorder = new Recorder(() => this.#now(), (line) => this.#history.write(line));
     this.#workload = workloadNamed(options.workload);
+    this.#nemeses = nemesesNamed(options.nemeses);
   }
 
   get elapsedMs(): number {
@@ -135,12 +139,7 @@ class Run implements RunView {
   async go(): Promise<RunRecord> {
     let problem: string | undefined;
     try {
-      const system = await createSystem({
-        name: this.options.system,
-        nodes: this.options.nodes,
-        seed: this.options.seed,
-        dir: `${this.#out}/nodes`,
-      });
+      const system = await this.#system();
       try {
         await this.#drive(system);
       } finally {
@@ -158,6 +157,32 @@ class Run implements RunView {
     return this.#conclude(problem);
   }
 
+  #system(): Promise<System> {
+    const { proxy, faulty, spares } = needsOf(this.#nemeses);
+    return createSystem({
+      name: this.options.system,
+      nodes: this.options.nodes,
+      seed: this.options.seed,
+      dir: `${this.#out}/nodes`,
+      net: proxy ? "proxy" : "none",
+      faulty,
+      spares,
+      ...(this.options.expect.includes("snapshot-sent") ? { flags: SNAPSHOT_FLAGS } : {}),
+    });
+  }
+
+  /** `all` is what the system can bear; what was asked for by name it must bear. */
+  #bearable(system: System): readonly Nemesis[] {
+    const { can, cannot } = fitting(this.#nemeses, system.abilities);
+    const missing = cannot.find(({ name }) => this.options.nemeses.includes(name));
+    if (missing !== undefined) {
+      throw new Error(
+        `${system.name} can't be broken by ${missing.name}: that needs ${missing.needs.join(", ")}`,
+      );
+    }
+    return can;
+  }
+
   async #drive(system: System): Promise<void> {
     const { options } = this;
     const lacking = this.#workload.needs.filter((feature) => !system.features.has(feature));
@@ -168,6 +193,7 @@ class Run implements RunView {
     }
     this.#versions = await system.versions();
     await system.start();
+    const nemeses = this.#bearable(system);
     this.#nodes = system.nodes.map(({ name }) => name);
     this.#promisesApplied = system.features.has("applied");
     const random = seededRandom(options.seed);
@@ -184,7 +210,7 @@ class Run implements RunView {
     let watching = true;
     const watched = this.#observer.watch(() => !watching);
     try {
-      await this.#disturb(system, run);
+      await this.#disturb(system, run, nemeses);
     } finally {
       watching = false;
       await watched;
@@ -192,7 +218,11 @@ class Run implements RunView {
   }
 
   /** Everything that happens while clients are about. */
-  async #disturb(system: System, run: WorkloadRun): Promise<void> {
+  async #disturb(
+    system: System,
+    run: WorkloadRun,
+    nemeses: readonly Nemesis[],
+  ): Promise<void> {
     const { options } = this;
     let failed = false;
     let endMs = Infinity;
@@ -215,21 +245,25 @@ class Run implements RunView {
     await clients.decide(run.before, "the first calls are decided", BEFORE_TIMEOUT_MS);
     this.phase = "running";
     endMs = this.#now() + options.timeLimitMs;
-    const orStop = (part: Promise<void> | undefined) =>
+    const orStop = <T>(part: Promise<T> | undefined) =>
       part?.catch((cause) => {
         failed = true;
         throw cause;
       });
+    const broken = runNemeses({
+      nemeses,
+      system,
+      random: seededRandom(options.seed + 2),
+      stopped,
+      onFault: (fault, place) => {
+        this.faults[place] = fault;
+        this.#recorder.fault(fault, fault.untilMs === Infinity ? "start" : "heal");
+      },
+    });
     const parts = await Promise.allSettled([
       orStop(clients.drive()),
       orStop(run.beside?.(stopped)),
-      orStop(runNemesis({
-        kinds: options.nemeses,
-        system,
-        random: seededRandom(options.seed + 2),
-        stopped,
-        onFault: (fault, phase) => this.#recorder.fault(fault, phase),
-      }, this.faults)),
+      orStop(broken),
     ]);
     for (const part of parts) if (part.status === "rejected") throw part.reason;
     if (this.#signal?.aborted) return;

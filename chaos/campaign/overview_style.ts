@@ -2,9 +2,9 @@
 
 export const OVERVIEW_STYLE = `
 .matrix { width: auto; } .matrix th, .matrix td { border: 0; padding: 5px 6px; } .matrix th[scope=row] { padding: 5px 18px;
-  font-size: 14px; color: var(--text); font-weight: 560; text-align: right; white-space: nowrap; }
-.matrix thead th { height: 110px; vertical-align: bottom; padding: 0 6px 8px; } .matrix thead th span { display: inline-block;
-  writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
+  font-size: 14px; color: var(--text); font-weight: 560; text-align: right; white-space: nowrap; vertical-align: middle; }
+.matrix thead th { vertical-align: bottom; padding: 18px 6px 8px; width: 70px; } .matrix thead th span { display: inline-block;
+  writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; margin-left: 19px; }
 .matrix tbody tr:last-child td, .matrix tbody tr:last-child th { padding-bottom: 16px; }
 .cell { display: inline-flex; flex-direction: column; align-items: center; justify-content: center; width: 58px; height: 44px;
   border-radius: 9px; font-size: 11.5px; margin-right: 4px; color: var(--tone); font-weight: 560; line-height: 1.25;

@@ -56,7 +56,7 @@ button, .chip, select, input { font: inherit; color: inherit; }
   var(--accent); outline-offset: 1px; }
 .stack { position: relative; } .stack canvas { display: block; width: 100%; }
 .stack .panel { position: relative; border-bottom: 1px solid var(--line); } .stack .panel:last-of-type { border-bottom: 0; }
-.stack .panel > .name { position: absolute; left: 16px; top: 9px; font-size: 12px; color: var(--dim); font-weight: 560;
+.stack .panel > .name { position: absolute; left: 10px; top: 6px; padding: 1px 6px; border-radius: 6px; background: var(--panel); font-size: 12px; color: var(--dim); font-weight: 560;
   pointer-events: none; z-index: 1; }
 #overlay { position: absolute; inset: 0; height: 100%; cursor: crosshair; touch-action: pan-y; }
 #tip { position: absolute; z-index: 3; pointer-events: none; max-width: 44ch; padding: 9px 12px; border-radius: 9px;

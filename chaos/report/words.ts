@@ -36,11 +36,17 @@ export function systemTitle(name: string): string {
   return SYSTEM_NAMES[name] ?? name;
 }
 
+/** More kinds than this are not listed in a sentence. */
+const KINDS_MAX = 4;
+
 /** "3 faults (2 × kill, 1 × pause)". */
 export function faultsText({ faults }: { readonly faults: readonly Fault[] }): string {
   if (faults.length === 0) return "without a fault";
   const counts = new Map<string, number>();
   for (const { kind } of faults) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  if (counts.size > KINDS_MAX) {
+    return `through ${counted(faults.length, "fault")} of ${counts.size} kinds`;
+  }
   const kinds = [...counts].map(([kind, count]) => `${count} × ${kind}`);
   return `through ${counted(faults.length, "fault")} (${kinds.join(", ")})`;
 }
@@ -64,7 +70,7 @@ export function sentenceOf(record: RunRecord): string {
     ? ""
     : changes === 0
     ? "; one leader served throughout"
-    : `; the leader changed ${changes === 1 ? "once" : `${changes} times`}`;
+    : `; the leader changed ${["", "once", "twice"][changes] ?? `${changes} times`}`;
   return `${system} held: ${what} have an order that explains every answer, ${faultsText(record)}` +
     `${led}.`;
 }

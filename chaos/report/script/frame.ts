@@ -59,7 +59,7 @@ export function makeFrame(
   context.clearRect(0, 0, width, height);
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "middle";
-  const left = width < 560 ? 46 : 74;
+  const left = width < 560 ? 54 : 104;
   const right = width - 18;
   const scale = (right - left) / (view.to - view.from);
   const x = (timeMs: number) => left + (timeMs - view.from) * scale;
@@ -71,7 +71,7 @@ export function makeFrame(
     for (const fault of data.faults) {
       const from = clamp(x(fault.from));
       const long = clamp(x(fault.to)) - from;
-      context.globalAlpha = fault.bit ? 0.1 : 0.04;
+      context.globalAlpha = fault.bit ? 0.075 : 0.03;
       if (long > 0) context.fillRect(from, 0, long, bottom);
     }
     context.globalAlpha = 1;

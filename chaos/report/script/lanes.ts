@@ -30,7 +30,8 @@ export function drawFaults(
     const y = top + i * row;
     context.fillStyle = colours.dim;
     context.textAlign = "right";
-    const name = kind.length > 11 ? `${kind.slice(0, 10)}…` : kind;
+    let name = kind;
+    while (context.measureText(name).width > left - 22) name = `${name.slice(0, -2)}…`;
     context.fillText(name, left - 10, y + row / 2 - 1);
     context.textAlign = "left";
     for (const fault of data.faults) {
@@ -51,9 +52,12 @@ export function drawFaults(
       }
       context.globalAlpha = 1;
       const text = fault.targets.join(", ");
-      if (long > context.measureText(text).width + 12) {
+      if (long > 30) {
+        context.save();
+        context.clip();
         context.fillStyle = fault.bit ? colours.panel : colours.text;
         context.fillText(text, from + 7, y + row / 2 - 1);
+        context.restore();
       }
       areas.push({
         x: from,

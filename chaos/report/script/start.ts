@@ -69,7 +69,7 @@ export function startReport(): void {
 
   const edges = () => {
     const width = overlay.clientWidth;
-    return { left: width < 560 ? 46 : 74, right: width - 18 };
+    return { left: width < 560 ? 54 : 104, right: width - 18 };
   };
   const timeAt = (x: number) => {
     const { left, right } = edges();

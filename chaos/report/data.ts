@@ -9,6 +9,9 @@ import type { RunResults } from "./write.ts";
 /** Texts of single operations are left out beyond so many: the page stays light enough to mail. */
 const TEXTS_MAX = 40_000;
 
+/** More marked calls than this would hide the rest. */
+const MARKS_MAX = 40;
+
 export interface CallColumns {
   /** Start, in milliseconds since clients started. */
   readonly at: readonly number[];
@@ -63,6 +66,8 @@ export interface ReportData {
   readonly faults: readonly PageFault[];
   readonly elections: readonly { at: number; term: number; leader: string }[];
   readonly spans: readonly PageSpan[];
+  /** Calls that show what is wrong. */
+  readonly marks: readonly number[];
   readonly logs: readonly string[];
 }
 
@@ -192,6 +197,16 @@ function columnsOf(record: RunRecord, kinds: readonly string[]): CallColumns {
   };
 }
 
+/** The counterexample's calls and those of the workload's own findings, as positions among the calls. */
+function marksOf({ judgement, calls }: RunRecord): number[] {
+  const { verdict, operations, flaws } = judgement;
+  const places = new Set([
+    ...(verdict?.counterexample?.operations ?? []).map((id) => operations[id]!.call),
+    ...flaws.slice(0, MARKS_MAX).flatMap((flaw) => flaw.calls),
+  ]);
+  return calls.flatMap(({ call }, i) => places.has(call) ? [i] : []).slice(0, MARKS_MAX);
+}
+
 export function reportData(record: RunRecord, results: RunResults): ReportData {
   const { options, faults, elections, spans } = record;
   // Nodes that joined later stand in the spans only.
@@ -226,6 +241,7 @@ export function reportData(record: RunRecord, results: RunResults): ReportData {
       from: tenth(fromMs),
       to: tenth(toMs),
     })),
+    marks: marksOf(record),
     logs: nodes.map((node) => `nodes/${node}.log`),
   };
 }

@@ -53,12 +53,13 @@ function charts(data: ReportData): string {
 <span class="key"><i style="--c:var(--info)"></i>outcome unknown</span>
 <span class="key"><i class="shade"></i>fault in force</span>
 <span class="key"><i class="vote"></i>new leader</span>
+${data.marks.length > 0 ? `<span class="key"><i class="wrong"></i>shows what is wrong</span>` : ""}
 <span class="grow"></span>${kinds}
 <button class="chip" id="whole" hidden>Show all</button>
 </div>
 <div class="stack">
 ${data.faults.length > 0 ? panel("faults", "Faults") : ""}
-${data.spans.length > 0 ? panel("leaders", "Who follows whom") : ""}
+${data.elections.length > 0 ? panel("leaders", "Who follows whom") : ""}
 ${panel("throughput", "Operations a second")}
 ${panel("latency", "Latency")}
 ${panel("calls", "Clients")}
@@ -70,6 +71,11 @@ ${panel("calls", "Clients")}
 
 function panel(id: string, name: string): string {
   return `<div class="panel"><div class="name">${name}</div><canvas id="${id}"></canvas></div>`;
+}
+
+/** The checker's page without what stands on this one already. */
+function framed(checkerPage: string): string {
+  return checkerPage.replace("</head>", "<style>h1, .why { display: none }</style></head>");
 }
 
 function proof(data: ReportData, checkerPage: string | undefined): string {
@@ -86,7 +92,7 @@ function proof(data: ReportData, checkerPage: string | undefined): string {
         "Hover to see the state after each."
   }</p>
 <div class="card"><iframe class="proof" id="proof" title="The checker’s page" loading="lazy"></iframe></div>
-<script type="application/json" id="proof-page">${scriptJson(checkerPage)}</script>`;
+<script type="application/json" id="proof-page">${scriptJson(framed(checkerPage))}</script>`;
 }
 
 function faults(data: ReportData): string {

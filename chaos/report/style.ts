@@ -47,7 +47,7 @@ h2 + .lead { color: var(--dim); margin: 0 0 14px; max-width: 88ch; }
 .key i { width: 10px; height: 10px; border-radius: 3px; background: var(--c); flex: none; }
 .key i.line { height: 3px; width: 16px; border-radius: 2px; } .key i.shade { background: color-mix(in srgb, var(--shade) 22%,
   transparent); border-radius: 2px; } .key i.vote { width: 0; height: 12px; border-left: 2px dashed var(--accent);
-  border-radius: 0; background: none; }
+  border-radius: 0; background: none; } .key i.wrong { background: none; border: 2px solid var(--violated); }
 button, .chip, select, input { font: inherit; color: inherit; }
 .chip { font-size: 13px; border: 1px solid var(--line); border-radius: 99px; padding: 2px 11px; background: var(--panel);
   cursor: pointer; color: var(--dim); } .chip[aria-pressed=true] { color: var(--text); border-color: var(--faint);

@@ -40,7 +40,7 @@ export function timeText(timeMs: number, stepMs: number): string {
   return `${(timeMs / 1000).toFixed(digits)} s`;
 }
 
-/** Sizes and clears a canvas; shades the faults in view and marks the elections. */
+/** Sizes and clears a canvas; shades the faults in view, marks the elections and the calls that show what is wrong. */
 export function makeFrame(
   canvas: any,
   height: number,
@@ -102,6 +102,17 @@ export function makeFrame(
       context.stroke();
     }
     context.setLineDash([]);
+    context.strokeStyle = colours.violated;
+    context.globalAlpha = 0.75;
+    for (const call of data.marks) {
+      const px = Math.round(x(data.calls.at[call]!)) + 0.5;
+      if (px < left || px > right) continue;
+      context.beginPath();
+      context.moveTo(px, 0);
+      context.lineTo(px, bottom);
+      context.stroke();
+    }
+    context.globalAlpha = 1;
   }
   return { context, width, height, left, right, view, colours, x };
 }

@@ -191,6 +191,13 @@ export function drawCalls(
     }
   }
   context.globalAlpha = 1;
+  context.strokeStyle = colours.violated;
+  context.lineWidth = 2;
+  for (const call of data.marks) {
+    const from = x(at[call]!);
+    const long = Math.max(x(at[call]! + (took[call] ?? 0)) - from, 3);
+    context.strokeRect(from - 2, top + client[call]! * row, long + 4, row);
+  }
   context.restore();
   return { top, row };
 }

@@ -116,6 +116,14 @@ export function drawLatency(
     });
     context.stroke();
   });
+  context.strokeStyle = colours.violated;
+  context.lineWidth = 2;
+  for (const call of data.marks) {
+    if (took[call] === null || took[call] === undefined) continue;
+    context.beginPath();
+    context.arc(x(at[call]!), y(took[call]!), 7, 0, 6.2832);
+    context.stroke();
+  }
   context.restore();
   let px = right;
   context.textAlign = "right";

@@ -41,6 +41,7 @@ export function startReport(): void {
       "info",
       "accent",
       "shade",
+      "violated",
     ]
       .concat(["p50", "p95", "p99"], [0, 1, 2, 3, 4, 5, 6].map((i) => `node${i}`));
     colours = Object.fromEntries(
@@ -215,6 +216,9 @@ export function startReport(): void {
     const near = new page.IntersectionObserver((entries: any[]) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       near.disconnect();
+      frame.addEventListener("load", () => {
+        frame.style.height = `${frame.contentDocument.documentElement.scrollHeight}px`;
+      });
       frame.srcdoc = JSON.parse(byId("proof-page").textContent);
     }, { rootMargin: "600px" });
     near.observe(frame);

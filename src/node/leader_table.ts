@@ -56,8 +56,11 @@ export class LeaderTable {
     if (hosted !== undefined && hosted.replica.isLeader && hosted.replica.serving) {
       return { kind: "local", partition: hosted.data };
     }
-    const nodeId = this.leaderOf(partition) ??
-      (hosted === undefined ? this.#anyReplica(partition) : undefined);
+    let nodeId = this.leaderOf(partition);
+    // Of a partition without a replica here only others can tell who leads once the noted one is gone.
+    if (hosted === undefined && (nodeId === undefined || !this.#sources.isUp(nodeId))) {
+      nodeId = this.#anyReplica(partition);
+    }
     if (nodeId === undefined || nodeId === this.#sources.nodeId || !this.#sources.isUp(nodeId)) {
       return { kind: "unknown" };
     }

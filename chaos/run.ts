@@ -36,6 +36,8 @@ export interface RunRecord {
   readonly snapshotsSent: number;
   readonly gates: readonly Gate[];
   readonly judgement: Judgement;
+  /** Further files of the report, by name. */
+  readonly files: Readonly<Record<string, string>>;
   readonly interrupted: boolean;
   /** What went wrong with the bench, or with a system that did not come back. */
   readonly problem?: string;
@@ -167,7 +169,10 @@ class Run implements RunView {
       net: proxy ? "proxy" : "none",
       faulty,
       spares,
-      ...(this.options.expect.includes("snapshot-sent") ? { flags: SNAPSHOT_FLAGS } : {}),
+      flags: [
+        ...["--partitions", String(this.#workload.partitions ?? 1)],
+        ...(this.options.expect.includes("snapshot-sent") ? SNAPSHOT_FLAGS : []),
+      ],
     });
   }
 
@@ -200,7 +205,7 @@ class Run implements RunView {
     this.#originMs = performance.now();
     const run = this.#workload.start({
       keys: options.keys,
-      nodes: system.nodes,
+      nodes: () => system.nodes,
       random,
       promisesApplied: this.#promisesApplied,
       now: () => this.#now(),
@@ -271,6 +276,7 @@ class Run implements RunView {
     await system.ready(HEAL_TIMEOUT_MS);
     this.phase = "final reads";
     await clients.decide(run.after(), "the final reads are answered", AFTER_TIMEOUT_MS);
+    await run.finish?.();
   }
 
   #conclude(problem: string | undefined): RunRecord {
@@ -284,7 +290,7 @@ class Run implements RunView {
     const snapshotsSent = this.#snapshotsSent();
     const run = this.#run ?? this.#workload.start({
       keys: this.options.keys,
-      nodes: [],
+      nodes: () => [],
       random: seededRandom(this.options.seed),
       promisesApplied: false,
       now: () => 0,
@@ -316,6 +322,7 @@ class Run implements RunView {
       snapshotsSent,
       gates,
       judgement,
+      files: run.files?.() ?? {},
       interrupted,
       ...(problem === undefined ? {} : { problem }),
       ...outcomeOf(judgement, gates, interrupted, problem),

@@ -68,7 +68,8 @@ export interface ReportData {
   readonly spans: readonly PageSpan[];
   /** Calls that show what is wrong. */
   readonly marks: readonly number[];
-  readonly logs: readonly string[];
+  /** Names of files beside the page. */
+  readonly files: readonly string[];
 }
 
 const OUTCOMES = { ok: 0, fail: 1, info: 2 } as const;
@@ -242,6 +243,12 @@ export function reportData(record: RunRecord, results: RunResults): ReportData {
       to: tenth(toMs),
     })),
     marks: marksOf(record),
-    logs: nodes.map((node) => `nodes/${node}.log`),
+    files: [
+      "history.ndjson",
+      "history.edn",
+      "results.json",
+      ...Object.keys(record.files),
+      ...nodes.map((node) => `nodes/${node}.log`),
+    ],
   };
 }

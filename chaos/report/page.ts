@@ -127,7 +127,7 @@ function gates(data: ReportData): string {
 
 function again(data: ReportData): string {
   const { command, versions } = data.results;
-  const files = ["history.ndjson", "history.edn", "results.json", ...data.logs].map((file) =>
+  const files = data.files.map((file) =>
     `<a href="${escapeHtml(file)}">${escapeHtml(file.replace("nodes/", ""))}</a>`
   ).join("");
   const told = Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(" · ");

@@ -75,6 +75,9 @@ export function writeReport(record: RunRecord, dir: string): void {
   Deno.writeTextFileSync(`${dir}/results.json`, JSON.stringify(results, undefined, 2) + "\n");
   const history = Deno.readTextFileSync(`${dir}/history.ndjson`);
   Deno.writeTextFileSync(`${dir}/history.edn`, ednOf(history.split("\n")));
+  for (const [name, text] of Object.entries(record.files)) {
+    Deno.writeTextFileSync(`${dir}/${name}`, text);
+  }
   const { verdict, operations, model } = record.judgement;
   const checkerPage = verdict === undefined
     ? undefined

@@ -69,6 +69,17 @@ export interface PartitionStatus {
   readonly leader: string | undefined;
 }
 
+/** A node that ended though nobody had asked it to. It is started again. */
+export interface NodeEnd {
+  readonly node: string;
+  /** By performance.now() in the runner. */
+  readonly atMs: number;
+  /** Exit code; -1 if a signal ended it. */
+  readonly code: number;
+  /** What its log says last of an error. */
+  readonly reason: string;
+}
+
 /**
  * *Contract:* `stop` ends every process that the system started, in whatever state it is, and takes back every
  * change to the machine.
@@ -84,6 +95,8 @@ export interface System {
   readonly machines: Machines | undefined;
   /** Who belongs to the cluster, if that can be changed. */
   readonly membership: Membership | undefined;
+  /** Nodes that ended by themselves, so far. */
+  readonly ends: readonly NodeEnd[];
   /** Starts all nodes and waits until each serves. */
   start(): Promise<void>;
   /** Starts one node again on its data; resolves when its process runs, ready or not. */

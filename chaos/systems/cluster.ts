@@ -8,6 +8,7 @@ import type {
   Links,
   Machines,
   Membership,
+  NodeEnd,
   PartitionStatus,
   System,
   SystemNode,
@@ -49,6 +50,10 @@ export interface ClusterOptions {
 
 const START_TIMEOUT_MS = 40_000;
 const PROBE_TIMEOUT_MS = 1000;
+/** A node that ended by itself is started again after so long, as a supervisor would. */
+const RESTART_DELAY_MS = 500;
+/** How much of the end of a log is searched for the reason of an end. */
+const LOG_TAIL_BYTES = 16 * 1024;
 
 /** A node as the cluster keeps it. */
 export class ClusterNode implements SystemNode {
@@ -58,9 +63,9 @@ export class ClusterNode implements SystemNode {
   /** It was no first node: it has to be told whom to join. */
   joining: boolean;
 
-  constructor(place: Place, joining: boolean) {
+  constructor(place: Place, joining: boolean, onOwnEnd: (code: number) => void) {
     this.place = place;
-    this.process = new NodeProcess(place.logFile);
+    this.process = new NodeProcess(place.logFile, onOwnEnd);
     this.joining = joining;
   }
 
@@ -100,6 +105,14 @@ export async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** The last thing that a log says of an error; empty if there is none. */
+function lastWords(logFile: string): string {
+  const lines = new TextDecoder().decode(Deno.readFileSync(logFile).slice(-LOG_TAIL_BYTES))
+    .split("\n");
+  const last = lines.findLast((line) => /"level":"error"|^pontoon: |^error|^panic/.test(line));
+  return last ?? "";
+}
+
 export class Cluster implements System {
   readonly name: string;
   readonly features: ReadonlySet<Feature>;
@@ -107,6 +120,7 @@ export class Cluster implements System {
   readonly machines: Machines | undefined;
   readonly membership: Membership | undefined;
   readonly layout: Layout;
+  readonly ends: NodeEnd[] = [];
   readonly #options: ClusterOptions;
   readonly #everyone: readonly ClusterNode[];
   #members: ClusterNode[];
@@ -126,7 +140,9 @@ export class Cluster implements System {
       : ["links", "packet-loss"];
     if (layout.links.some(({ framed }) => framed)) linked.push("frames");
     this.abilities = new Set([...kind.abilities, ...linked]);
-    this.#everyone = layout.places.map((place, i) => new ClusterNode(place, i >= nodes));
+    this.#everyone = layout.places.map((place, i): ClusterNode =>
+      new ClusterNode(place, i >= nodes, (code) => this.#endedByItself(this.#everyone[i]!, code))
+    );
     this.#members = this.#everyone.slice(0, nodes);
     this.machines = kind.machines?.(this);
     this.membership = kind.membership?.(this);
@@ -238,6 +254,18 @@ export class Cluster implements System {
     await Promise.all(this.#everyone.map((node) => this.kill(node)));
     await this.#companion?.kill();
     await (this.#links ?? this.#options.links)?.close();
+  }
+
+  #endedByItself(node: ClusterNode, code: number): void {
+    this.ends.push({
+      node: node.name,
+      atMs: performance.now(),
+      code,
+      reason: lastWords(node.logFile),
+    });
+    setTimeout(() => {
+      if (!node.down) this.restart(node);
+    }, RESTART_DELAY_MS);
   }
 
   // ---------------------------------------------------------------------------- for the system's parts

@@ -11,6 +11,7 @@ import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
 import type { Fault, Nemesis, System } from "./types.ts";
+import { rest } from "./wait.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
 import { Recorder } from "./workloads/recorder.ts";
@@ -73,10 +74,31 @@ export interface RunHooks {
 const HEAL_TIMEOUT_MS = 40_000;
 const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
+/** Members come and go within a minute. */
+const END_TIMEOUT_MS = 90_000;
 /** So small a log is soon cut, and who was away needs a snapshot. */
 const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "65536"];
 /** What a node of Pontoon logs when another has got its snapshot. */
 const SNAPSHOT_SENT = "snapshot sent";
+
+/** Rejects if `part` goes on for long after `stopped` has come to hold. */
+async function bounded<T>(
+  part: Promise<T> | undefined,
+  what: string,
+  stopped: () => boolean,
+): Promise<void> {
+  let over = part === undefined;
+  const watchdog = async () => {
+    await rest(Infinity, () => over || stopped());
+    await rest(END_TIMEOUT_MS, () => over);
+    if (!over) throw new Error(`${what} did not end within ${END_TIMEOUT_MS / 1000} s`);
+  };
+  try {
+    await Promise.race([part, watchdog()]);
+  } finally {
+    over = true;
+  }
+}
 
 class Run implements RunView {
   readonly name: string;
@@ -266,9 +288,9 @@ class Run implements RunView {
       },
     });
     const parts = await Promise.allSettled([
-      orStop(clients.drive()),
-      orStop(run.beside?.(stopped)),
-      orStop(broken),
+      orStop(bounded(clients.drive(), "the clients", stopped)),
+      orStop(bounded(run.beside?.(stopped), "what goes on beside the clients", stopped)),
+      orStop(bounded(broken, "the last heal", stopped)),
     ]);
     for (const part of parts) if (part.status === "rejected") throw part.reason;
     if (this.#signal?.aborted) return;

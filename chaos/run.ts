@@ -7,6 +7,7 @@ import { judge, type Judgement } from "./judge.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { commandOf, runName, type RunOptions } from "./options.ts";
+import { outcomeOf, type Valid } from "./outcome.ts";
 import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
@@ -16,9 +17,6 @@ import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
 import { Recorder } from "./workloads/recorder.ts";
 import type { RecordedCall, WorkloadRun } from "./workloads/types.ts";
-
-/** `true`: held. `false`: a violation. `unknown`: the run proves nothing. */
-export type Valid = boolean | "unknown";
 
 /** Everything that a run found out. Times are milliseconds since clients started. */
 export interface RunRecord {
@@ -362,31 +360,6 @@ class Run implements RunView {
     }
     return count;
   }
-}
-
-/** A violation stands whatever else went wrong; anything less is void if the bench or a gate failed. */
-export function outcomeOf(
-  judgement: Judgement,
-  gates: readonly Gate[],
-  interrupted: boolean,
-  problem: string | undefined,
-): { readonly valid: Valid; readonly reason: string } {
-  const { verdict, flaws } = judgement;
-  if (verdict?.verdict === "illegal") {
-    return { valid: false, reason: verdict.counterexample!.explanation };
-  }
-  if (flaws.length > 0) {
-    const more = flaws.length > 1 ? ` (and ${flaws.length - 1} more)` : "";
-    return { valid: false, reason: flaws[0]!.message + more };
-  }
-  const unknown = (reason: string) => ({ valid: "unknown" as const, reason });
-  if (problem !== undefined) return unknown(problem);
-  if (verdict === undefined) return unknown(judgement.problem ?? "nothing was judged");
-  if (verdict.verdict === "unknown") return unknown(verdict.reason ?? "the checker gave up");
-  const missed = gates.find(({ passed }) => !passed);
-  if (interrupted) return unknown("it was interrupted");
-  if (missed !== undefined) return unknown(`not shown: ${missed.name} (${missed.detail})`);
-  return { valid: true, reason: "linearizable" };
 }
 
 /** Removes what an earlier run left there. */

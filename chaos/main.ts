@@ -20,7 +20,8 @@ import { consoleScreen, LiveView } from "./live/live_view.ts";
 import { runName, type RunOptions } from "./options.ts";
 import { faultsText, number } from "./report/words.ts";
 import { resultsOf, type RunResults } from "./report/write.ts";
-import { run, type Valid } from "./run.ts";
+import type { Valid } from "./outcome.ts";
+import { run } from "./run.ts";
 
 const EXIT_CODES: Readonly<Record<string, number>> = { true: 0, false: 1, unknown: 2 };
 const USAGE = 64;

@@ -34,7 +34,7 @@ export function commandOf(options: RunOptions): string {
   const flags: readonly (readonly [string, string | number])[] = [
     ["system", options.system],
     ["workload", options.workload],
-    ["nemesis", options.nemeses.length === 0 ? "none" : options.nemeses.join(",")],
+    ["nemesis", nemesesText(options.nemeses)],
     ["nodes", options.nodes],
     ["concurrency", options.concurrency],
     ["keys", options.keys],

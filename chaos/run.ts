@@ -7,17 +7,16 @@ import { judge, type Judgement } from "./judge.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { commandOf, runName, type RunOptions } from "./options.ts";
+import { outcomeOf, type Valid } from "./outcome.ts";
 import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
 import type { Fault, Nemesis, System } from "./types.ts";
+import { rest } from "./wait.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
 import { Recorder } from "./workloads/recorder.ts";
 import type { RecordedCall, WorkloadRun } from "./workloads/types.ts";
-
-/** `true`: held. `false`: a violation. `unknown`: the run proves nothing. */
-export type Valid = boolean | "unknown";
 
 /** Everything that a run found out. Times are milliseconds since clients started. */
 export interface RunRecord {
@@ -73,10 +72,31 @@ export interface RunHooks {
 const HEAL_TIMEOUT_MS = 40_000;
 const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
+/** Members come and go within a minute. */
+const END_TIMEOUT_MS = 90_000;
 /** So small a log is soon cut, and who was away needs a snapshot. */
 const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "65536"];
 /** What a node of Pontoon logs when another has got its snapshot. */
 const SNAPSHOT_SENT = "snapshot sent";
+
+/** Rejects if `part` goes on for long after `stopped` has come to hold. */
+async function bounded<T>(
+  part: Promise<T> | undefined,
+  what: string,
+  stopped: () => boolean,
+): Promise<void> {
+  let over = part === undefined;
+  const watchdog = async () => {
+    await rest(Infinity, () => over || stopped());
+    await rest(END_TIMEOUT_MS, () => over);
+    if (!over) throw new Error(`${what} did not end within ${END_TIMEOUT_MS / 1000} s`);
+  };
+  try {
+    await Promise.race([part, watchdog()]);
+  } finally {
+    over = true;
+  }
+}
 
 class Run implements RunView {
   readonly name: string;
@@ -266,9 +286,9 @@ class Run implements RunView {
       },
     });
     const parts = await Promise.allSettled([
-      orStop(clients.drive()),
-      orStop(run.beside?.(stopped)),
-      orStop(broken),
+      orStop(bounded(clients.drive(), "the clients", stopped)),
+      orStop(bounded(run.beside?.(stopped), "what goes on beside the clients", stopped)),
+      orStop(bounded(broken, "the last heal", stopped)),
     ]);
     for (const part of parts) if (part.status === "rejected") throw part.reason;
     if (this.#signal?.aborted) return;
@@ -340,31 +360,6 @@ class Run implements RunView {
     }
     return count;
   }
-}
-
-/** A violation stands whatever else went wrong; anything less is void if the bench or a gate failed. */
-export function outcomeOf(
-  judgement: Judgement,
-  gates: readonly Gate[],
-  interrupted: boolean,
-  problem: string | undefined,
-): { readonly valid: Valid; readonly reason: string } {
-  const { verdict, flaws } = judgement;
-  if (verdict?.verdict === "illegal") {
-    return { valid: false, reason: verdict.counterexample!.explanation };
-  }
-  if (flaws.length > 0) {
-    const more = flaws.length > 1 ? ` (and ${flaws.length - 1} more)` : "";
-    return { valid: false, reason: flaws[0]!.message + more };
-  }
-  const unknown = (reason: string) => ({ valid: "unknown" as const, reason });
-  if (problem !== undefined) return unknown(problem);
-  if (verdict === undefined) return unknown(judgement.problem ?? "nothing was judged");
-  if (verdict.verdict === "unknown") return unknown(verdict.reason ?? "the checker gave up");
-  const missed = gates.find(({ passed }) => !passed);
-  if (interrupted) return unknown("it was interrupted");
-  if (missed !== undefined) return unknown(`not shown: ${missed.name} (${missed.detail})`);
-  return { valid: true, reason: "linearizable" };
 }
 
 /** Removes what an earlier run left there. */

@@ -5,7 +5,7 @@
 import type { RunOptions } from "../options.ts";
 import { runName } from "../options.ts";
 import type { RunResults } from "../report/write.ts";
-import type { Valid } from "../run.ts";
+import type { Valid } from "../outcome.ts";
 
 /** What campaign.json holds. */
 export interface CampaignPlan {

@@ -5,7 +5,7 @@ import { runName } from "../options.ts";
 import { nemesesText } from "../options.ts";
 import { escapeHtml, htmlPage, LOGO, scriptJson, sign } from "../report/html.ts";
 import { counted, listed, number, seconds, systemTitle, verdictWord } from "../report/words.ts";
-import type { Valid } from "../run.ts";
+import type { Valid } from "../outcome.ts";
 import { type CampaignPlan, campaignVerdict, type FinishedRun, isWell } from "./campaign.ts";
 import { startOverview } from "./overview_script.ts";
 import { OVERVIEW_STYLE } from "./overview_style.ts";

@@ -2,7 +2,8 @@
 
 import { nemesesText } from "../options.ts";
 import type { Fault } from "../types.ts";
-import type { RunRecord, Valid } from "../run.ts";
+import type { Valid } from "../outcome.ts";
+import type { RunRecord } from "../run.ts";
 
 /** Thousands are set apart: 12,345. */
 export function number(value: number): string {

@@ -6,29 +6,65 @@ export interface StreamEvent {
   readonly id: string | undefined;
 }
 
-/** The events of a body, until it ends. */
-export async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {
-  let text = "";
-  let fields: { event: string; data: string[]; id: string | undefined } | undefined;
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      const line = text.slice(0, end).replace(/\r$/, "");
-      text = text.slice(end + 1);
-      if (line === "") {
-        if (fields !== undefined) {
-          yield { event: fields.event, data: fields.data.join("\n"), id: fields.id };
-        }
-        fields = undefined;
-        continue;
-      }
-      const match = /^([^:]+):? ?(.*)$/.exec(line);
-      // A line that begins with a colon is a comment.
-      if (match === null) continue;
-      fields ??= { event: "message", data: [], id: undefined };
-      if (match[1] === "event") fields.event = match[2]!;
-      else if (match[1] === "data") fields.data.push(match[2]!);
-      else if (match[1] === "id") fields.id = match[2]!;
+interface Fields {
+  event: string;
+  data: string[];
+  id: string | undefined;
+}
+
+/** Takes text in any pieces, gives whole events. */
+export class EventParser {
+  #text = "";
+  #fields: Fields | undefined;
+
+  *push(text: string): Generator<StreamEvent> {
+    this.#text += text;
+    for (let end = this.#text.indexOf("\n"); end >= 0; end = this.#text.indexOf("\n")) {
+      const line = this.#text.slice(0, end).replace(/\r$/, "");
+      this.#text = this.#text.slice(end + 1);
+      const event = this.#line(line);
+      if (event !== undefined) yield event;
     }
+  }
+
+  #line(line: string): StreamEvent | undefined {
+    if (line === "") {
+      const fields = this.#fields;
+      this.#fields = undefined;
+      return fields === undefined ? undefined : { ...fields, data: fields.data.join("\n") };
+    }
+    const match = /^([^:]+):? ?(.*)$/.exec(line);
+    // A line that begins with a colon is a comment.
+    if (match === null) return undefined;
+    this.#fields ??= { event: "message", data: [], id: undefined };
+    if (match[1] === "event") this.#fields.event = match[2]!;
+    else if (match[1] === "data") this.#fields.data.push(match[2]!);
+    else if (match[1] === "id") this.#fields.id = match[2]!;
+    return undefined;
+  }
+}
+
+/**
+ * The events of a body, until it ends or `signal` aborts. Rejects as the body does. Never waits for the connection's own
+ * end: a stream that is given up may take its time to close.
+ */
+export async function* eventsOf(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const parser = new EventParser();
+  const aborted = new Promise<{ done: true; value: undefined }>((resolve) => {
+    signal.addEventListener("abort", () => resolve({ done: true, value: undefined }));
+  });
+  try {
+    while (!signal.aborted) {
+      const { done, value } = await Promise.race([reader.read(), aborted]);
+      if (done || value === undefined) return;
+      yield* parser.push(decoder.decode(value, { stream: true }));
+    }
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }

@@ -95,11 +95,11 @@ export class Watcher {
       );
       if (response.status !== 200) {
         if (response.status === 410) this.#gone = true;
-        await response.body?.cancel();
+        response.body?.cancel().catch(() => {});
         return;
       }
       this.#connections++;
-      for await (const event of eventsOf(response.body!)) {
+      for await (const event of eventsOf(response.body!, abort.signal)) {
         if (!this.#take(event, node)) return;
       }
     } catch {

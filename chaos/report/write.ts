@@ -69,20 +69,25 @@ export function resultsOf(record: RunRecord): RunResults {
   };
 }
 
-/** Writes everything into `dir`, which holds history.ndjson and the nodes' logs already. */
-export function writeReport(record: RunRecord, dir: string): void {
+/** The files that are made of a record, by name. */
+export function reportFiles(record: RunRecord): Record<string, string> {
   const results = resultsOf(record);
-  Deno.writeTextFileSync(`${dir}/results.json`, JSON.stringify(results, undefined, 2) + "\n");
-  const history = Deno.readTextFileSync(`${dir}/history.ndjson`);
-  Deno.writeTextFileSync(`${dir}/history.edn`, ednOf(history.split("\n")));
-  for (const [name, text] of Object.entries(record.files)) {
-    Deno.writeTextFileSync(`${dir}/${name}`, text);
-  }
   const { verdict, operations, model } = record.judgement;
   const checkerPage = verdict === undefined
     ? undefined
     : renderPage(operations, model, verdict, { title: titleOf(record) });
-  Deno.writeTextFileSync(`${dir}/index.html`, reportPage(reportData(record, results), checkerPage));
+  return {
+    ...record.files,
+    "results.json": JSON.stringify(results, undefined, 2) + "\n",
+    "index.html": reportPage(reportData(record, results), checkerPage),
+  };
+}
+
+/** Writes everything into `dir`, which holds history.ndjson and the nodes' logs already. */
+export function writeReport(record: RunRecord, dir: string): void {
+  const history = Deno.readTextFileSync(`${dir}/history.ndjson`);
+  const files = { "history.edn": ednOf(history.split("\n")), ...reportFiles(record) };
+  for (const [name, text] of Object.entries(files)) Deno.writeTextFileSync(`${dir}/${name}`, text);
   if (record.valid !== false) dropData(`${dir}/nodes`);
 }
 

@@ -17,7 +17,7 @@ export class Violation extends Error {
 }
 
 /** States are compared at every index divisible by this. */
-const STATE_HASH_INTERVAL = 8;
+const STATE_HASH_INTERVAL = 32;
 
 interface Watched {
   readonly life: number;
@@ -55,7 +55,10 @@ export class Invariants {
     for (const node of this.#nodes) {
       const life = node.life;
       const hosting = life?.running?.node.hosting;
-      if (life === undefined || hosting === undefined) continue;
+      // Nothing changes in a process that did not run.
+      if (life === undefined || !life.incarnation.touched) continue;
+      life.incarnation.touched = false;
+      if (hosting === undefined) continue;
       for (const hosted of hosting.all()) {
         if (hosted.kind === "suspect") {
           throw new Violation("no needless suspicion", `${node.name}: ${hosted.reason}`);

@@ -19,6 +19,8 @@ export interface SimNetworkOptions {
   readonly splitChance: number;
   /** Bytes a connection takes before its writer has to wait for the reader. */
   readonly bufferBytes: number;
+  /** Chance that a write takes a moment to be handed over, though there is room. */
+  readonly slowWriteChance: number;
 }
 
 const DEFAULT_OPTIONS: SimNetworkOptions = {
@@ -26,7 +28,11 @@ const DEFAULT_OPTIONS: SimNetworkOptions = {
   delayMsMean: 0.2,
   splitChance: 0.1,
   bufferBytes: 1024 * 1024,
+  slowWriteChance: 0.1,
 };
+
+/** Bytes on their way are kept in buffers of this size. */
+const SLAB_BYTES = 64 * 1024;
 
 /** Faults and counters of one directed link; faults may be changed at any time through SimNetwork. */
 export class DirectedLink {
@@ -69,6 +75,8 @@ export class SimNetwork {
   /** Nodes whose machine is off: nothing answers, not even a refusal. */
   readonly #silent = new Set<string>();
   #nextPort = 40_000;
+  #slab = new Uint8Array(SLAB_BYTES);
+  #slabUsed = 0;
 
   constructor(
     scheduler: Scheduler,
@@ -242,6 +250,19 @@ export class SimNetwork {
     });
   }
 
+  /** A copy that nobody writes to; many share a buffer, which is cheaper than one each. */
+  copyOf(bytes: Uint8Array): Uint8Array {
+    if (bytes.length > SLAB_BYTES / 8) return bytes.slice();
+    if (this.#slabUsed + bytes.length > SLAB_BYTES) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabUsed = 0;
+    }
+    const copy = this.#slab.subarray(this.#slabUsed, this.#slabUsed + bytes.length);
+    copy.set(bytes);
+    this.#slabUsed += bytes.length;
+    return copy;
+  }
+
   /** Whether the node's machine is off. */
   isOff(name: string): boolean {
     return this.#silent.has(name);
@@ -334,7 +355,10 @@ class SimConnection implements Connection {
     if (this.#closed) return Promise.reject(new Error("connection closed"));
     if (this.#broken !== null) return Promise.reject(this.#broken);
     assert(peer.#roomWanted === null, "one write at a time");
-    this.#send(bytes.slice());
+    this.#send(this.#network.copyOf(bytes));
+    const { random, options } = this.#network;
+    const hasRoom = peer.#pendingBytes <= options.bufferBytes;
+    if (hasRoom && !random.chance(options.slowWriteChance)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const complete = () => {
         if (this.#broken !== null) reject(this.#broken);
@@ -342,7 +366,7 @@ class SimConnection implements Connection {
         else resolve();
       };
       const proceed = () => this.#owner.schedule(0, complete);
-      if (peer.#pendingBytes <= this.#network.options.bufferBytes) proceed();
+      if (hasRoom) proceed();
       else peer.#roomWanted = proceed;
     });
   }

@@ -62,8 +62,7 @@ export class SimNode {
   #newDisk(): SimDisk {
     return new SimDisk({
       schedule: (delayMs, callback) => {
-        const life = this.#life;
-        if (life !== undefined) this.#guarded(life, delayMs, callback);
+        this.#life?.incarnation.schedule(delayMs, callback);
       },
       syncDelayMs: () => this.#syncDelayMs(),
     });
@@ -78,22 +77,6 @@ export class SimNode {
     const exponential = -Math.log(1 - this.#diskRandom.float()) * this.#host.syncDelayMsMean;
     const slow = this.#host.scheduler.nowMs < this.#slowUntilMs ? this.#slowMs : 0;
     return 0.05 + exponential + slow;
-  }
-
-  #guarded(life: Life, delayMs: number, callback: () => void): void {
-    life.incarnation.schedule(delayMs, this.#catching(life, callback));
-  }
-
-  /** A callback whose exceptions end the process, as they do for real. */
-  #catching(life: Life, callback: () => void): () => void {
-    return () => {
-      try {
-        callback();
-      } catch (cause) {
-        if (cause instanceof ProcessEnded || life.incarnation.isDead) return;
-        this.#end(life, `uncaught ${cause instanceof Error ? cause.stack : cause}`, false);
-      }
-    };
   }
 
   // ----------------------------------------------------------------------------------------- lives
@@ -115,6 +98,11 @@ export class SimNode {
       stopping: false,
     };
     this.#life = life;
+    // What a process throws and does not catch ends it, as it does for real.
+    incarnation.onUncaught = (cause) => {
+      if (cause instanceof ProcessEnded || incarnation.isDead) return;
+      this.#end(life, `uncaught ${cause instanceof Error ? cause.stack : cause}`, false);
+    };
     trace.note(scheduler.nowMs, this.name, `start life ${number}`);
     this.#disk.onCall = ({ kind }): DiskErrorCode | undefined => {
       if (kind !== "sync" || !this.#failNextSync) return undefined;
@@ -122,12 +110,7 @@ export class SimNode {
       return "io";
     };
     const platform: Platform = {
-      clock: {
-        monotonicMs: () => clock.monotonicMs(),
-        wallMs: () => clock.wallMs(),
-        setTimer: (delayMs, callback) => clock.setTimer(delayMs, this.#catching(life, callback)),
-        defer: (callback) => clock.defer(this.#catching(life, callback)),
-      },
+      clock,
       random: random.stream(`${this.name}/${number}`),
       disk: this.#disk.mount(),
       network: network.forNode(incarnation),
@@ -153,10 +136,12 @@ export class SimNode {
         },
       },
     };
-    runNode(this.config, platform).then((running) => life.running = running, (cause) => {
-      if (life.incarnation.isDead) return;
-      const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
-      this.#end(life, text, text.includes("injected"));
+    incarnation.run(() => {
+      runNode(this.config, platform).then((running) => life.running = running, (cause) => {
+        if (incarnation.isDead) return;
+        const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
+        this.#end(life, text, text.includes("injected"));
+      });
     });
   }
 

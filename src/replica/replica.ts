@@ -46,6 +46,8 @@ export const HEARTBEAT_TICKS = 2;
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 /** Proposals that are worth a batch of their own while a sync is under way. */
 const GATHER_MAX = 64;
+/** Pause after a snapshot that could not be written: a full disk is not helped by trying at once. */
+const SNAPSHOT_RETRY_MS = 1000;
 /** Longest stretch of work before other groups and requests get their turn. */
 const TURN_MS_MAX = 8;
 
@@ -486,11 +488,13 @@ export class Replica<Result = unknown> {
     const latest = this.#options.snapshots.latest;
     if (latest !== undefined && latest.point.index >= this.#appliedIndex) return;
     this.#snapshotting = true;
-    this.#takeSnapshot().catch((cause) => {
-      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
-    }).finally(() => {
+    const done = () => {
       this.#snapshotting = false;
       this.#options.wake();
+    };
+    this.#takeSnapshot().then(done, (cause) => {
+      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
+      this.#options.clock.setTimer(SNAPSHOT_RETRY_MS, done);
     });
   }
 

@@ -6,6 +6,13 @@ import { type RunningNode, runNode } from "../../src/node/run.ts";
 import { NodeDigest } from "../../src/platform/deno/random.ts";
 import type { DiskErrorCode, HttpHandler, Log, Platform } from "../../src/platform/ports.ts";
 import { Incarnation, type Scheduler, SimClock } from "./clock.ts";
+import {
+  isProvenDurable,
+  type Misdirected,
+  misdirectLogWrite,
+  rotLog,
+  rotSnapshots,
+} from "./damage.ts";
 import { SimDisk } from "./disk.ts";
 import type { SimNetwork } from "./network.ts";
 import type { SeededRandom } from "./random.ts";
@@ -48,8 +55,16 @@ export class SimNode {
   #slowUntilMs = 0;
   #slowMs = 0;
   #failNextSync = false;
+  /** The machine loses power when an injected failure ends the process. */
+  #powerGoesToo = false;
+  /** A write of the log is not where it should be, and nobody knows. */
+  #misdirected: Misdirected | undefined;
   wallOffsetMs = 0;
   rate = 1;
+  /** Its disk was damaged: its replicas may find that they lost something. */
+  mayBeSuspect = false;
+  /** It is not coming back in this run, or has left the cluster. */
+  retired = false;
 
   constructor(host: SimHost, config: NodeConfig) {
     this.#host = host;
@@ -68,6 +83,11 @@ export class SimNode {
     });
   }
 
+  /** False for a machine that nobody has switched on yet. */
+  get hasStarted(): boolean {
+    return this.#lives > 0;
+  }
+
   /** The life that runs or is paused, if any. */
   get life(): Life | undefined {
     return this.#life;
@@ -82,7 +102,14 @@ export class SimNode {
   // ----------------------------------------------------------------------------------------- lives
 
   start(): void {
-    if (this.#life !== undefined) return;
+    if (this.#life !== undefined || this.retired) return;
+    if (this.#misdirected !== undefined) {
+      // Without proof in the log a lost write looks like one that was never acknowledged: a machine whose
+      // disk did that is replaced, not trusted.
+      if (isProvenDurable(this.#disk, this.#misdirected)) this.mayBeSuspect = true;
+      else this.#replaceDisk();
+      this.#misdirected = undefined;
+    }
     const { scheduler, network, random, trace } = this.#host;
     const number = ++this.#lives;
     const incarnation = new Incarnation(scheduler, this.name);
@@ -140,7 +167,9 @@ export class SimNode {
       runNode(this.config, platform).then((running) => life.running = running, (cause) => {
         if (incarnation.isDead) return;
         const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
-        this.#end(life, text, text.includes("injected"));
+        // Nothing can start on a full disk.
+        const full = text.includes("no space left");
+        this.#end(life, text, full || text.includes("injected"));
       });
     });
   }
@@ -161,6 +190,8 @@ export class SimNode {
     this.#host.trace.note(this.#host.scheduler.nowMs, this.name, `ended: ${reason.split("\n")[0]}`);
     this.#kill(life, false);
     this.#disk.crashProcess();
+    if (expected && this.#powerGoesToo) this.powerCut(false);
+    this.#powerGoesToo = false;
     this.#host.onEnd(this, reason, expected);
   }
 
@@ -185,7 +216,38 @@ export class SimNode {
   /** The machine comes back with an empty disk. */
   wipe(): void {
     this.powerCut(false);
+    this.#replaceDisk();
+  }
+
+  #replaceDisk(): void {
     this.#disk = this.#newDisk();
+    this.#misdirected = undefined;
+    this.#host.network.replaced(this.name);
+  }
+
+  /** Flips bits of what is durable. The process must be down. */
+  rot(file: "log" | "snapshot", places: readonly number[]): void {
+    const flipped = file === "log" ? rotLog(this.#disk, places) : rotSnapshots(this.#disk, places);
+    this.#note(`rot at ${flipped.join(", ") || "nothing"}`);
+    if (flipped.length > 0) this.mayBeSuspect = true;
+  }
+
+  /** The next write of the log lands elsewhere. */
+  misdirect(place: number): void {
+    misdirectLogWrite(this.#disk, place, (misdirected, landing) => {
+      this.#misdirected = misdirected;
+      const { segment, end } = misdirected;
+      this.#note(`a write up to ${end} of segment ${segment} landed at ${landing}`);
+    });
+  }
+
+  /** Whether a misdirected write waits to be found, and would be. */
+  get hasProvableDamage(): boolean {
+    return this.#misdirected !== undefined && isProvenDurable(this.#disk, this.#misdirected);
+  }
+
+  #note(what: string): void {
+    this.#host.trace.note(this.#host.scheduler.nowMs, this.name, what);
   }
 
   /** A graceful stop; the process is gone when it is done. */
@@ -210,8 +272,19 @@ export class SimNode {
     this.#slowUntilMs = this.#host.scheduler.nowMs + durationMs;
   }
 
-  failNextSync(): void {
+  /** `power`: the machine goes down with the process. */
+  failNextSync(power: boolean): void {
     this.#failNextSync = true;
+    this.#powerGoesToo = power;
+  }
+
+  /** Leaves room for `freeBytes` more. */
+  limitSpace(freeBytes: number): void {
+    this.#disk.quotaBytes = this.#disk.usedBytes() + freeBytes;
+  }
+
+  freeSpace(): void {
+    this.#disk.quotaBytes = Infinity;
   }
 
   jumpWall(offsetMs: number): void {
@@ -228,6 +301,8 @@ export class SimNode {
   healFaults(): void {
     this.#failNextSync = false;
     this.#slowUntilMs = 0;
+    this.#disk.misdirectNextWrite = undefined;
+    this.freeSpace();
     this.setRate(1);
     this.#life?.incarnation.resume();
   }

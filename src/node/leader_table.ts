@@ -56,8 +56,11 @@ export class LeaderTable {
     if (hosted !== undefined && hosted.replica.isLeader && hosted.replica.serving) {
       return { kind: "local", partition: hosted.data };
     }
-    const nodeId = this.leaderOf(partition) ??
-      (hosted === undefined ? this.#anyReplica(partition) : undefined);
+    let nodeId = this.leaderOf(partition);
+    // Whoever led when this node last heard of it may be gone for good: any replica knows better then.
+    if (hosted === undefined && (nodeId === undefined || !this.#sources.isUp(nodeId))) {
+      nodeId = this.#anyReplica(partition);
+    }
     if (nodeId === undefined || nodeId === this.#sources.nodeId || !this.#sources.isUp(nodeId)) {
       return { kind: "unknown" };
     }

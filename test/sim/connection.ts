@@ -37,13 +37,23 @@ export interface Wire {
   delayMs(link: DirectedLink): number;
   isOff(name: string): boolean;
   /** Sees what is sent on a link, in whole frames; undefined if nobody looks. */
-  readonly onSend: ((link: DirectedLink, forward: boolean, bytes: Uint8Array) => void) | undefined;
+  readonly onSend:
+    | ((link: DirectedLink, forward: boolean, bytes: Uint8Array) => Sent | undefined)
+    | undefined;
+}
+
+/** What somebody who looks keeps of something sent. */
+export interface Sent {
+  /** Set when its last byte has arrived. */
+  deliveredMs: number | undefined;
 }
 
 /** What travels: bytes, or the end of the stream. */
 interface Chunk {
   readonly bytes: Uint8Array | "end";
   arrived: boolean;
+  /** Of the last chunk of a write, if somebody looks. */
+  sent: Sent | undefined;
 }
 
 /** One end of a connection. Holds what has arrived for it and what is on its way to it. */
@@ -127,7 +137,7 @@ export class SimConnection implements Connection {
     if (this.#broken !== null) return Promise.reject(this.#broken);
     assert(peer.#roomWanted === null, "one write at a time");
     this.#send(copyOf(bytes));
-    this.#wire.onSend?.(this.#link, this.#isDialler, bytes);
+    this.#tellOf(bytes);
     if (this.#isDialler && this.#link.keepsFrames) this.#sendLate(bytes);
     const { random, options } = this.#wire;
     const hasRoom = peer.#pendingBytes <= options.bufferBytes;
@@ -144,11 +154,18 @@ export class SimConnection implements Connection {
     });
   }
 
+  #tellOf(bytes: Uint8Array): void {
+    const { onSend } = this.#wire;
+    const peer = this.#peer;
+    if (onSend === undefined || peer === null || peer.#coming.length === 0) return;
+    peer.#coming[peer.#coming.length - 1].sent = onSend(this.#link, this.#isDialler, bytes);
+  }
+
   /** Sends Raft frames again that were sent before `bytes`, which are whole frames. */
   #sendLate(bytes: Uint8Array): void {
     for (const frame of this.#link.lateFrames(bytes[4], this.#wire.random)) {
       this.#send(frame);
-      this.#wire.onSend?.(this.#link, true, frame);
+      this.#tellOf(frame);
     }
     this.#link.noteFrames(bytes);
   }
@@ -221,7 +238,7 @@ export class SimConnection implements Connection {
   #dispatch(bytes: Uint8Array | "end"): void {
     const peer = this.#peer;
     assert(peer !== null, "connections come in pairs");
-    const chunk: Chunk = { bytes, arrived: false };
+    const chunk: Chunk = { bytes, arrived: false, sent: undefined };
     peer.#coming.push(chunk);
     if (bytes !== "end") peer.#pendingBytes += bytes.length;
     this.#wire.scheduler.schedule(this.#wire.delayMs(this.#link), () => {
@@ -233,7 +250,8 @@ export class SimConnection implements Connection {
   /** Takes what has arrived in order, if the path is open. */
   #deliver(): void {
     while (this.#coming.length > 0 && this.#coming[0].arrived && !this.#isBlocked) {
-      const { bytes } = this.#coming.shift()!;
+      const { bytes, sent } = this.#coming.shift()!;
+      if (sent !== undefined) sent.deliveredMs = this.#wire.scheduler.nowMs;
       if (bytes === "end") this.#ended = true;
       else {
         if (this.#isDialler) this.#link.backwardBytes += bytes.length;

@@ -29,8 +29,8 @@ export interface Judgement {
 export interface Circumstances {
   /** A wall clock was set back: partition time may then lag and step forward by any length. */
   readonly wallSetBack: boolean;
-  /** When the cluster was whole again. */
-  readonly healedMs: number;
+  /** When the last leader came to be: it goes on from the time of the last entry it found. */
+  readonly lastElectionMs: number;
 }
 
 /** Judges all calls of a run that has come to its end. */
@@ -92,7 +92,7 @@ function sightingOf(call: RecordedCall): Sighting | undefined {
 /** In words, a key that expired too early or stayed too long; undefined if there is none. */
 export function findExpiryFlaw(
   calls: readonly RecordedCall[],
-  { wallSetBack, healedMs }: Circumstances,
+  { wallSetBack, lastElectionMs }: Circumstances,
 ): string | undefined {
   const byKey = Map.groupBy(
     calls.filter(({ history, operation }) =>
@@ -109,7 +109,7 @@ export function findExpiryFlaw(
     let last: RecordedCall | undefined;
     for (const { call, isWrite, absentBefore } of sightings) {
       const flaw = last !== undefined && call.returnMs! < unknownFromMs
-        ? flawBetween(last, call, absentBefore, wallSetBack, healedMs)
+        ? flawBetween(last, call, absentBefore, wallSetBack, lastElectionMs)
         : undefined;
       if (flaw !== undefined) return `${key}: ${flaw}`;
       if (isWrite) last = call;
@@ -124,7 +124,7 @@ function flawBetween(
   seen: RecordedCall,
   absent: boolean | undefined,
   wallSetBack: boolean,
-  healedMs: number,
+  lastElectionMs: number,
 ): string | undefined {
   const { ttlMs } = put;
   if (absent === true) {
@@ -134,7 +134,7 @@ function flawBetween(
     return `gone ${ageMs.toFixed(0)} ms after a put for ${ttlMs} ms`;
   }
   if (absent === false && ttlMs !== undefined) {
-    const heldMs = seen.callMs - Math.max(put.returnMs!, healedMs);
+    const heldMs = seen.callMs - Math.max(put.returnMs!, lastElectionMs);
     if (heldMs <= ttlMs * DRIFT + VISIBLE_MS_MAX) return undefined;
     return `still there ${heldMs.toFixed(0)} ms after a put for ${ttlMs} ms`;
   }

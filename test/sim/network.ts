@@ -7,7 +7,7 @@
 
 import type { Address, Connection, Listener, Network } from "../../src/platform/ports.ts";
 import type { Incarnation, Scheduler } from "./clock.ts";
-import { SimConnection } from "./connection.ts";
+import { SimConnection, type Wire } from "./connection.ts";
 import { DirectedLink } from "./link.ts";
 import type { SeededRandom } from "./random.ts";
 
@@ -56,7 +56,7 @@ export class SimNetwork {
   readonly #silent = new Set<string>();
   #nextPort = 40_000;
   /** Sees what is sent on a link, in whole frames, from its dialler (`forward`) or back. */
-  onSend: ((link: DirectedLink, forward: boolean, bytes: Uint8Array) => void) | undefined;
+  onSend: Wire["onSend"];
 
   constructor(
     scheduler: Scheduler,

@@ -98,7 +98,8 @@ class Run {
   readonly clients: Clients;
   readonly invariants: Invariants;
   readonly injector: Injector;
-  #healedMs = 0;
+  #elections = 0;
+  #lastElectionMs = 0;
 
   constructor(schedule: SimSchedule, keepLines: boolean) {
     this.schedule = schedule;
@@ -160,6 +161,10 @@ class Run {
     this.scheduler.afterEvent = () => {
       this.trace.mark(this.scheduler.nowMs, this.scheduler.eventCount);
       this.invariants.check();
+      if (this.invariants.elections !== this.#elections) {
+        this.#elections = this.invariants.elections;
+        this.#lastElectionMs = this.scheduler.nowMs;
+      }
     };
   }
 
@@ -181,7 +186,7 @@ class Run {
     const wallSetBack = this.schedule.faults.some((fault) =>
       fault.kind === "wall-jump" && fault.offsetMs < 0
     );
-    return { wallSetBack, healedMs: this.#healedMs };
+    return { wallSetBack, lastElectionMs: this.#lastElectionMs };
   }
 
   async execute(): Promise<void> {
@@ -199,7 +204,6 @@ class Run {
     await this.#untilEnd("progress once healed", () => {
       return this.#allReady() && clients.decided >= decided + enough;
     });
-    this.#healedMs = scheduler.nowMs;
     clients.stop();
     await this.#untilEnd("open calls end", () => clients.busy === 0);
     let nextLookMs = scheduler.nowMs;

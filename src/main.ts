@@ -30,7 +30,7 @@ Cluster
   --initial LIST            n1=HOST:PORT,n2=HOST:PORT,…: the first nodes, peer addresses, the same
                             list on each of them. Without --initial and --join: a cluster of one
   --join HOST:PORT,…        join a running cluster by any members' peer addresses
-  --partitions N            data partitions of a new cluster       [1]
+  --partitions N            data partitions of a new cluster       [8]
   --replicas N              copies of each partition               [3]
   --dead-after-ms MS        a node silent for so long is replaced  [300000]
   --secret-file FILE        shared secret of the cluster's peer links
@@ -97,7 +97,7 @@ function readFlags(args: string[]): Invocation | undefined {
       weight: { ...text, default: "1" },
       initial: text,
       join: text,
-      partitions: { ...text, default: "1" },
+      partitions: { ...text, default: "8" },
       replicas: { ...text, default: "3" },
       "snapshot-log-bytes": { ...text, default: String(SNAPSHOT_LOG_BYTES) },
       "dead-after-ms": { ...text, default: "300000" },

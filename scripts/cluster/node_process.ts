@@ -38,7 +38,7 @@ export function nodeArguments(spec: NodeSpec, cluster: ClusterShape): string[] {
     `--allow-net=${host}`,
     "--allow-sys=statfs",
     // The same heap setting as in the task `node`: the store's maps are large and live long.
-    "--v8-flags=--heap-growing-percent=20",
+    "--v8-flags=--heap-growing-percent=20,--expose-gc",
     MAIN,
     ...nodeFlags(spec, cluster),
     "--lifeline",

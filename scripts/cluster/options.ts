@@ -22,7 +22,7 @@ Usage: deno task cluster [options]
                   (- ${PEER_PORT_DISTANCE} where that would pass ${PORT_MAX})
   --data DIR      the cluster's directory; node n1 keeps its data in DIR/n1
                   and its log in DIR/n1/node.log                         [.pontoon]
-  --partitions N  data partitions of a new cluster                       [1]
+  --partitions N  data partitions of a new cluster, 1 to 1024            [8]
   --fresh         begin empty: delete what an earlier cluster left in DIR. Refuses
                   a directory that this command did not create
   --help
@@ -76,7 +76,7 @@ function readFlags(args: string[]) {
         nodes: { ...text, default: "3" },
         port: { ...text, default: "7001" },
         data: { ...text, default: ".pontoon" },
-        partitions: { ...text, default: "1" },
+        partitions: { ...text, default: "8" },
         fresh: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },

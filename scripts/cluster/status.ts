@@ -15,6 +15,8 @@ export interface NodeStatus {
 
 const META_PARTITION = 0;
 const NONE = "-";
+/** Partitions that get a line of their own in a terminal. */
+const PARTITION_ROWS_MAX = 16;
 
 function partitionName(partition: number): string {
   return partition === META_PARTITION ? "meta" : `partition ${partition}`;
@@ -90,39 +92,108 @@ function row(columns: readonly Column[], cell: (column: Column) => string): stri
   }).join(GAP).trimEnd();
 }
 
-/**
- * The status as a table: who leads, the term and the commit index, as each node sees them.
- * Partitions that `width` columns have no room for are only counted, in a last line.
- */
-export function statusTable(nodes: readonly NodeStatus[], width: number): string[] {
-  const base: Column[] = [
+function table(columns: readonly Column[]): string[] {
+  const count = columns[0]?.cells.length ?? 0;
+  return [
+    row(columns, (column) => column.title),
+    ...Array.from({ length: count }, (_, index) => row(columns, (column) => column.cells[index])),
+  ];
+}
+
+/** How many partitions the node leads, as the newest view of each partition says. */
+function leadCount(nodes: readonly NodeStatus[], { name }: NodeStatus): number {
+  return partitionIds(nodes).filter((id) => newestView(nodes, id)?.leader === name).length;
+}
+
+function nodeColumns(nodes: readonly NodeStatus[]): Column[] {
+  return [
     { title: "node", cells: nodes.map((node) => node.name) },
     { title: "pid", right: true, cells: nodes.map((node) => `${node.pid ?? NONE}`) },
     { title: "state", cells: nodes.map((node) => node.state) },
   ];
-  const ids = partitionIds(nodes);
-  let shown = ids;
-  let columns: Column[];
-  do {
-    columns = [...base, ...shown.flatMap((id) => partitionColumns(nodes, id))];
-    if (totalWidth(columns) <= width) break;
-    // What users look at is the data, so the meta group is the first to go.
-    shown = shown[0] === META_PARTITION ? shown.slice(1) : shown.slice(0, -1);
-  } while (shown.length > 0);
-  const lines = [
-    ...(shown.length > 0 ? [headings(columns)] : []),
-    row(columns, (column) => column.title),
-    ...nodes.map((_, index) => row(columns, (column) => column.cells[index])),
+}
+
+/** Nodes side by side with what each sees of every partition: for few partitions. */
+function wideTable(nodes: readonly NodeStatus[], ids: readonly number[]): string[] {
+  const columns = [
+    ...nodeColumns(nodes),
+    ...ids.flatMap((id) => partitionColumns(nodes, id)),
   ];
-  const hidden = ids.length - shown.length;
-  if (hidden > 0) lines.push(`no room for ${hidden} of ${ids.length} partitions`);
+  return [...(ids.length > 0 ? [headings(columns)] : []), ...table(columns)];
+}
+
+/** A table of nodes above one of partitions, the latter of at most so many rows. */
+function tallTables(nodes: readonly NodeStatus[], ids: readonly number[]): string[] {
+  const counts: Column[] = [
+    { title: "leads", right: true, cells: nodes.map((node) => `${leadCount(nodes, node)}`) },
+    { title: "replicas", right: true, cells: nodes.map((node) => `${node.partitions.length}`) },
+  ];
+  const views = ids.map((id) => newestView(nodes, id));
+  // Those without a leader first: they are what a user has to look for.
+  const order = ids.map((_, index) => index).sort((a, b) =>
+    Number(views[a] !== undefined) - Number(views[b] !== undefined)
+  ).slice(0, PARTITION_ROWS_MAX).sort((a, b) => a - b);
+  const cells = (cell: (index: number) => string) => order.map(cell);
+  const commitOf = (node: NodeStatus, id: number) => viewOf(node, id)?.commitIndex;
+  const partitions: Column[] = [
+    {
+      title: "partition",
+      cells: cells((index) => ids[index] === META_PARTITION ? "meta" : `${ids[index]}`),
+    },
+    { title: "leader", cells: cells((index) => views[index]?.leader ?? NONE) },
+    { title: "term", right: true, cells: cells((index) => `${views[index]?.term ?? NONE}`) },
+    ...nodes.map((node, position): Column => ({
+      title: `${position === 0 ? "commit " : ""}${node.name}`,
+      right: true,
+      cells: cells((index) => `${commitOf(node, ids[index]) ?? NONE}`),
+    })),
+  ];
+  const hidden = ids.length - order.length;
+  return [
+    ...table([...nodeColumns(nodes), ...counts]),
+    "",
+    ...table(partitions),
+    ...(hidden > 0 ? [`and ${hidden} more of ${ids.length} partitions`] : []),
+  ];
+}
+
+/**
+ * The status as a table: who leads, the term and the commit index, as each node sees them. Where `width`
+ * columns have no room for all partitions side by side they stand below each other, one a line.
+ */
+export function statusTable(nodes: readonly NodeStatus[], width: number): string[] {
+  const ids = partitionIds(nodes);
+  const columns = [...nodeColumns(nodes), ...ids.flatMap((id) => partitionColumns(nodes, id))];
+  const lines = totalWidth(columns) <= width ? wideTable(nodes, ids) : tallTables(nodes, ids);
   return lines.map((line) => line.slice(0, width));
+}
+
+/** More partitions than these are told about together in one line. */
+const PARTITIONS_NAMED_MAX = 4;
+
+function leadersLine(nodes: readonly NodeStatus[], ids: readonly number[]): string {
+  const counts = nodes.map((node) => `${node.name} ${leadCount(nodes, node)}`);
+  const without = ids.filter((id) => newestView(nodes, id) === undefined).length;
+  return `${ids.length} partitions: leaders ${counts.join(", ")}` +
+    (without > 0 ? `, none ${without}` : "");
+}
+
+function commitsLine(nodes: readonly NodeStatus[]): string {
+  const sums = nodes.map(({ partitions }) =>
+    partitions.reduce((sum, { commitIndex }) => sum + commitIndex, 0)
+  );
+  return `, commits ${sums.join(" ")}`;
 }
 
 /** The status as one line; without `commits` only what is worth a line of its own when it changes. */
 export function statusLine(nodes: readonly NodeStatus[], commits: boolean): string {
   const parts = [nodes.map((node) => `${node.name} ${node.state}`).join(", ")];
-  for (const id of partitionIds(nodes)) {
+  const ids = partitionIds(nodes);
+  if (ids.length > PARTITIONS_NAMED_MAX) {
+    parts.push(leadersLine(nodes, ids) + (commits ? commitsLine(nodes) : ""));
+    return `status: ${parts.join(" | ")}`;
+  }
+  for (const id of ids) {
     const newest = newestView(nodes, id);
     let part = `${partitionName(id)}: leader ${newest?.leader ?? "none"}, term ${
       newest?.term ?? NONE

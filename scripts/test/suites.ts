@@ -55,6 +55,7 @@ export const SUITES: readonly Suite[] = [
   { path: "test/platform", ...UNIT },
   { path: "test/base", ...UNIT },
   { path: "test/support", ...UNIT },
+  { path: "test/faulty", ...UNIT },
   { path: "test/scripts/test", ...UNIT },
   { path: "test/node", ...LONG },
   { path: "test/boundaries_test.ts", ...UNIT },

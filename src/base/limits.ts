@@ -70,6 +70,8 @@ export const WAL_BATCH_SIZE_BYTES_MAX = 32 * MiB;
 export const TTL_MS_MAX = 100 * 366 * 24 * 3600 * 1000;
 /** Longest that a client may ask a node to wait for an outcome. */
 export const REQUEST_TIMEOUT_MS_MAX = 60_000;
+/** Longest staleness that a read may allow. */
+export const STALENESS_MS_MAX = 3_600_000;
 /** Body of an administrative request. */
 export const ADMIN_BODY_SIZE_BYTES_MAX = 64 * KiB;
 /** Request bodies up to this length are taken in one piece, longer ones chunk by chunk. */
@@ -79,8 +81,28 @@ export const BODY_WHOLE_SIZE_BYTES_MAX = 64 * KiB;
 export const REQUESTS_IN_FLIGHT_MAX = 20_000;
 /** Encoded commands of one group waiting for the end of a turn. */
 export const PROPOSAL_QUEUE_BYTES_MAX = 32 * MiB;
+/** Records one page of a scan looks at: a few ms of the event loop. */
+export const SCAN_EXAMINED_MAX = 20_000;
+/** Records in one JSON answer of a scan. */
+export const SCAN_LIMIT_MAX = 10_000;
+/** Keys and values in one JSON answer of a scan; it ends early, with a cursor, beyond it. */
+export const SCAN_ANSWER_SIZE_BYTES_MAX = 16 * MiB;
+/** Keys and values of all the pages that one scan holds, shared by its partitions. */
+export const SCAN_PAGES_SIZE_BYTES_MAX = 4 * MiB;
+/** One partition's page, whatever its share. */
+export const SCAN_PAGE_SIZE_BYTES_MAX = 512 * KiB;
+export const SCAN_PAGE_SIZE_BYTES_MIN = 16 * KiB;
+/** Independent operations in one batch request. */
+export const BATCH_OPERATIONS_MAX = 1000;
+/** Body of one batch request. */
+export const BATCH_BODY_SIZE_BYTES_MAX = 16 * MiB;
+
 /** Log bytes of one group after which its next snapshot is taken: about a second of replay. */
 export const SNAPSHOT_LOG_BYTES = 32 * MiB;
+/** Entries that all groups of a node together keep in memory for followers that are a little late. */
+export const LOG_WINDOW_BYTES_MAX = 16 * MiB;
+/** What one group may keep however many there are: a follower that misses a moment needs no snapshot. */
+export const LOG_WINDOW_BYTES_MIN = 512 * KiB;
 
 /** Free disk space below which writes are refused. */
 export const DISK_FREE_BYTES_MIN = 256 * MiB;
@@ -93,6 +115,10 @@ assert(
 assert(
   PEER_FRAME_SIZE_BYTES_MAX >= ENTRY_SIZE_BYTES_MAX + 64 * KiB,
   "a peer frame must carry one entry",
+);
+assert(
+  PEER_FRAME_SIZE_BYTES_MAX >= SCAN_PAGE_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX_HARD + 4 * MiB,
+  "a peer frame must carry a page of the shortest records, and the one value that ends a page",
 );
 assert(PEER_QUEUE_BYTES_MAX >= 2 * PEER_FRAME_SIZE_BYTES_MAX, "a queue must take two frames");
 assert(WAL_BATCH_SIZE_BYTES_MAX >= ENTRY_SIZE_BYTES_MAX + 64 * KiB, "a batch must take one entry");

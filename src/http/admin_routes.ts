@@ -11,7 +11,9 @@ PUT    /key/:key          set a value     curl -X PUT --data-binary hello URL/ke
 GET    /key/:key          read it         curl URL/key/greeting
 DELETE /key/:key          remove it       curl -X DELETE URL/key/greeting
 POST   /key/:key/ttl      {"ttl":SECONDS}, or null: set or clear its time to live
+GET    /keys              scan: prefix, start, end, limit, cursor, reverse, keysOnly, countOnly
 POST   /txn               {"if":[…],"then":[…],"else":[…]} over keys of one partition
+POST   /batch             {"operations":[{"op":"get","key":…},…]}, each with its own status
 GET    /cluster           members, leaders, log indexes
 POST   /cluster/members   {"action":"add","peer":"host:port"} or {"action":"remove","node":"name"}
 POST   /cluster/transfer  {"partition":1,"to":"name"}

@@ -9,6 +9,7 @@ import { isKeyPath, KeyRoutes } from "./key_routes.ts";
 import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
 import { splitUrl } from "./request_key.ts";
+import { handleScan, SCAN_PATH } from "./scan_route.ts";
 import { SCHEMA_POSTS, SchemaGate } from "./schema_gate.ts";
 
 export { preloadSchemaRoutes } from "./schema_gate.ts";
@@ -26,7 +27,7 @@ export interface AppOptions {
 /** How much of an unknown path an error repeats. */
 const PATH_SHOWN = 200;
 const DESCRIPTION_PATH = "/openapi.json";
-const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH]);
+const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, SCAN_PATH]);
 
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
@@ -45,6 +46,8 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   addAdminRoutes(app, service);
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
   for (const path of SCHEMA_POSTS.keys()) app.post(path, (context) => gate.post(context.req.raw));
+  const scans = { service, clock, digest, requestTimeoutMs };
+  app.get(SCAN_PATH, (context) => handleScan(context.req.raw, scans));
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);
     const allow = allowedAt(path);

@@ -28,7 +28,7 @@ export interface RequestIdentity {
  * Throws RequestError.
  */
 export function idempotencyOf(
-  headers: RequestHeaders,
+  headers: Pick<RequestHeaders, "idempotencyKey" | "session">,
   digest: Digest,
   identity: RequestIdentity,
   body: Uint8Array,

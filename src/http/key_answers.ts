@@ -3,7 +3,7 @@
 
 import type { ReadAnswer, WriteAnswer } from "../node/service.ts";
 import type { Applied } from "../store/types.ts";
-import { problem } from "./problem.ts";
+import { problem, type RequestProblemCode } from "./problem.ts";
 import { BYTES_TYPE, keyMember, recordJson, TEXT_TYPE, valueBody } from "./value_format.ts";
 
 /**
@@ -76,32 +76,54 @@ function writeResponse(applied: Applied, key: string): Response {
       response.headers.append("etag", `"${result.revision}"`);
       return response;
     }
-    case "not-found":
-      return problem("not-found", "There is no such key");
-    case "condition-failed":
-      return conditionFailed(result.revision);
     default:
       return refusedWrite(applied);
   }
 }
 
-/** `revision` is the current one, 0 if the key is absent. */
-function conditionFailed(revision: number): Response {
-  const detail = revision === 0 ? "There is no such key" : `The key is at revision ${revision}`;
-  return problem("condition-failed", detail, { members: { revision } });
+/** Why a write was refused when it was applied, and what a problem document says of it beside that. */
+export interface Refusal {
+  readonly code: RequestProblemCode | "idempotency-table-full";
+  readonly detail: string;
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** The ways in which a write's idempotency is refused when it is applied. Throws on any other result. */
-export function refusedWrite(applied: Applied): Response {
-  const { kind } = applied.result;
-  switch (kind) {
+/** Throws on a result that is no refusal. */
+export function refusalOf({ result }: Applied): Refusal {
+  switch (result.kind) {
+    case "not-found":
+      return { code: result.kind, detail: "There is no such key" };
+    case "condition-failed":
+      return conditionRefusal(result.revision);
     case "idempotency-stale":
-      return problem(kind, "The session has acknowledged this sequence already");
+      return { code: result.kind, detail: "The session has acknowledged this sequence already" };
     case "idempotency-key-reused":
-      return problem(kind, "The first request under this key was another one");
+      return { code: result.kind, detail: "The first request under this key was another one" };
     case "idempotency-table-full":
-      return problem(kind, "No further outcome can be remembered just now; nothing was done");
+      return {
+        code: result.kind,
+        detail: "No further outcome can be remembered just now; nothing was done",
+      };
     default:
-      throw new Error(`A write can't end in "${kind}"`);
+      throw new Error(`A write can't end in "${result.kind}"`);
   }
+}
+
+/** `revision` is the current one, 0 if the key is absent. */
+function conditionRefusal(revision: number): Refusal {
+  const detail = revision === 0 ? "There is no such key" : `The key is at revision ${revision}`;
+  return { code: "condition-failed", detail, members: { revision } };
+}
+
+function conditionFailed(revision: number): Response {
+  return refusalResponse(conditionRefusal(revision));
+}
+
+function refusalResponse({ code, detail, members }: Refusal): Response {
+  return problem(code, detail, { members });
+}
+
+/** The response to a write that was refused when it was applied. Throws on any other result. */
+export function refusedWrite(applied: Applied): Response {
+  return refusalResponse(refusalOf(applied));
 }

@@ -21,6 +21,7 @@ import {
 } from "./request_headers.ts";
 import { keyFromBase64Url, keyFromSegment, parseQuery } from "./request_key.ts";
 import { ttlMsOf, ttlMsOfBody } from "./time_to_live.ts";
+import { appendStaleness, consistencyOf } from "./staleness.ts";
 import { storedContentType } from "./value_format.ts";
 
 const PREFIX = "/key/";
@@ -31,7 +32,7 @@ export const ALLOWED_KEY_METHODS = ["GET", "HEAD", "PUT", "DELETE"] as const;
 
 const NO_PARAMETERS: ReadonlyMap<string, string> = new Map();
 const PUT_PARAMETERS = ["key64", "ttl"];
-const GET_PARAMETERS = ["key64", "consistency", "raw"];
+const GET_PARAMETERS = ["key64", "consistency", "maxStaleness", "raw"];
 const DELETE_PARAMETERS = ["key64"];
 const TTL_PARAMETERS = ["key64"];
 
@@ -75,16 +76,6 @@ function rawOf(text: string | undefined): boolean {
   if (text === undefined || text === "false") return false;
   if (text === "" || text === "true") return true;
   throw new RequestError("invalid-parameter", `raw=${text}: it takes no value, or true or false`);
-}
-
-/** Whether the read may be stale. Throws RequestError. */
-function staleOf(text: string | undefined): boolean {
-  if (text === undefined || text === "linearizable") return false;
-  if (text === "stale") return true;
-  throw new RequestError(
-    "invalid-parameter",
-    `consistency=${text}: it takes "linearizable" or "stale"`,
-  );
 }
 
 /** What of a condition belongs to a request's identity. */
@@ -135,18 +126,27 @@ export class KeyRoutes {
     try {
       const { key, pathAndQuery, parameters } = parseTarget(path, query, GET_PARAMETERS);
       const headers = new RequestHeaders(request.headers);
-      const stale = staleOf(parameters.get("consistency"));
+      const bounds = consistencyOf(parameters, headers.minApplied);
       const raw = rawOf(parameters.get("raw")) || prefersBytes(headers.accept);
       // Malformed conditions are refused before anything is read.
       readCondition(headers, 0);
       const options = this.#requestOptions(headers);
       const { service } = this.#options;
-      const answer = await (stale ? service.readStale(key, options) : service.read(key, options));
-      if (!answer.ok) return failureResponse(answer, pathAndQuery, options.forward === "redirect");
-      const { record } = answer;
+      const answer = await (bounds === undefined
+        ? service.read(key, options)
+        : service.readStale(key, bounds, options));
+      if (!answer.ok) {
+        return failureResponse(answer, pathAndQuery, options.forward === "redirect");
+      }
+      const { record, stale } = answer;
       const response = renderRead(answer, readCondition(headers, record?.revision ?? 0), raw);
       // Only a linearizable answer has a place in the partition's order (RULES 20).
-      if (!stale) response.headers.append("pontoon-applied", String(answer.appliedIndex));
+      if (stale === undefined) {
+        response.headers.append("pontoon-applied", String(answer.appliedIndex));
+      } else response.headers.append("pontoon-applied-at", String(answer.appliedIndex));
+      if (bounds !== undefined) {
+        appendStaleness(response.headers, stale);
+      }
       return response;
     } catch (error) {
       return errorResponse(error, request.method, this.#options.log);

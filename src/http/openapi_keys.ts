@@ -2,6 +2,7 @@
 // is loaded with the schema-driven routes only.
 
 import { type RouteConfig, z } from "@hono/zod-openapi";
+import { STALENESS_MS_MAX } from "../base/limits.ts";
 import { ALLOWED_KEY_METHODS } from "./key_routes.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
 import {
@@ -31,7 +32,8 @@ const Key64 = z.string().openapi({
   description: "The key in base64url without padding: for . and .. and bytes that are not UTF-8.",
 });
 
-const RoutingHeaders = {
+/** Of every request for data. */
+export const RoutingHeaders = {
   "Pontoon-Forward": z.enum(["never", "redirect"]).optional().openapi({
     description: "If another node leads: 421 or 307 instead of forwarding.",
   }),
@@ -56,6 +58,9 @@ const WriteHeaders = {
 
 const ReadHeaders = {
   ...RoutingHeaders,
+  "Pontoon-Min-Applied": z.int().min(0).optional().openapi({
+    description: "With stale: the replica must have applied this log index.",
+  }),
   "If-Match": z.string().optional(),
   "If-None-Match": z.string().optional().openapi({ description: "304 if the ETag is among them." }),
 };
@@ -63,6 +68,9 @@ const ReadHeaders = {
 const ReadQuery = {
   raw: z.literal("").optional().openapi({ description: "The bare bytes instead of JSON." }),
   consistency: z.enum(["linearizable", "stale"]).optional(),
+  maxStaleness: z.int().min(0).max(STALENESS_MS_MAX).optional().openapi({
+    description: "With stale: milliseconds; what is older is read from the leader.",
+  }),
 };
 
 const PutQuery = {

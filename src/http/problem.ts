@@ -15,6 +15,7 @@ export type RequestProblemCode =
   | "invalid-header"
   | "invalid-json"
   | "invalid-body"
+  | "invalid-cursor"
   | "value-too-large"
   | "body-timeout"
   | "body-incomplete"
@@ -46,6 +47,7 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
   "invalid-header": { status: 400, title: "Invalid header", retryable: false },
   "invalid-json": { status: 400, title: "Invalid JSON", retryable: false },
   "invalid-body": { status: 400, title: "Invalid request body", retryable: false },
+  "invalid-cursor": { status: 400, title: "Invalid cursor", retryable: false },
   "value-too-large": { status: 413, title: "Value too large", retryable: false },
   "body-incomplete": { status: 400, title: "Request body broke off", retryable: true },
   "body-timeout": { status: 408, title: "Request body timed out", retryable: true },
@@ -87,18 +89,14 @@ export interface ProblemExtras {
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** A problem response. */
-export function problem(
+/** A problem as a document, for an answer or for a part of one. */
+export function problemDocument(
   code: AnyProblemCode,
   detail: string,
   extras: ProblemExtras = {},
-): Response {
-  const { status, title, retryable, retryAfter } = PROBLEMS[code];
-  const headers: Record<string, string> = { "content-type": PROBLEM_TYPE, ...extras.headers };
-  if (retryAfter !== undefined) headers["retry-after"] = String(retryAfter);
-  // What is left of the body is not worth reading, so the connection can't be used again.
-  if (code === "body-timeout") headers.connection = "close";
-  const body = {
+): Record<string, unknown> {
+  const { status, title, retryable } = PROBLEMS[code];
+  return {
     type: `urn:pontoon:problem:${code}`,
     title,
     status,
@@ -108,7 +106,25 @@ export function problem(
     outcome: extras.outcome ?? "none",
     ...extras.members,
   };
-  return new Response(JSON.stringify(body), { status, headers });
+}
+
+/** A problem response. */
+export function problem(
+  code: AnyProblemCode,
+  detail: string,
+  extras: ProblemExtras = {},
+): Response {
+  const { status, retryAfter } = PROBLEMS[code];
+  const headers: Record<string, string> = { "content-type": PROBLEM_TYPE, ...extras.headers };
+  if (retryAfter !== undefined) headers["retry-after"] = String(retryAfter);
+  // What is left of the body is not worth reading, so the connection can't be used again.
+  if (code === "body-timeout") headers.connection = "close";
+  return new Response(JSON.stringify(problemDocument(code, detail, extras)), { status, headers });
+}
+
+/** A node's failure as a document within an answer. */
+export function failureProblem({ code, detail, outcome }: Failure): Record<string, unknown> {
+  return problemDocument(code, detail, { outcome });
 }
 
 /**

@@ -21,6 +21,7 @@ export class RequestHeaders {
   ifMatch: string | null = null;
   ifNoneMatch: string | null = null;
   forward: string | null = null;
+  minApplied: string | null = null;
   session: string | null = null;
   timeoutMs: string | null = null;
 
@@ -54,6 +55,9 @@ function takeHeader(this: RequestHeaders, value: string, name: string): void {
       break;
     case "pontoon-forward":
       this.forward = value;
+      break;
+    case "pontoon-min-applied":
+      this.minApplied = value;
       break;
     case "pontoon-session":
       this.session = value;

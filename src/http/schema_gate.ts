@@ -3,7 +3,11 @@
 
 import { assert } from "../base/assert.ts";
 import { utf8TextOrUndefined } from "../base/bytes.ts";
-import { ADMIN_BODY_SIZE_BYTES_MAX, TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
+import {
+  ADMIN_BODY_SIZE_BYTES_MAX,
+  BATCH_BODY_SIZE_BYTES_MAX,
+  TXN_SIZE_BYTES_MAX,
+} from "../base/limits.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Digest, Log } from "../platform/ports.ts";
 import { RequestError } from "./problem.ts";
@@ -32,6 +36,7 @@ export const SCHEMA_POSTS: ReadonlyMap<string, number> = new Map([
   ["/cluster/members", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/cluster/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/txn", TXN_BODY_SIZE_BYTES_MAX],
+  ["/batch", BATCH_BODY_SIZE_BYTES_MAX],
 ]);
 
 export interface SchemaRouteOptions {

@@ -4,7 +4,9 @@
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import { REQUEST_TIMEOUT_MS_MAX } from "../base/limits.ts";
 import type { MemberChange, NodeService, RequestOptions } from "../node/service.ts";
+import { batchRoute } from "./batch_route.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
+import { scanRouteConfig } from "./openapi_scan.ts";
 import { failureResponse } from "./problem.ts";
 import { timeoutMsOf } from "./request_headers.ts";
 import { type DocumentRequest, type SchemaRoute, schemaRoute } from "./schema_route.ts";
@@ -134,11 +136,21 @@ export interface SchemaRoutes {
 /** The schema-driven routes. */
 export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
   const { service } = options;
-  const routes = [membersRoute(service), transferRoute(service), txnRoute(options)];
+  const routes = [
+    membersRoute(service),
+    transferRoute(service),
+    txnRoute(options),
+    batchRoute(options),
+  ];
   return {
     posts: new Map(routes.map((route) => [route.config.path, route])),
     describe: () =>
-      describeApi([...plainRoutes, ...keyRouteConfigs, ...routes.map((one) => one.config)]),
+      describeApi([
+        ...plainRoutes,
+        ...keyRouteConfigs,
+        scanRouteConfig,
+        ...routes.map((one) => one.config),
+      ]),
   };
 }
 

@@ -31,17 +31,23 @@ const KeyMembers = {
   key64: z.string().optional().openapi({ description: "base64url, for keys that are not UTF-8." }),
 };
 
+const RecordMetadata = {
+  revision: z.int(),
+  createRevision: z.int(),
+  contentType: z.string(),
+  ttlMs: z.number().optional().openapi({ description: "Partition time left to live." }),
+};
+
 export const RecordSchema = z.object({
   ...KeyMembers,
   value: z.unknown().openapi({
     description: "JSON values as they were put, text as a string, other bytes in base64.",
   }),
   encoding: z.literal("base64").optional(),
-  revision: z.int(),
-  createRevision: z.int(),
-  contentType: z.string(),
-  ttlMs: z.number().optional().openapi({ description: "Partition time left to live." }),
+  ...RecordMetadata,
 }).openapi("Record");
+
+export const KeyRecordSchema = z.object({ ...KeyMembers, ...RecordMetadata }).openapi("KeyRecord");
 
 export const WrittenSchema = z.object({
   ...KeyMembers,
@@ -118,7 +124,18 @@ export const ClusterSchema = z.object({
       http: z.string(),
       peer: z.string(),
       state: z.enum(["active", "leaving"]),
+      weight: z.number(),
+      zone: z.string().optional(),
+      host: z.string().optional(),
       reachable: z.boolean(),
+      gossip: z.enum(["alive", "suspect", "dead"]).optional(),
+      load: z.object({
+        requestsPerSecond: z.number(),
+        leaderCount: z.int(),
+        replicaCount: z.int(),
+        logBytes: z.number(),
+        diskFreeBytes: z.number(),
+      }).optional(),
     }).openapi("Member"),
   ),
   partitions: z.array(
@@ -133,4 +150,14 @@ export const ClusterSchema = z.object({
       health: z.string(),
     }).openapi("Partition"),
   ),
+  routing: z.array(
+    z.object({
+      partition: z.int(),
+      slots: z.array(z.tuple([z.int(), z.int()])).openapi({
+        description: "Hash slots, each pair half-open: [start, end).",
+      }),
+      replicas: z.array(z.string()).openapi({ description: "Nodes of the settled voters." }),
+      leader: z.string().optional().openapi({ description: "Absent while none is known." }),
+    }).openapi("Routing"),
+  ).openapi({ description: "Every data partition: where clients send requests for its keys." }),
 }).openapi("Cluster");

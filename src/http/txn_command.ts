@@ -1,60 +1,15 @@
 // A transaction's document as the command it stands for, and the checks that a schema can't express:
 // names, sizes, and that all keys are of one partition (RULES 23). Throws RequestError.
 
-import { bytesFromLatin1, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
 import { TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
 import { hashTag } from "../base/slot.ts";
 import { keysOfTransaction } from "../store/command_keys.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Key, TxnCommand, TxnCompare, TxnOperation } from "../store/types.ts";
+import { keyOf, storedValueOf, valueOf } from "./json_members.ts";
 import { RequestError } from "./problem.ts";
-import { checkedLength, keyFromBase64Url } from "./request_key.ts";
 import type { CompareDocument, OperationDocument, TxnDocument } from "./txn_schema.ts";
-import { keyText, storedContentType } from "./value_format.ts";
-
-// deno-lint-ignore no-control-regex
-const ASCII = /^[\x00-\x7f]*$/;
-
-/** A lone surrogate has no UTF-8: encoding it would name another key, or store another value. */
-function textBytes(text: string, what: string): Uint8Array<ArrayBuffer> {
-  if (!text.isWellFormed()) {
-    throw new RequestError("invalid-body", `${what} holds half a surrogate pair`);
-  }
-  return utf8Bytes(text);
-}
-
-function keyOf(text: string | undefined, base64: string | undefined, name: string): Key {
-  if ((text === undefined) === (base64 === undefined)) {
-    throw new RequestError("invalid-body", `Exactly one of ${name} and ${name}64 is needed`);
-  }
-  if (text === undefined) return keyFromBase64Url(base64!);
-  return checkedLength(ASCII.test(text) ? text : latin1FromBytes(textBytes(text, name)));
-}
-
-interface ValueMembers {
-  readonly value?: string;
-  readonly encoding?: "base64";
-  readonly json?: unknown;
-}
-
-function valueOf(members: ValueMembers): Uint8Array<ArrayBuffer> {
-  const { value, encoding, json } = members;
-  if ((value === undefined) === (json === undefined)) {
-    throw new RequestError("invalid-body", "Exactly one of value and json is needed");
-  }
-  if (value === undefined) {
-    if (encoding !== undefined) {
-      throw new RequestError("invalid-body", "encoding belongs to value, not to json");
-    }
-    return textBytes(JSON.stringify(json), "json");
-  }
-  if (encoding === undefined) return textBytes(value, "value");
-  try {
-    return bytesFromLatin1(atob(value));
-  } catch {
-    throw new RequestError("invalid-body", "value is not base64");
-  }
-}
+import { keyText } from "./value_format.ts";
 
 function compareOf(document: CompareDocument): TxnCompare {
   const key = keyOf(document.key, document.key64, "key");
@@ -81,16 +36,7 @@ function operationOf(document: OperationDocument, valueSizeBytesMax: number): Tx
     }
     case "put": {
       const key = keyOf(document.key, document.key64, "key");
-      const value = valueOf(document);
-      if (value.length > valueSizeBytesMax) {
-        throw new RequestError(
-          "value-too-large",
-          `The value of ${keyText(key)} may have ${valueSizeBytesMax} bytes at most`,
-        );
-      }
-      const given = document.contentType ??
-        (document.json === undefined ? null : "application/json");
-      const contentType = storedContentType(given, value);
+      const { value, contentType } = storedValueOf(document, key, valueSizeBytesMax);
       const ttlMs = document.ttl === undefined ? undefined : Math.round(document.ttl * 1000);
       return { kind: "put", key, value, contentType, ttlMs };
     }

@@ -5,7 +5,8 @@ import { z } from "@hono/zod-openapi";
 import { TTL_MS_MAX, TXN_OPERATIONS_MAX } from "../base/limits.ts";
 import { RecordSchema } from "./schemas.ts";
 
-const keyMembers = {
+/** How a document names a key. */
+export const KeyNames = {
   key: z.string().optional().openapi({ description: "The key as text." }),
   key64: z.string().optional().openapi({ description: "The key in base64url, instead." }),
 };
@@ -21,27 +22,28 @@ const valueMembers = {
 
 const Operator = z.enum(["=", "!=", "<", ">"]).optional().openapi({ description: 'Default "=".' });
 
+/** What a put takes beside its key. */
+export const PutMembers = {
+  ...valueMembers,
+  contentType: z.string().optional().openapi({
+    description: "Default: application/json for `json`, else as for PUT without a type.",
+  }),
+  ttl: z.number().min(0.001).max(TTL_MS_MAX / 1000).optional().openapi({
+    description: "Seconds to live.",
+  }),
+};
+
 export const CompareSchema = z.union([
-  z.strictObject({ ...keyMembers, op: Operator, revision: z.int().min(0) }),
-  z.strictObject({ ...keyMembers, op: Operator, createRevision: z.int().min(0) }),
-  z.strictObject({ ...keyMembers, exists: z.boolean() }),
-  z.strictObject({ ...keyMembers, op: Operator, ...valueMembers }),
+  z.strictObject({ ...KeyNames, op: Operator, revision: z.int().min(0) }),
+  z.strictObject({ ...KeyNames, op: Operator, createRevision: z.int().min(0) }),
+  z.strictObject({ ...KeyNames, exists: z.boolean() }),
+  z.strictObject({ ...KeyNames, op: Operator, ...valueMembers }),
 ]).openapi("Compare");
 
 export const OperationSchema = z.discriminatedUnion("op", [
-  z.strictObject({ op: z.literal("get"), ...keyMembers }),
-  z.strictObject({
-    op: z.literal("put"),
-    ...keyMembers,
-    ...valueMembers,
-    contentType: z.string().optional().openapi({
-      description: "Default: application/json for `json`, else as for PUT without a type.",
-    }),
-    ttl: z.number().min(0.001).max(TTL_MS_MAX / 1000).optional().openapi({
-      description: "Seconds to live.",
-    }),
-  }),
-  z.strictObject({ op: z.literal("delete"), ...keyMembers }),
+  z.strictObject({ op: z.literal("get"), ...KeyNames }),
+  z.strictObject({ op: z.literal("put"), ...KeyNames, ...PutMembers }),
+  z.strictObject({ op: z.literal("delete"), ...KeyNames }),
   z.strictObject({
     op: z.literal("deleteRange"),
     start: z.string().optional(),

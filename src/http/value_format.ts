@@ -96,13 +96,24 @@ const TEXT_TYPE_JSON = JSON.stringify(TEXT_TYPE);
  * say how long the record has to live.
  */
 export function recordJson(record: RecordView, timeMs?: number): string {
-  const { key, value, contentType, revision, createRevision, expiresAtMs } = record;
+  const { key, value, contentType } = record;
+  return `{${keyMember(key)},${valueMembers(value, contentType)}${
+    metadataMembers(record, timeMs)
+  }}`;
+}
+
+/** A record without its value. */
+export function keyRecordJson(record: RecordView, timeMs: number): string {
+  return `{${keyMember(record.key)}${metadataMembers(record, timeMs)}}`;
+}
+
+function metadataMembers(record: RecordView, timeMs: number | undefined): string {
+  const { contentType, revision, createRevision, expiresAtMs } = record;
   const ttl = expiresAtMs === undefined || timeMs === undefined
     ? ""
     : `,"ttlMs":${Math.max(0, expiresAtMs - timeMs)}`;
   const type = contentType === TEXT_TYPE ? TEXT_TYPE_JSON : JSON.stringify(contentType);
-  return `{${keyMember(key)},${valueMembers(value, contentType)},"revision":${revision}` +
-    `,"createRevision":${createRevision},"contentType":${type}${ttl}}`;
+  return `,"revision":${revision},"createRevision":${createRevision},"contentType":${type}${ttl}`;
 }
 
 /** A value as a body: a string where that is the same bytes, which is cheaper. */

@@ -1,9 +1,11 @@
 // The cluster as this node sees it, for `GET /cluster`.
 
-import type { NodeId } from "../base/ids.ts";
+import type { NodeId, PartitionId } from "../base/ids.ts";
+import type { MemberNews } from "../gossip/mod.ts";
 import { PONTOON_VERSION } from "./config.ts";
 import type { Hosted } from "./group.ts";
 import type { Hosting } from "./hosting.ts";
+import { routingView } from "./routing_view.ts";
 import type { ClusterView, PartitionView, ReplicaView } from "./service.ts";
 import type { Topology } from "./topology.ts";
 
@@ -13,7 +15,10 @@ interface ViewSources {
   readonly clusterId: string;
   readonly topology: Topology;
   readonly hosting: Hosting | undefined;
+  /** By partition, as far as this node knows. */
+  readonly leaders: ReadonlyMap<PartitionId, NodeId>;
   isConnected(nodeId: NodeId): boolean;
+  newsOf(nodeId: NodeId): MemberNews | undefined;
 }
 
 export function clusterView(sources: ViewSources): ClusterView {
@@ -26,15 +31,23 @@ export function clusterView(sources: ViewSources): ClusterView {
     name,
     version: PONTOON_VERSION,
     epoch: topology.epoch,
-    members: topology.map.members.map((member) => ({
-      nodeId: member.nodeId,
-      name: member.name,
-      http: member.http,
-      peer: member.peer,
-      state: member.state,
-      reachable: sources.isConnected(member.nodeId),
-    })),
+    members: topology.map.members.map((member) => {
+      const news = sources.newsOf(member.nodeId);
+      return {
+        nodeId: member.nodeId,
+        name: member.name,
+        http: member.http,
+        peer: member.peer,
+        state: member.state,
+        weight: member.weight,
+        ...(member.zone === undefined ? {} : { zone: member.zone }),
+        ...(member.host === undefined ? {} : { host: member.host }),
+        reachable: sources.isConnected(member.nodeId),
+        ...(news === undefined ? {} : { gossip: news.status, load: news.load }),
+      };
+    }),
     partitions: partitions.sort((a, b) => a.partition - b.partition),
+    routing: routingView(topology, sources.leaders),
   };
 }
 

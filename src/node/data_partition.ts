@@ -4,7 +4,7 @@
 import { latin1FromBytes } from "../base/bytes.ts";
 import type { LogIndex, Term } from "../base/ids.ts";
 import { EXPIRE_BATCH_KEYS } from "../base/limits.ts";
-import type { Clock } from "../platform/ports.ts";
+import type { Clock, TimerHandle } from "../platform/ports.ts";
 import type { MachineImage, MachineLoader, StateMachine } from "../replica/machine.ts";
 import { PartitionClock } from "../replica/partition_clock.ts";
 import type { ProposalOutcome } from "../replica/proposals.ts";
@@ -14,11 +14,17 @@ import {
   encodeEnvelope,
   imageChunks,
   ImageLoader,
+  type PageQuery,
   stampEnvelope,
   stateHash,
   Store,
 } from "../store/mod.ts";
-import type { Failure, ReadAnswer, WriteAnswer } from "./service.ts";
+import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
+
+/** A group whose next expiry is nearer than this does not sleep: it would only wake again. */
+const EXPIRY_NEAR_MS = 1000;
+/** Longest that a timer is set for; then it is set anew. */
+const EXPIRY_TIMER_MS_MAX = 3_600_000;
 
 /** The store as a replica drives it. */
 export class StoreMachine implements StateMachine<Applied> {
@@ -57,6 +63,8 @@ export class DataPartition {
   readonly #time: PartitionClock;
   #leading = false;
   #expiring = false;
+  /** Stands for the ticks of a sleeping group: wakes it for its next expiry. */
+  #expiryTimer: TimerHandle | undefined;
 
   constructor(replica: Replica<Applied>, machine: StoreMachine, clock: Clock) {
     this.#replica = replica;
@@ -83,11 +91,35 @@ export class DataPartition {
     this.#leading = leads;
   }
 
+  /** How long until the next key expires, ms; Infinity if none does. */
+  #untilExpiryMs(): number {
+    const dueMs = this.#store.nextExpiryMs();
+    return dueMs === undefined ? Infinity : dueMs - this.#time.nowMs(this.#store.timeMs);
+  }
+
+  /** Whether this leader's group may sleep: nothing expires soon. */
+  maySleep(): boolean {
+    return !this.#expiring && this.#untilExpiryMs() > EXPIRY_NEAR_MS;
+  }
+
+  /** Call when the replica fell asleep or woke up. */
+  onQuiescence(): void {
+    this.#expiryTimer?.cancel();
+    this.#expiryTimer = undefined;
+    if (!this.#leading || !this.#replica.asleep) return;
+    const untilMs = this.#untilExpiryMs();
+    if (untilMs === Infinity) return;
+    const delayMs = Math.min(Math.max(0, untilMs), EXPIRY_TIMER_MS_MAX);
+    this.#expiryTimer = this.#clock.setTimer(delayMs, () => {
+      this.tick();
+      // Woken by what it proposed, or too early by the clock's grain, or by the timer's bound.
+      this.onQuiescence();
+    });
+  }
+
   /** Call at every tick: proposes the reaping of what is due. */
   tick(): void {
-    if (!this.#leading || this.#expiring) return;
-    const dueMs = this.#store.nextExpiryMs();
-    if (dueMs === undefined || dueMs > this.#time.nowMs(this.#store.timeMs)) return;
+    if (!this.#leading || this.#expiring || this.#untilExpiryMs() > 0) return;
     this.#expiring = true;
     const data = encodeEnvelope({
       timeMs: 0,
@@ -125,10 +157,28 @@ export class DataPartition {
 
   /** A linearizable read. */
   read(key: string, deadlineMs: number, settle: (answer: ReadAnswer | Failure) => void): void {
+    this.#confirmed(deadlineMs, () => this.readLocal(key), settle);
+  }
+
+  /** A linearizable page of a scan. */
+  page(
+    query: PageQuery,
+    deadlineMs: number,
+    settle: (answer: PageAnswer | Failure) => void,
+  ): void {
+    this.#confirmed(deadlineMs, () => this.pageLocal(query), settle);
+  }
+
+  /** Runs `answer` in the very step in which the state may serve a read that began now. */
+  #confirmed<Answer>(
+    deadlineMs: number,
+    answer: () => Answer,
+    settle: (answer: Answer | Failure) => void,
+  ): void {
     this.#replica.read(deadlineMs, (outcome) => {
       switch (outcome) {
         case "ready":
-          return settle(this.readLocal(key));
+          return settle(answer());
         case "not-leader":
           return settle(NOT_LEADER);
         case "overloaded":
@@ -149,6 +199,20 @@ export class DataPartition {
       appliedIndex: this.#replica.appliedIndex,
       timeMs: this.#store.timeMs,
       record: this.#store.get(key),
+    };
+  }
+
+  /** A page of the state as it is here and now. */
+  pageLocal(query: PageQuery): PageAnswer {
+    const { records, count, resume } = this.#store.page(query);
+    return {
+      ok: true,
+      partition: this.#replica.group,
+      appliedIndex: this.#replica.appliedIndex,
+      timeMs: this.#store.timeMs,
+      records,
+      count,
+      ...(resume === undefined ? {} : { resume }),
     };
   }
 }

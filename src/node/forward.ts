@@ -7,6 +7,7 @@
 //     3 meta      an encoded meta command, for the meta group's leader
 //     4 wanted    partition u32 | replicaId f64: please send me a snapshot
 //     5 suspect   partition u32 | replicaId f64: this replica of mine is damaged
+//     6 page      page_codec.ts
 //   answer: u32 length of a JSON text, the text, then raw value bytes if the JSON says so
 
 import { bytesFromLatin1, concatBytes, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
@@ -21,6 +22,7 @@ export const enum RequestKind {
   Meta = 3,
   SnapshotWanted = 4,
   Suspect = 5,
+  Page = 6,
 }
 
 export function encodeWriteRequest(
@@ -52,7 +54,7 @@ export function encodeReplicaRequest(
 export function openRequest(body: Uint8Array): { kind: RequestKind; reader: BytesReader } {
   const reader = new BytesReader(body);
   const kind = reader.u8();
-  if (kind < RequestKind.Write || kind > RequestKind.Suspect) {
+  if (kind < RequestKind.Write || kind > RequestKind.Page) {
     throw new CodecError(`peer request of unknown kind ${kind}`);
   }
   return { kind, reader };
@@ -70,6 +72,15 @@ function packed(header: unknown, blobs: readonly string[]): Uint8Array<ArrayBuff
   return blobs.length === 0
     ? writer.take()
     : concatBytes([writer.take(), ...blobs.map((blob) => bytesFromLatin1(blob))]);
+}
+
+/** An answer whose raw part `write` appends. */
+export function packedWith(
+  header: unknown,
+  write: (writer: BytesWriter) => BytesWriter,
+): Uint8Array<ArrayBuffer> {
+  const text = utf8Bytes(JSON.stringify(header));
+  return write(new BytesWriter(text.length + 1024).u32(text.length).raw(text)).take();
 }
 
 export function encodeWriteAnswer(answer: WriteAnswer | Failure): Uint8Array<ArrayBuffer> {
@@ -103,8 +114,9 @@ function restoreRecord(packedRecord: PackedRecord, reader: BytesReader): RecordV
   return { key, value, contentType, revision, createRevision, expiresAtMs };
 }
 
+/** An answer's JSON, and its raw part. Throws CodecError. */
 // deno-lint-ignore no-explicit-any
-function openAnswer(bytes: Uint8Array): { header: any; reader: BytesReader } {
+export function openAnswer(bytes: Uint8Array): { header: any; reader: BytesReader } {
   const reader = new BytesReader(bytes);
   const text = new TextDecoder().decode(reader.raw(reader.u32()));
   try {

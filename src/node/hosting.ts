@@ -3,6 +3,7 @@
 // delete one before the map says that it is out.
 
 import { META_PARTITION, type NodeId, type PartitionId, type ReplicaId } from "../base/ids.ts";
+import { LOG_WINDOW_BYTES_MAX, LOG_WINDOW_BYTES_MIN } from "../base/limits.ts";
 import type { Platform } from "../platform/ports.ts";
 import {
   type ClusterMap,
@@ -12,6 +13,7 @@ import {
   initialMap,
   MetaMachine,
   type MetaResult,
+  type PartitionEntry,
   replicaFate,
   UNKNOWN_MAP,
 } from "../partition/mod.ts";
@@ -46,6 +48,8 @@ export interface HostingHost {
   readonly genesis: Genesis | undefined;
   linksOf(partition: PartitionId): ReplicaLinks;
   readonly observer: ReplicaObserver;
+  /** Whether this node can speak to the other and hear it. */
+  isLinked(nodeId: NodeId): boolean;
 }
 
 export class Hosting {
@@ -80,22 +84,18 @@ export class Hosting {
 
   /** Starts the replicas that the log knows; those of the genesis on the very first start. */
   async start(recovered: readonly RecoveredReplica[]): Promise<void> {
-    const { genesis, nodeId } = this.#host;
+    const { genesis } = this.#host;
     const replicas = [...recovered];
-    if (genesis !== undefined && recovered.length === 0) {
-      for (const entry of initialMap(genesis).partitions) {
-        const own = [...entry.replicas, ...entry.learners].find((ref) => ref.nodeId === nodeId);
-        if (own === undefined) continue;
-        replicas.push(await this.#createFromGenesis(genesis, entry.partition, own.replicaId));
-      }
+    // A first start that was cut short has left some of them, none of which has lived yet.
+    if (genesis !== undefined && recovered.every(isNewborn)) {
+      replicas.push(...await this.#createFromGenesis(genesis, recovered));
     }
     // The meta group first: the others' links go by its map.
     replicas.sort((a, b) => a.group - b.group);
     for (const replica of replicas) await this.#open(replica);
   }
 
-  #genesisPoint(genesis: Genesis, partition: PartitionId): SnapshotPoint {
-    const entry = initialMap(genesis).partitions[partition];
+  #genesisPoint(entry: PartitionEntry): SnapshotPoint {
     const confState = {
       voters: entry.replicas.map((ref) => ref.replicaId),
       learners: entry.learners.map((ref) => ref.replicaId),
@@ -107,20 +107,31 @@ export class Hosting {
     return { index: GENESIS_INDEX, term: 1, configuration };
   }
 
-  async #createFromGenesis(
+  /** Creates this node's replicas of the genesis, but those that are there; one sync for all of them. */
+  #createFromGenesis(
     genesis: Genesis,
-    group: PartitionId,
-    replicaId: ReplicaId,
-  ): Promise<RecoveredReplica> {
-    const { wal, store } = this.#host;
-    const snapshot = this.#genesisPoint(genesis, group);
-    const hardState = { term: 1, vote: 0, commit: GENESIS_INDEX };
-    await new Promise<void>((resolve) => {
-      wal.createGroup(group, replicaId);
-      new SharedGroupLog(wal, store, group).append({ hardState, entries: [], snapshot }, resolve);
-      wal.flush();
+    present: readonly RecoveredReplica[],
+  ): Promise<RecoveredReplica[]> {
+    const { wal, store, nodeId } = this.#host;
+    const groups = new Set(present.map(({ group }) => group));
+    const created = initialMap(genesis).partitions.flatMap((entry) => {
+      const group = entry.partition;
+      const own = [...entry.replicas, ...entry.learners].find((ref) => ref.nodeId === nodeId);
+      if (own === undefined || groups.has(group) || wal.isDeleted(group, own.replicaId)) return [];
+      const snapshot = this.#genesisPoint(entry);
+      const hardState = { term: 1, vote: 0, commit: GENESIS_INDEX };
+      wal.createGroup(group, own.replicaId);
+      const log = new SharedGroupLog(wal, store, group);
+      return [
+        new Promise<RecoveredReplica>((resolve) => {
+          const { replicaId } = own;
+          const whole = { group, replicaId, hardState, snapshot, entries: [], suspect: null };
+          log.append({ hardState, entries: [], snapshot }, () => resolve(whole));
+        }),
+      ];
     });
-    return { group, replicaId, hardState, snapshot, entries: [], suspect: null };
+    wal.flush();
+    return Promise.all(created);
   }
 
   /** Starts one replica: its state from the newest snapshot, the rest from the log's entries. */
@@ -185,7 +196,6 @@ export class Hosting {
     const options = {
       group,
       id: replicaId,
-      recovered,
       log: new SharedGroupLog(wal, store, group),
       snapshots,
       links: this.#host.linksOf(group),
@@ -195,12 +205,18 @@ export class Hosting {
       observer,
       wake: () => scheduler.wake(group),
       awaitingSnapshot,
+      maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,
+      windowBytesMax: () =>
+        Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };
     if (machine instanceof MetaMachine) {
-      const replica = new Replica<MetaResult>({ ...options, machine: this.#watched(machine) });
+      const replica = new Replica<MetaResult>(
+        { ...options, machine: this.#watched(machine) },
+        recovered,
+      );
       this.#hosted.set(group, {
         kind: "meta",
         partition: group,
@@ -212,7 +228,7 @@ export class Hosting {
       this.#host.topology.offer(machine.map);
       scheduler.add(group, replica);
     } else {
-      const replica = new Replica<Applied>({ ...options, machine });
+      const replica = new Replica<Applied>({ ...options, machine }, recovered);
       const data = new DataPartition(replica, machine, platform.clock);
       this.#hosted.set(group, {
         kind: "data",
@@ -330,25 +346,41 @@ export class Hosting {
   tick(): void {
     for (const hosted of this.#hosted.values()) {
       if (hosted.kind === "suspect") continue;
+      if (hosted.replica.asleep) continue;
       hosted.replica.tick();
       if (hosted.kind === "data") hosted.data.tick();
     }
   }
 
-  /** The links to or from a node broke. */
+  /** No link to or from a node is left. */
   peerLost(nodeId: NodeId): void {
-    for (const hosted of this.#hosted.values()) {
-      if (hosted.kind === "suspect") continue;
-      const entry = this.#host.topology.map.partitions[hosted.partition];
-      if (entry === undefined) continue;
-      const replicaId = this.#replicaOn(hosted.partition, nodeId);
-      if (replicaId !== undefined) hosted.replica.peerLost(replicaId);
+    for (const { partition, replicaId } of this.#host.topology.index.hostedBy(nodeId)) {
+      const hosted = this.#hosted.get(partition);
+      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.peerLost(replicaId);
     }
   }
 
-  #replicaOn(partition: PartitionId, nodeId: NodeId): ReplicaId | undefined {
-    return this.#host.topology.index.hostedBy(nodeId)
-      .find((ref) => ref.partition === partition)?.replicaId;
+  /** One of the links to and from a node broke, its process is another one, or it is suspected. */
+  peerDoubted(nodeId: NodeId): void {
+    for (const { partition, replicaId } of this.#host.topology.index.hostedBy(nodeId)) {
+      const hosted = this.#hosted.get(partition);
+      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.doubt(replicaId);
+    }
+  }
+
+  /** A group may sleep while the map wants no change of it and all its members can be heard. */
+  #maySleep(partition: PartitionId): boolean {
+    const hosted = this.#hosted.get(partition);
+    if (hosted === undefined || hosted.kind === "suspect") return false;
+    const { topology, nodeId } = this.#host;
+    const entry = topology.map.partitions[partition];
+    if (entry === undefined || entry.move !== undefined || entry.dropping.length > 0) return false;
+    if (hosted.kind === "data" && !hosted.data.maySleep()) return false;
+    const { voters, learners } = hosted.replica.configuration.confState;
+    return [...voters, ...learners].every((replicaId) => {
+      const member = topology.nodeOf(partition, replicaId);
+      return member === nodeId || member !== undefined && this.#host.isLinked(member);
+    });
   }
 
   stop(): void {
@@ -356,4 +388,10 @@ export class Hosting {
       if (hosted.kind !== "suspect") hosted.replica.stop();
     }
   }
+}
+
+/** Whether the replica is as the genesis made it. */
+function isNewborn({ hardState, snapshot, entries, suspect }: RecoveredReplica): boolean {
+  return suspect === null && entries.length === 0 && snapshot.index === GENESIS_INDEX &&
+    hardState.term === 1;
 }

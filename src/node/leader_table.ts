@@ -57,7 +57,7 @@ export class LeaderTable {
       return { kind: "local", partition: hosted.data };
     }
     let nodeId = this.leaderOf(partition);
-    // Whoever led when this node last heard of it may be gone for good: any replica knows better then.
+    // Of a partition without a replica here only others can tell who leads once the noted one is gone.
     if (hosted === undefined && (nodeId === undefined || !this.#sources.isUp(nodeId))) {
       nodeId = this.#anyReplica(partition);
     }

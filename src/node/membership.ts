@@ -2,7 +2,7 @@
 // nothing by itself: every change is a command to the meta group.
 
 import { utf8Bytes } from "../base/bytes.ts";
-import type { NodeId } from "../base/ids.ts";
+import type { LogIndex, NodeId } from "../base/ids.ts";
 import type { Address, Clock, Log } from "../platform/ports.ts";
 import {
   decodeMap,
@@ -48,6 +48,8 @@ function isRefused(result: MetaResult | Failure): result is Exclude<MetaResult, 
 
 export class Membership {
   readonly #host: MembershipHost;
+  /** A newer map is being asked for. */
+  #fetching = false;
 
   constructor(host: MembershipHost) {
     this.#host = host;
@@ -164,6 +166,25 @@ export class Membership {
     }
   }
 
+  /** Gossip says that `from` follows a newer map: fetches it, unless this node will learn it by Raft. */
+  async newerMapExists(epoch: LogIndex, from: NodeId): Promise<void> {
+    const { topology, followsMap, record } = this.#host;
+    const address = topology.member(from)?.peer;
+    if (this.#fetching || followsMap() || epoch <= topology.epoch || address === undefined) return;
+    if (record().clusterId === "") return;
+    this.#fetching = true;
+    await this.#fetchMap(address);
+    this.#fetching = false;
+  }
+
+  async #fetchMap(address: Address): Promise<void> {
+    const answer = await askAddress(this.#host, address, { ask: "map" });
+    const ours = answer?.clusterId === this.#host.record().clusterId;
+    if (answer?.ok && ours && answer.map !== undefined) {
+      this.#host.topology.offer(decodeMap(utf8Bytes(answer.map)));
+    }
+  }
+
   /** Keeps the map fresh while this node has no meta replica to follow it by. */
   async followMap(seeds: readonly Address[]): Promise<void> {
     for (let i = 0; !this.#host.stopping(); i++) {
@@ -173,13 +194,7 @@ export class Membership {
         const known = topology.map.members.filter((member) => member.nodeId !== own)
           .map((member) => member.peer);
         const sources = known.length > 0 ? known : seeds;
-        if (sources.length > 0) {
-          const answer = await askAddress(this.#host, sources[i % sources.length], { ask: "map" });
-          const ours = answer?.clusterId === this.#host.record().clusterId;
-          if (answer?.ok && ours && answer.map !== undefined) {
-            topology.offer(decodeMap(utf8Bytes(answer.map)));
-          }
-        }
+        if (sources.length > 0) await this.#fetchMap(sources[i % sources.length]);
       }
       await pause(this.#host.clock, MAP_FETCH_INTERVAL_MS);
     }

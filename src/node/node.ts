@@ -1,5 +1,6 @@
 // One node: composes log, links, replicas and the API's service, and routes requests among them.
 
+import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
@@ -14,7 +15,7 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency } from "../store/mod.ts";
+import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -29,6 +30,7 @@ import {
   RequestKind,
 } from "./forward.ts";
 import type { RecoveredReplica } from "./group_files.ts";
+import { MemberWatch } from "./member_watch.ts";
 import { Hosting } from "./hosting.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
@@ -41,11 +43,14 @@ import type {
   Failure,
   MemberChange,
   NodeService,
+  PageAnswer,
   ReadAnswer,
   RequestOptions,
+  StaleBounds,
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
 import { Topology } from "./topology.ts";
 
@@ -61,6 +66,16 @@ const HANDOVER_MS_MAX = 1000;
 const STOP_GRACE_MS = 5000;
 /** Between two attempts to give leadership away while the disk is full. */
 const DISK_HANDOVER_INTERVAL_MS = 2000;
+
+/** Reads nothing but the place in the log at which a linearizable read stands. */
+const LOOK: PageQuery = {
+  start: "",
+  end: undefined,
+  reverse: false,
+  want: "count",
+  limit: 0,
+  sizeBytesMax: 0,
+};
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -80,12 +95,18 @@ export class Node implements NodeService {
   readonly #router: Router;
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
+  readonly #memberWatch: MemberWatch;
+  readonly #staleReads: StaleReads;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
   #inFlight = 0;
+  /** Client requests begun since the start. */
+  #requestCount = 0;
+  /** What loading and replay left behind is cleared away. */
+  #settled = false;
   /** Not ready any more, but still serving. */
   #leaving = false;
   #stopped = false;
@@ -101,6 +122,7 @@ export class Node implements NodeService {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
       this.#leaders.changed();
+      this.#memberWatch.mapChanged(map);
     });
     this.#transport = new Transport({
       ...platform,
@@ -114,13 +136,21 @@ export class Node implements NodeService {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
-      onDatagram: (from, body) => this.#courier.onDatagram(from, body),
-      onLinkUp: () => this.#leaders.changed(),
+      onDatagram: (from, body) => {
+        if (body[0] === GOSSIP_DATAGRAM) this.#memberWatch.onDatagram(from, body);
+        else this.#courier.onDatagram(from, body);
+      },
+      onLinkUp: (nodeId) => {
+        this.#leaders.changed();
+        this.#memberWatch.onLinkUp(nodeId);
+      },
       onLinkDown: (nodeId) => {
+        this.#hosting?.peerDoubted(nodeId);
         if (this.#isConnected(nodeId)) return;
         this.#courier.linkLost(nodeId);
         this.#hosting?.peerLost(nodeId);
       },
+      onPeerRestarted: (nodeId) => this.#hosting?.peerDoubted(nodeId),
     });
     this.#courier = new SnapshotCourier({
       clock: platform.clock,
@@ -128,6 +158,20 @@ export class Node implements NodeService {
       store: parts.store,
       hosting: () => this.#hosting,
       send: (to, body) => this.#transport.sendDatagram(to, body),
+    });
+    this.#memberWatch = new MemberWatch({
+      clock: platform.clock,
+      log: platform.log,
+      random: platform.random,
+      nodeId: keeper.record.nodeId,
+      boots: keeper.record.boots,
+      send: (to, datagram) => this.#transport.sendDatagram(to, datagram),
+      isConnected: (nodeId) => this.#isConnected(nodeId),
+      epoch: () => this.topology.epoch,
+      load: () => this.#load(),
+      requestCount: () => this.#requestCount,
+      onSuspected: (nodeId) => this.#hosting?.peerDoubted(nodeId),
+      onNewerEpoch: (epoch, from) => this.membership.newerMapExists(epoch, from),
     });
     this.#leaders = new LeaderTable(platform.clock, this.topology, {
       nodeId: keeper.record.nodeId,
@@ -143,6 +187,11 @@ export class Node implements NodeService {
       epoch: () => this.topology.epoch,
       stopping: () => this.#stopped,
     });
+    this.#staleReads = new StaleReads(
+      platform.clock,
+      (partition, timeoutMs) =>
+        this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
+    );
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -214,12 +263,14 @@ export class Node implements NodeService {
       snapshotLogBytes: config.snapshotLogBytes,
       genesis,
       linksOf: (partition) => this.#linksOf(partition),
+      isLinked: (nodeId) => this.#transport.isUp(nodeId) && this.#transport.isHeard(nodeId),
       observer: {
         onLeadership: (replica) => {
           this.#hosting?.data(replica.group)?.data.onLeadership();
           this.#leaders.changed();
         },
         onConfiguration: () => {},
+        onQuiescence: (replica) => this.#hosting?.data(replica.group)?.data.onQuiescence(),
       },
     });
     this.#steward = new Steward({
@@ -229,7 +280,7 @@ export class Node implements NodeService {
       nodeId: keeper.record.nodeId,
       topology: this.topology,
       deadAfterMs: config.deadAfterMs,
-      isConnected: (nodeId) => this.#isConnected(nodeId),
+      isReachable: (nodeId) => this.#memberWatch.isReachable(nodeId),
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
@@ -262,6 +313,16 @@ export class Node implements NodeService {
     return this.#transport.isUp(nodeId) || this.#transport.isHeard(nodeId);
   }
 
+  #load(): Omit<LoadFigures, "requestsPerSecond"> {
+    const replicas = [...this.#hosting?.all() ?? []].filter((hosted) => hosted.kind !== "suspect");
+    return {
+      replicaCount: replicas.length,
+      leaderCount: replicas.filter(({ replica }) => replica.isLeader).length,
+      logBytes: this.#parts.wal.sizeBytes,
+      diskFreeBytes: this.#parts.platform.disk.freeBytes(),
+    };
+  }
+
   // ------------------------------------------------------------------------------------------ ticks
 
   #tick(): void {
@@ -271,9 +332,19 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    this.#memberWatch.tick();
+    if (!this.#settled) this.#settle();
+    this.#staleReads.tick();
     if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
     if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
     if (this.#parts.wal.diskLow) this.#handOverForSpace();
+  }
+
+  /** Loading a large state leaves garbage that an idle node would keep for hours. */
+  #settle(): void {
+    if (!this.#caughtUp().ready) return;
+    this.#settled = true;
+    this.#parts.platform.process.releaseMemory?.();
   }
 
   /** Replicas that lost their log or their state tell those who can mend it. */
@@ -415,6 +486,7 @@ export class Node implements NodeService {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
     }
     this.#inFlight++;
+    this.#requestCount++;
     return this.#router.write(partition, envelope, idempotency !== undefined, options)
       .finally(() => this.#inFlight--);
   }
@@ -424,14 +496,42 @@ export class Node implements NodeService {
       return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
     }
     this.#inFlight++;
+    this.#requestCount++;
     return this.#router.read(this.topology.partitionOf(key), key, options)
       .finally(() => this.#inFlight--);
   }
 
-  readStale(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+  readStale(
+    key: string,
+    bounds: StaleBounds,
+    options: RequestOptions,
+  ): Promise<ReadAnswer | Failure> {
     const hosted = this.#hosting?.data(this.topology.partitionOf(key));
-    if (hosted === undefined || !hosted.replica.serving) return this.read(key, options);
-    return Promise.resolve(hosted.data.readLocal(key));
+    const stale = hosted && this.#staleReads.within(hosted, bounds);
+    if (stale === undefined) return this.read(key, options);
+    return Promise.resolve({ ...hosted!.data.readLocal(key), stale });
+  }
+
+  dataPartitions(): readonly PartitionId[] {
+    return this.topology.index.dataPartitions;
+  }
+
+  scanPage(
+    partition: PartitionId,
+    query: PageQuery,
+    bounds: StaleBounds | undefined,
+    options: RequestOptions,
+  ): Promise<PageAnswer | Failure> {
+    if (bounds !== undefined) {
+      const hosted = this.#hosting?.data(partition);
+      const stale = hosted && this.#staleReads.within(hosted, bounds);
+      if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
+    }
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
+    }
+    this.#inFlight++;
+    return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
   }
 
   cluster(): ClusterView {
@@ -441,7 +541,9 @@ export class Node implements NodeService {
       topology: this.topology,
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
+      leaders: this.#leaders.known(),
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
+      newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
   }
 
@@ -480,6 +582,12 @@ export class Node implements NodeService {
 
   ready(): { ready: boolean; reason: string } {
     if (this.#leaving) return { ready: false, reason: "stopping" };
+    const caughtUp = this.#caughtUp();
+    return caughtUp.ready && !this.#settled ? { ready: false, reason: "settling" } : caughtUp;
+  }
+
+  /** Whether this node has all that the cluster had when it came. */
+  #caughtUp(): { ready: boolean; reason: string } {
     if (this.#hosting === undefined) return { ready: false, reason: "not in a cluster yet" };
     if (this.topology.member(this.nodeId) === undefined) {
       return { ready: false, reason: "not a member of the cluster" };

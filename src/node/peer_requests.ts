@@ -12,6 +12,7 @@ import {
   RequestKind,
 } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
+import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
 import type { Failure } from "./service.ts";
 import type { Steward } from "./steward.ts";
 
@@ -70,6 +71,15 @@ async function answer(
       const key = reader.latin1(reader.remaining);
       return encodeReadAnswer(
         await new Promise((settle) => hosted.data.read(key, deadlineMs, settle)),
+      );
+    }
+    case RequestKind.Page: {
+      const partition = reader.u32();
+      const hosted = hosting.data(partition);
+      if (hosted === undefined || !hosted.replica.isLeader) return notLeader(host, partition);
+      const query = readPageRequest(reader);
+      return encodePageAnswer(
+        await new Promise((settle) => hosted.data.page(query, deadlineMs, settle)),
       );
     }
     case RequestKind.Meta:

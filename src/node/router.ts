@@ -3,6 +3,7 @@
 
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import type { Clock } from "../platform/ports.ts";
+import type { PageQuery } from "../store/page.ts";
 import type { CallResult } from "../transport/mod.ts";
 import { type DataPartition, failure } from "./data_partition.ts";
 import {
@@ -11,7 +12,8 @@ import {
   encodeReadRequest,
   encodeWriteRequest,
 } from "./forward.ts";
-import type { Failure, ReadAnswer, RequestOptions, WriteAnswer } from "./service.ts";
+import { decodePageAnswer, encodePageRequest } from "./page_codec.ts";
+import type { Failure, PageAnswer, ReadAnswer, RequestOptions, WriteAnswer } from "./service.ts";
 
 /** Where the leader of a partition is, as this node knows it. */
 export type Route =
@@ -90,6 +92,22 @@ export class Router {
       local: (data, deadlineMs) => new Promise((settle) => data.read(key, deadlineMs, settle)),
       encode: () => encodeReadRequest(partition, key),
       decode: decodeReadAnswer,
+    };
+    return this.#run(operation, options);
+  }
+
+  page(
+    partition: PartitionId,
+    query: PageQuery,
+    options: RequestOptions,
+  ): Promise<PageAnswer | Failure> {
+    const operation: Operation<PageAnswer> = {
+      partition,
+      repeatable: true,
+      changes: false,
+      local: (data, deadlineMs) => new Promise((settle) => data.page(query, deadlineMs, settle)),
+      encode: () => encodePageRequest(partition, query),
+      decode: decodePageAnswer,
     };
     return this.#run(operation, options);
   }

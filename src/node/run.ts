@@ -5,7 +5,7 @@ import { createApp } from "../http/app.ts";
 import type { Platform } from "../platform/ports.ts";
 import type { MemberDetails } from "../partition/mod.ts";
 import { SnapshotStore } from "../snapshot/mod.ts";
-import { Wal } from "../wal/mod.ts";
+import { type Recovered, Wal } from "../wal/mod.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
 import { type RecoveredReplica, recoveredReplica } from "./group_files.ts";
@@ -66,12 +66,10 @@ export async function runNode(config: NodeConfig, platform: Platform): Promise<R
     peer: peerAddress,
   });
 
-  const groups: RecoveredReplica[] = [...recovered.groups.values()].map(recoveredReplica);
-  const entriesOf = new Map(groups.map((group) => [group.group, group.entries]));
-  await recovered.replay((group, entry) => void entriesOf.get(group)?.push(entry));
-  const started = enterCluster(node, config, keeper, groups, platform).catch((cause) => {
-    process.fatal("Cannot start", cause);
-  });
+  const started = enterCluster(node, config, keeper, await replay(recovered), platform)
+    .catch((cause) => {
+      process.fatal("Cannot start", cause);
+    });
 
   let stopped: Promise<void> | undefined;
   return {
@@ -80,6 +78,14 @@ export async function runNode(config: NodeConfig, platform: Platform): Promise<R
     peerAddress,
     stop: () => stopped ??= stopNode(node, http, wal, platform, started),
   };
+}
+
+/** A function of its own, so that nothing which outlives the start holds on to the entries. */
+async function replay(recovered: Recovered): Promise<RecoveredReplica[]> {
+  const groups = [...recovered.groups.values()].map(recoveredReplica);
+  const entriesOf = new Map(groups.map((group) => [group.group, group.entries]));
+  await recovered.replay((group, entry) => void entriesOf.get(group)?.push(entry));
+  return groups;
 }
 
 async function enterCluster(

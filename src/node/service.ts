@@ -1,7 +1,9 @@
 // What the HTTP layer asks of a node, and every way an answer can turn out. Types only: http/ renders
 // them, node/ provides them, neither imports the other's code.
 
+import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
+import type { PageQuery } from "../store/page.ts";
 import type { Applied, Command, Idempotency, Key, RecordView } from "../store/types.ts";
 
 /** Every problem code of the API. HTTP status and words hang on it (http/problem.ts). */
@@ -51,6 +53,41 @@ export interface ReadAnswer {
   /** Partition time then; expiry is relative to it. */
   readonly timeMs: number;
   readonly record: RecordView | undefined;
+  /** Present if the answer is not linearizable: it came from whichever replica was asked. */
+  readonly stale?: Staleness;
+}
+
+/** What is known of a stale answer's age. */
+export interface Staleness {
+  /**
+   * The replica had applied, when it answered, all that was committed so long before; undefined if
+   * that is not known.
+   */
+  readonly ageMs: number | undefined;
+}
+
+/** What a stale read must have at least; a replica that falls short passes it on to the leader. */
+export interface StaleBounds {
+  readonly maxStalenessMs?: number;
+  /** The replica has applied at least this. */
+  readonly minApplied?: LogIndex;
+}
+
+/** A decided page of a scan: linearizable for its partition (RULES 21). */
+export interface PageAnswer {
+  readonly ok: true;
+  readonly partition: PartitionId;
+  /** lastApplied, taken in the same synchronous step as the records. */
+  readonly appliedIndex: LogIndex;
+  /** Partition time then. */
+  readonly timeMs: number;
+  readonly records: readonly RecordView[];
+  /** Live records met. */
+  readonly count: number;
+  /** The last key looked at, if the page ended before the range did. */
+  readonly resume?: Key;
+  /** As in {@linkcode ReadAnswer}. */
+  readonly stale?: Staleness;
 }
 
 /** How the client wants to be routed when this node does not lead the key's partition. */
@@ -69,8 +106,16 @@ export interface MemberView {
   readonly http: string;
   readonly peer: string;
   readonly state: "active" | "leaving";
+  /** Share of the replicas, relative to other members' weights. */
+  readonly weight: number;
+  readonly zone?: string;
+  readonly host?: string;
   /** False when this node's links to it are down. */
   readonly reachable: boolean;
+  /** What the members together believe of it; absent of the node that answers. */
+  readonly gossip?: Status;
+  /** What it last said of its own load. */
+  readonly load?: LoadFigures;
 }
 
 export interface ReplicaView {
@@ -95,6 +140,17 @@ export interface PartitionView {
   readonly health: string;
 }
 
+/** Where requests for one partition's keys go. */
+export interface RoutingView {
+  readonly partition: PartitionId;
+  /** Hash slots, each pair half-open: [start, end). */
+  readonly slots: readonly (readonly [start: number, end: number])[];
+  /** Nodes of the settled voters. */
+  readonly replicas: readonly NodeId[];
+  /** Absent while this node knows none. */
+  readonly leader?: NodeId;
+}
+
 export interface ClusterView {
   readonly clusterId: string;
   readonly nodeId: NodeId;
@@ -102,7 +158,10 @@ export interface ClusterView {
   readonly version: string;
   readonly epoch: number;
   readonly members: readonly MemberView[];
+  /** Those this node holds a replica of. */
   readonly partitions: readonly PartitionView[];
+  /** Every data partition, ascending. */
+  readonly routing: readonly RoutingView[];
 }
 
 /** `POST /cluster/members`. */
@@ -125,8 +184,21 @@ export interface NodeService {
   ): Promise<WriteAnswer | Failure>;
   /** Linearizable by ReadIndex. */
   read(key: Key, options: RequestOptions): Promise<ReadAnswer | Failure>;
-  /** From this node's own replica, whatever its lag; forwarded if it has none. */
-  readStale(key: Key, options: RequestOptions): Promise<ReadAnswer | Failure>;
+  /** From this node's own replica if that keeps the bounds; else linearizable, from the leader. */
+  readStale(
+    key: Key,
+    bounds: StaleBounds,
+    options: RequestOptions,
+  ): Promise<ReadAnswer | Failure>;
+  /** Every partition that holds data, ascending, by the map that this node has applied. */
+  dataPartitions(): readonly PartitionId[];
+  /** One page of a partition: linearizable by ReadIndex, or, with bounds, as `readStale` reads. */
+  scanPage(
+    partition: PartitionId,
+    query: PageQuery,
+    bounds: StaleBounds | undefined,
+    options: RequestOptions,
+  ): Promise<PageAnswer | Failure>;
   cluster(): ClusterView;
   /** Resolves when the meta group has committed the intent; `/cluster` shows it being carried out. */
   changeMembers(

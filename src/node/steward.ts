@@ -37,8 +37,8 @@ export interface StewardHost {
   readonly topology: Topology;
   /** Silent for so long, a node counts as lost and its replicas are replaced. */
   readonly deadAfterMs: number;
-  /** Whether traffic flows to or from the node. */
-  isConnected(nodeId: NodeId): boolean;
+  /** Whether traffic flows to or from the node, or others say that it answers them. */
+  isReachable(nodeId: NodeId): boolean;
   /** Proposes a command to the meta group, wherever its leader is. Best effort. */
   proposeMeta(command: MetaCommand): Promise<void>;
   /** Who leads each data partition, as far as this node knows. */
@@ -53,6 +53,8 @@ interface StepInProgress {
 export class Steward {
   readonly #host: StewardHost;
   readonly #steps = new Map<PartitionId, StepInProgress>();
+  /** Epoch of the map by which a group was last found to need nothing. */
+  readonly #settledEpochs = new Map<PartitionId, number>();
   /** Commands on their way to the meta group, by partition. */
   readonly #recording = new Set<PartitionId>();
   readonly #downSinceMs = new Map<NodeId, number>();
@@ -98,7 +100,11 @@ export class Steward {
     const { map } = this.#host.topology;
     const entry = map.partitions[replica.group];
     if (entry === undefined) return;
+    // While a group sleeps, nothing about it changes but what the map intends.
+    if (replica.asleep && this.#settledEpochs.get(replica.group) === map.epoch) return;
     const step = nextStep(entry, map.epoch, this.#statusOf(replica, nowMs));
+    if (step === null) this.#settledEpochs.set(replica.group, map.epoch);
+    else this.#settledEpochs.delete(replica.group);
     if (step === null || step.kind === "wait") return;
     this.#host.log.log("debug", "membership step", { partition: replica.group, step });
     switch (step.kind) {
@@ -165,7 +171,7 @@ export class Steward {
 
   #watchMembers(nowMs: number): void {
     for (const { nodeId } of this.#host.topology.map.members) {
-      if (nodeId === this.#host.nodeId || this.#host.isConnected(nodeId)) {
+      if (nodeId === this.#host.nodeId || this.#host.isReachable(nodeId)) {
         this.#downSinceMs.delete(nodeId);
       } else if (!this.#downSinceMs.has(nodeId)) this.#downSinceMs.set(nodeId, nowMs);
     }

@@ -199,6 +199,8 @@ export interface HostedReplica {
 /** Answers a map's questions in constant time. Build once an epoch, share freely. */
 export class MapIndex {
   readonly map: ClusterMap;
+  /** Every partition that owns slots, ascending. */
+  readonly dataPartitions: readonly PartitionId[];
   readonly #partitionOfSlot = new Uint16Array(SLOT_COUNT);
   readonly #members = new Map<NodeId, Member>();
   readonly #nodeOfReplica: Map<ReplicaId, NodeId>[] = [];
@@ -206,6 +208,9 @@ export class MapIndex {
 
   constructor(map: ClusterMap) {
     this.map = map;
+    this.dataPartitions = map.partitions
+      .filter(({ slots }) => slots.length > 0)
+      .map(({ partition }) => partition);
     for (const member of map.members) this.#members.set(member.nodeId, member);
     for (const entry of map.partitions) {
       for (const { start, end } of entry.slots) {

@@ -169,6 +169,8 @@ export interface Digest {
 export interface Process {
   /** Logs `reason` and ends the process (in simulation: the incarnation) at once. */
   fatal(reason: string, cause?: unknown): never;
+  /** Gives memory that is not used any more back to the system, if the runtime can; blocks meanwhile. */
+  releaseMemory?(): void;
 }
 
 /** Everything a node gets from outside. */

@@ -5,6 +5,7 @@
 import { handleAppendEntries, handleHeartbeat, handleSnapshot } from "./follower.ts";
 import type { Raft } from "./raft.ts";
 import { bcastAppend } from "./replication.ts";
+import { handleQuiesce } from "./quiescence.ts";
 import { jointIds, VoteResult } from "./quorum.ts";
 import {
   CONTEXT_TRANSFER,
@@ -108,6 +109,10 @@ export function stepCandidate(raft: Raft, message: Message): StepError | null {
     case MessageType.Snapshot:
       raft.becomeFollower(message.term, message.from);
       handleSnapshot(raft, message);
+      return null;
+    case MessageType.Quiesce:
+      raft.becomeFollower(message.term, message.from);
+      handleQuiesce(raft, message);
       return null;
     case MessageType.VoteResponse:
       // A late answer to our pre-vote, or a vote after we have gone back, is no longer of use.

@@ -6,6 +6,7 @@ import type { ReplicaId } from "../base/ids.ts";
 import { assert } from "../base/assert.ts";
 import { hup } from "./election.ts";
 import { installSnapshotMembership } from "./membership.ts";
+import { handleQuiesce } from "./quiescence.ts";
 import type { Raft } from "./raft.ts";
 import { handleReadIndexResponse } from "./read_only.ts";
 import {
@@ -37,6 +38,9 @@ export function stepFollower(raft: Raft, message: Message): StepError | null {
       hearLeader(raft, message.from);
       handleSnapshot(raft, message);
       return null;
+    case MessageType.Quiesce:
+      handleQuiesce(raft, message);
+      return null;
     case MessageType.TransferLeader:
     case MessageType.ReadIndex:
       if (raft.leader !== NONE) forward(raft, message);
@@ -57,7 +61,7 @@ export function stepFollower(raft: Raft, message: Message): StepError | null {
   }
 }
 
-function hearLeader(raft: Raft, leader: ReplicaId): void {
+export function hearLeader(raft: Raft, leader: ReplicaId): void {
   raft.electionElapsed = 0;
   raft.leader = leader;
 }

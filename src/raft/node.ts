@@ -8,6 +8,7 @@ import { type AnyConfChange, encodeConfChange } from "./conf_change.ts";
 import type { RaftConfig } from "./config.ts";
 import { type Proposal, propose } from "./leader.ts";
 import { applyConfChange, confChangeRefusal } from "./membership.ts";
+import { greetLeader, quiesce, wake } from "./quiescence.ts";
 import { Raft } from "./raft.ts";
 import { leaderRead } from "./read_only.ts";
 import {
@@ -113,7 +114,27 @@ export class RawNode {
     return this.#raft.uncommittedBytes;
   }
 
-  /** A step of logical time. Not to be called for a quiesced group. */
+  /** Whether the group sleeps, as far as this replica knows: then it must not be ticked. */
+  get quiescent(): boolean {
+    return this.#raft.quiescent;
+  }
+
+  /**
+   * Puts the group to sleep if nobody in it lacks anything (RULES 12); whether it did. To be called on a
+   * leader whose links to all members work. Any input wakes it again.
+   */
+  quiesce(): boolean {
+    return quiesce(this.#raft);
+  }
+
+  /** Wakes this replica; a follower also tells its leader. For when a link broke or a peer is doubted. */
+  wake(): void {
+    if (!this.#raft.quiescent) return;
+    wake(this.#raft);
+    greetLeader(this.#raft);
+  }
+
+  /** A step of logical time. Not to be called for a quiescent group. */
   tick(): void {
     this.#raft.tick();
   }
@@ -154,6 +175,7 @@ export class RawNode {
 
   #propose(proposals: readonly Proposal[]): ProposeResult {
     const raft = this.#raft;
+    wake(raft);
     if (raft.role === Role.Leader) {
       const index = raft.log.lastIndex() + 1;
       return propose(raft, proposals) === null
@@ -171,6 +193,7 @@ export class RawNode {
    * that index. Throws ConfChangeError if the present one does not allow it.
    */
   applyConfChange(change: AnyConfChange, index: LogIndex): ConfState {
+    wake(this.#raft);
     return applyConfChange(this.#raft, change, index);
   }
 
@@ -197,6 +220,7 @@ export class RawNode {
    */
   readIndex(context: number): boolean {
     const raft = this.#raft;
+    wake(raft);
     if (raft.role === Role.Leader) return leaderRead(raft, NONE, context);
     if (raft.role !== Role.Follower || raft.leader === NONE) return false;
     const message = newMessage(MessageType.ReadIndex, NONE, NONE);

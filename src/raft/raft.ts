@@ -12,6 +12,7 @@ import { stepFollower } from "./follower.ts";
 import { appendToOwnLog, applied, stepLeader } from "./leader.ts";
 import { RaftLog } from "./log.ts";
 import { installMembership, sameConfState } from "./membership.ts";
+import { isWaking, wake } from "./quiescence.ts";
 import { ReadQueue } from "./read_only.ts";
 import { entriesSizeBytes, payloadSizeBytes } from "./size.ts";
 import { Tracker } from "./tracker.ts";
@@ -53,6 +54,8 @@ export class Raft {
   supersededMembership: Membership | null = null;
   /** Data bytes of our uncommitted entries; may be below the truth, never above. */
   uncommittedBytes = 0;
+  /** Asleep: no ticks are wanted until something wakes us (quiescence.ts). */
+  quiescent = false;
 
   /** Ticks since the last election timeout (leader) or the leader's last word (others). */
   electionElapsed = 0;
@@ -134,6 +137,7 @@ export class Raft {
       this.vote = NONE;
     }
     this.leader = NONE;
+    this.quiescent = false;
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.drawElectionTimeout();
@@ -196,6 +200,7 @@ export class Raft {
 
   /** One step of logical time. */
   tick(): void {
+    assert(!this.quiescent, "a sleeping group has no clock");
     this.electionElapsed++;
     if (this.role !== Role.Leader) {
       if (this.promotable() && this.electionElapsed >= this.randomizedElectionTicks) {
@@ -223,6 +228,7 @@ export class Raft {
 
   /** Takes one input. The message must not be changed by the caller afterwards. */
   step(message: Message): StepError | null {
+    if (this.quiescent && isWaking(this, message)) wake(this);
     if (message.term > this.term) {
       if (!this.#acceptHigherTerm(message)) return null;
     } else if (message.term !== 0 && message.term < this.term) {
@@ -268,7 +274,7 @@ export class Raft {
     // A granted pre-vote carries the term we would campaign for; only winning brings us there.
     if (type === MessageType.PreVoteResponse && !message.reject) return true;
     const fromLeader = type === MessageType.Append || type === MessageType.Heartbeat ||
-      type === MessageType.Snapshot;
+      type === MessageType.Snapshot || type === MessageType.Quiesce;
     this.becomeFollower(message.term, fromLeader ? message.from : NONE);
     return true;
   }
@@ -277,7 +283,9 @@ export class Raft {
     const { type } = message;
     const { checkQuorum, preVote } = this.config;
     if (
-      (checkQuorum || preVote) && (type === MessageType.Heartbeat || type === MessageType.Append)
+      (checkQuorum || preVote) &&
+      (type === MessageType.Heartbeat || type === MessageType.Append ||
+        type === MessageType.Quiesce)
     ) {
       // With either option our higher term would not reach that leader by our campaigning, as our
       // votes are ignored while it is in touch with a quorum. So answer, and let it step down.

@@ -72,6 +72,8 @@ export enum MessageType {
   StorageApplyResponse = 22,
   /** Local: forget who leads, staying in the term. */
   ForgetLeader = 23,
+  /** A heartbeat that also says: nothing more is to come, stop your clock if your log ends at `index`. */
+  Quiesce = 24,
 }
 
 /** Membership as it stands in snapshots and as `applyConfChange` returns it. Ids ascend. */

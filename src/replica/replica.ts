@@ -42,6 +42,8 @@ import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.t
 export const ELECTION_TICKS = 10;
 /** Ticks between a leader's heartbeats. */
 export const HEARTBEAT_TICKS = 2;
+/** Ticks without proposals, reads or news after which a leader puts its group to sleep. */
+export const IDLE_TICKS = 10;
 /** After a link to the leader broke: longest random wait before campaigning. */
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 /** Proposals that are worth a batch of their own while a sync is under way. */
@@ -57,13 +59,14 @@ export interface ReplicaObserver {
   onLeadership(replica: Replica): void;
   /** Another configuration took effect. */
   onConfiguration(replica: Replica): void;
+  /** It fell asleep, or woke up: `replica.asleep` tells. */
+  onQuiescence(replica: Replica): void;
 }
 
 export interface ReplicaOptions<Result> {
   readonly group: PartitionId;
   readonly id: ReplicaId;
   readonly machine: StateMachine<Result>;
-  readonly recovered: RecoveredLog;
   readonly log: GroupLog;
   readonly snapshots: GroupSnapshots;
   readonly links: ReplicaLinks;
@@ -75,6 +78,8 @@ export interface ReplicaOptions<Result> {
   readonly wake: () => void;
   /** Log bytes since the last snapshot after which the next one is taken. */
   readonly snapshotLogBytes: number;
+  /** Memory that applied entries may take for followers that are a little late. */
+  readonly windowBytesMax: () => number;
   /** The map epoch that a membership change carries, if it carries one. */
   readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
   /** Ends the process: the state can't be had. */
@@ -84,6 +89,11 @@ export interface ReplicaOptions<Result> {
    * the replica votes and acknowledges, but neither campaigns nor serves (RULES 4).
    */
   readonly awaitingSnapshot: boolean;
+  /**
+   * Whether the group may sleep as far as the node knows: links to all its members work both ways, the
+   * map wants no change of it. Whoever says so must call `doubt` when that ends.
+   */
+  readonly maySleep: () => boolean;
 }
 
 export class Replica<Result = unknown> {
@@ -117,16 +127,20 @@ export class Replica<Result = unknown> {
   #awaitingSnapshot: boolean;
   #snapshotting = false;
   #snapshotWanted = false;
+  /** Ticks since the last proposal, read or news. */
+  #idleTicks = 0;
+  /** As last told to the observer. */
+  #asleep = false;
   #stopped = false;
 
-  constructor(options: ReplicaOptions<Result>) {
+  /** `recovered` is no option: kept, it would hold every replayed entry for as long as the replica lives. */
+  constructor(options: ReplicaOptions<Result>, recovered: RecoveredLog) {
     this.#options = options;
     this.group = options.group;
     this.id = options.id;
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
-    const { recovered } = options;
     this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
@@ -184,6 +198,11 @@ export class Replica<Result = unknown> {
     return this.#heldApplies === undefined && !this.#stopped;
   }
 
+  /** Whether the group sleeps: nothing is wanted of it, and it is not ticked. */
+  get asleep(): boolean {
+    return this.#core.quiescent;
+  }
+
   get awaitingSnapshot(): boolean {
     return this.#awaitingSnapshot;
   }
@@ -209,18 +228,54 @@ export class Replica<Result = unknown> {
       // Votes that come after the quorum did not elect, so their clocks do not count.
       if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
     }
-    this.#core.step(message);
+    if (message.type === MessageType.Quiesce && !this.#isRestful()) {
+      // As a heartbeat it is answered, and the answer keeps the leader awake.
+      this.#core.step({ ...message, type: MessageType.Heartbeat, index: 0, logTerm: 0 });
+    } else {
+      if (!isPulse(message.type)) this.#idleTicks = 0;
+      this.#core.step(message);
+    }
     this.#options.wake();
   }
 
   /** One tick of the node's shared clock. */
   tick(): void {
     if (this.#stopped) return;
+    if (this.#core.quiescent) return;
     if (!this.serving && !this.isLeader) return; // neither campaigns until its state is whole
-    this.#core.tick();
+    if (!this.#fallAsleep()) this.#core.tick();
     const nowMs = this.#options.clock.monotonicMs();
     this.#proposals.expire(nowMs);
     this.#reads.expire(nowMs);
+    this.#options.wake();
+  }
+
+  /** A leader whose group has been idle for a while puts it to sleep (RULES 12), if it can. */
+  #fallAsleep(): boolean {
+    if (!this.isLeader || ++this.#idleTicks < IDLE_TICKS) return false;
+    return this.#isRestful() && this.#options.maySleep() && this.#core.quiesce();
+  }
+
+  /** Whether nothing here waits for anything that only a tick or a message would bring. */
+  #isRestful(): boolean {
+    return this.serving && !this.#snapshotting &&
+      this.#proposals.queued === 0 && this.#proposals.waiting === 0 && this.#reads.pending === 0 &&
+      this.#appliedIndex === this.#core.committed;
+  }
+
+  /**
+   * The node of replica `id` may be gone, has restarted, or can't be heard: a sleeping group wakes, and
+   * if `id` led it, waits for a leader anew (RULES 12). No effect on one that is awake.
+   */
+  doubt(id: ReplicaId): void {
+    if (this.#stopped || !this.#core.quiescent) return;
+    if (id === this.#leader) this.#core.forgetLeader();
+    this.#rouse();
+  }
+
+  #rouse(): void {
+    this.#idleTicks = 0;
+    this.#core.wake();
     this.#options.wake();
   }
 
@@ -233,6 +288,7 @@ export class Replica<Result = unknown> {
     if (this.#stopped) settle({ kind: "none", reason: "stopping" });
     else if (!this.isLeader) settle({ kind: "none", reason: "not-leader" });
     else {
+      this.#idleTicks = 0;
       this.#proposals.enqueue(data, deadlineMs, settle);
       this.#options.wake();
     }
@@ -243,6 +299,7 @@ export class Replica<Result = unknown> {
     if (this.#stopped) settle("stopping");
     else if (!this.isLeader) settle("not-leader");
     else {
+      this.#idleTicks = 0;
       this.#reads.enqueue(deadlineMs, settle);
       this.#options.wake();
     }
@@ -303,6 +360,7 @@ export class Replica<Result = unknown> {
   /** The link to the node of replica `id` broke. */
   peerLost(id: ReplicaId): void {
     if (this.#stopped) return;
+    this.#rouse();
     this.#core.reportUnreachable(id);
     if (this.isLeader || id !== this.#leader) return;
     this.#core.forgetLeader();
@@ -336,6 +394,10 @@ export class Replica<Result = unknown> {
       }
     }
     this.#maybeSnapshot();
+    if (this.#asleep !== this.#core.quiescent) {
+      this.#asleep = this.#core.quiescent;
+      this.#options.observer.onQuiescence(this as Replica);
+    }
   }
 
   #proposeQueued(): void {
@@ -380,8 +442,13 @@ export class Replica<Result = unknown> {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
       else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
-      else this.#options.links.send(message.to, message);
+      else if (!this.#options.links.send(message.to, message)) this.#onUnsent(message);
     }
+  }
+
+  /** Raft repairs what got lost, but a group must not sleep on a member that was not told to. */
+  #onUnsent(message: Message): void {
+    if (message.type === MessageType.Quiesce) this.#core.wake();
   }
 
   #noteLeadership(ready: Ready): void {
@@ -466,7 +533,7 @@ export class Replica<Result = unknown> {
     }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
-    this.#storage.trim(this.#appliedIndex);
+    this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {
@@ -591,4 +658,10 @@ export class Replica<Result = unknown> {
     }
     loader.finish();
   }
+}
+
+/** What an idle group says again and again. */
+function isPulse(type: MessageType): boolean {
+  return type === MessageType.Heartbeat || type === MessageType.HeartbeatResponse ||
+    type === MessageType.Quiesce;
 }

@@ -15,10 +15,8 @@ import {
 import { NO_BYTES } from "../base/bytes.ts";
 import type { GroupSnapshots, SnapshotPoint } from "./log_port.ts";
 
-/** Entries kept behind the applied index for followers that are a little late. */
-const WINDOW_BYTES_MAX = 24 * 1024 * 1024;
 /** What compaction cuts the window back to; the difference keeps compaction rare. */
-const WINDOW_BYTES_KEPT = 12 * 1024 * 1024;
+const KEPT_SHARE = 1 / 2;
 
 /** What recovery knows of a replica's log. */
 export interface RecoveredLog {
@@ -90,12 +88,12 @@ export class WindowStorage implements Storage {
     this.#memory.applySnapshot({ data: NO_BYTES, metadata });
   }
 
-  /** Drops applied entries from memory when there are many. */
-  trim(appliedIndex: LogIndex): void {
-    if (this.#memory.heldBytes <= WINDOW_BYTES_MAX) return;
+  /** Drops applied entries from memory when they are more than followers a little late may need. */
+  trim(appliedIndex: LogIndex, windowBytesMax: number): void {
+    if (this.#memory.heldBytes <= windowBytesMax) return;
     const first = this.#memory.firstIndex();
     // Entries are of similar size within a window, so a share of the bytes is a share of the indexes.
-    const share = 1 - WINDOW_BYTES_KEPT / this.#memory.heldBytes;
+    const share = 1 - KEPT_SHARE * windowBytesMax / this.#memory.heldBytes;
     const count = Math.floor((this.#memory.lastIndex() - first + 1) * share);
     const upTo = Math.min(appliedIndex, first + count);
     if (upTo >= first) this.#memory.compact(upTo);

@@ -19,6 +19,9 @@ export interface WatchPosition {
   readonly subIndex: number;
 }
 
+/** Sub-index of a position behind every change of its revision. */
+export const WHOLE_REVISION = 0xffffffff;
+
 /** What a `delete` or `expire` event is kept as. */
 export interface Removal {
   readonly removed: "delete" | "expire";

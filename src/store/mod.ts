@@ -9,5 +9,6 @@ export {
 } from "./envelope.ts";
 export { imageChunks, ImageLoader } from "./image.ts";
 export { stateHash } from "./state_hash.ts";
-export type { WatchPosition } from "./history.ts";
+export { type WatchPosition, WHOLE_REVISION } from "./history.ts";
+export { type Page, pageAfter, type PageQuery } from "./page.ts";
 export { Store, type StoreState } from "./store.ts";

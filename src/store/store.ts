@@ -9,6 +9,7 @@ import { TXN_RANGE_KEYS_MAX } from "../base/limits.ts";
 import { Dedupe } from "./dedupe.ts";
 import { decodeEnvelope } from "./envelope.ts";
 import { type Change, eventOf, History, type WatchPosition } from "./history.ts";
+import { type Page, type PageQuery, readPage } from "./page.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import type {
   Applied,
@@ -102,6 +103,11 @@ export class Store {
    */
   scan(start: Key, end: Key | undefined, reverse = false): Generator<RecordView> {
     return liveIn(this.#records.clone().range(start, end, reverse), this.#timeMs);
+  }
+
+  /** One bounded page of live records; the map may not change before it returns, and does not. */
+  page(query: PageQuery): Page {
+    return readPage(this.#records, this.#timeMs, query);
   }
 
   /** When the next key expires (or should have been reaped); undefined if none does. */

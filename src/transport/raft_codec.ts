@@ -44,7 +44,7 @@ const ENTRY_HEADER_BYTES = 8 + 1 + 4;
 
 /** Types that cross a link. Proposals do not: nodes forward requests, never raw entries. */
 const IS_WIRE_TYPE: readonly boolean[] = Array.from(
-  { length: MessageType.ForgetLeader + 1 },
+  { length: MessageType.Quiesce + 1 },
   (_, type) => !isLocalType(type) && type !== MessageType.Propose,
 );
 

@@ -1,6 +1,7 @@
 // Reads one segment file through a sliding window: verified frames, whole batches, and commit frames
 // searched for behind damage. Never writes. What a finding means is recovery.ts's business.
 
+import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 import type { Disk, DiskFile } from "../platform/ports.ts";
 import {
@@ -19,6 +20,8 @@ import {
 } from "./format.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
+/** Preallocated space is zeros: comparing with this is ten times as fast as a search in it. */
+const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
 /** A batch whose every frame and whose chain hold. */
 export interface Batch {
@@ -168,19 +171,24 @@ export class SegmentReader {
   findCommit(from: number, limit: number): Batch | undefined {
     if (this.header.kind !== "ok") return undefined;
     const end = Math.min(limit, this.sizeBytes);
+    const pattern = Buffer.alloc(4);
+    pattern.writeUInt32LE(COMMIT_KIND_WORD);
     let offset = from;
     while (offset + FRAME_HEADER_BYTES <= end) {
       if (!this.ensure(offset, FRAME_HEADER_BYTES)) return undefined;
-      const candidate = this.#nextCommitKind(offset);
-      if (candidate === undefined) {
-        const windowEnd = this.#from + this.#filled;
-        if (windowEnd >= end) return undefined;
-        // The last bytes may hold the beginning of a frame's header.
-        offset = Math.max(offset + 8, windowEnd - FRAME_HEADER_BYTES + 8 & ~7);
+      const window = Buffer.from(this.#bytes.buffer, 0, this.#filled);
+      const rest = window.subarray(this.at(offset));
+      const blank = rest.length <= ZEROS.length && rest.equals(ZEROS.subarray(0, rest.length));
+      const found = blank ? -1 : window.indexOf(pattern, this.at(offset) + 8);
+      if (found === -1) {
+        // The last bytes may hold the pattern's beginning: stay behind them, on a frame boundary.
+        offset = Math.max(offset + 8, this.#from + (this.#filled - FRAME_HEADER_BYTES & ~7));
+        if (this.#from + this.#filled >= end) return undefined;
         continue;
       }
+      const candidate = this.#from + found - 8;
       if (candidate >= end) return undefined;
-      if (this.frameAt(candidate) === FrameType.Commit) {
+      if (candidate % 8 === 0 && this.frameAt(candidate) === FrameType.Commit) {
         const at = this.at(candidate);
         const commit = decodeCommit(this.#view, at);
         if (
@@ -191,20 +199,7 @@ export class SegmentReader {
           return { start: commit.batchStart, commitOffset: candidate, end: commitEnd, commit };
         }
       }
-      offset = candidate + 8;
-    }
-    return undefined;
-  }
-
-  /**
-   * The next place in the window at or behind `from` where a commit frame's header may stand: frames
-   * are aligned, and its kind is at a fixed place.
-   */
-  #nextCommitKind(from: number): number | undefined {
-    const view = this.#view;
-    const last = this.#filled - FRAME_HEADER_BYTES;
-    for (let at = this.at(from + 7 & ~7); at <= last; at += 8) {
-      if (view.getUint32(at + 8, true) === COMMIT_KIND_WORD) return this.#from + at;
+      offset = (candidate & ~7) + 8;
     }
     return undefined;
   }

@@ -2,15 +2,19 @@
 // layer sees. Failures and faults are handed in; what it was asked is kept.
 
 import { hashTag } from "../../src/base/slot.ts";
-import { Store } from "../../src/store/mod.ts";
+import { routingKeyOf } from "../../src/store/command_keys.ts";
+import { type PageQuery, Store } from "../../src/store/mod.ts";
 import type { Command, Idempotency } from "../../src/store/types.ts";
 import type {
   ClusterView,
   Failure,
   MemberChange,
   NodeService,
+  PageAnswer,
   ReadAnswer,
   RequestOptions,
+  StaleBounds,
+  Staleness,
   WriteAnswer,
 } from "../../src/node/service.ts";
 
@@ -28,6 +32,14 @@ export function failureOf(
 export class FakeNode implements NodeService {
   valueSizeBytesMax = 1024 * 1024;
   readonly store = new Store();
+  /** Of the partitions by number. */
+  readonly stores = new Map([[PARTITION, this.store], [PARTITION + 1, new Store()]]);
+  partitions: readonly number[] = [PARTITION, PARTITION + 1];
+  /** The pages that were asked for. */
+  readonly pages: { partition: number; query: PageQuery }[] = [];
+  /** What stale reads are said to be; undefined: they were answered by the leader. */
+  staleness: Staleness | undefined = { ageMs: undefined };
+  lastBounds: StaleBounds | undefined;
   readonly writes: { command: Command; idempotency: Idempotency | undefined }[] = [];
   readonly changes: MemberChange[] = [];
   readonly transfers: { partition: number; to: string }[] = [];
@@ -55,24 +67,61 @@ export class FakeNode implements NodeService {
     this.writes.push({ command, idempotency });
     return this.#settle(options, () => {
       const envelope = { timeMs: this.timeMs, command, idempotency };
-      const applied = this.store.applyEnvelope(++this.#index, envelope);
-      return { ok: true, partition: PARTITION, applied };
+      const partition = this.partitionOf(routingKeyOf(command)!);
+      const applied = this.stores.get(partition)!.applyEnvelope(++this.#index, envelope);
+      return { ok: true, partition, applied };
     });
   }
 
   read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+    const partition = this.partitionOf(key);
+    const store = this.stores.get(partition)!;
     return this.#settle(options, () => ({
       ok: true,
-      partition: PARTITION,
+      partition,
       appliedIndex: this.#index,
-      timeMs: this.store.timeMs,
-      record: this.store.get(key),
+      timeMs: store.timeMs,
+      record: store.get(key),
     }));
   }
 
-  readStale(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
+  async readStale(
+    key: string,
+    bounds: StaleBounds,
+    options: RequestOptions,
+  ): Promise<ReadAnswer | Failure> {
     this.staleReads++;
-    return this.read(key, options);
+    this.lastBounds = bounds;
+    const answer = await this.read(key, options);
+    return answer.ok && this.staleness !== undefined
+      ? { ...answer, stale: this.staleness }
+      : answer;
+  }
+
+  dataPartitions(): readonly number[] {
+    return this.partitions;
+  }
+
+  scanPage(
+    partition: number,
+    query: PageQuery,
+    bounds: StaleBounds | undefined,
+    options: RequestOptions,
+  ): Promise<PageAnswer | Failure> {
+    this.pages.push({ partition, query });
+    this.lastBounds = bounds;
+    return this.#settle(options, () => {
+      const { records, count, resume } = this.stores.get(partition)!.page(query);
+      return {
+        ok: true,
+        partition,
+        appliedIndex: this.#index,
+        timeMs: this.timeMs,
+        records,
+        count,
+        ...(resume === undefined ? {} : { resume }),
+      };
+    });
   }
 
   cluster(): ClusterView {
@@ -83,9 +132,18 @@ export class FakeNode implements NodeService {
       version: "0",
       epoch: 3,
       members: [
-        { nodeId: "a", name: "n1", http: "h:1", peer: "h:2", state: "active", reachable: true },
+        {
+          nodeId: "a",
+          name: "n1",
+          http: "h:1",
+          peer: "h:2",
+          state: "active",
+          weight: 1,
+          reachable: true,
+        },
       ],
       partitions: [],
+      routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
     };
   }
 

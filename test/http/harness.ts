@@ -76,7 +76,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
   const bytes = await response.bytes();
   const text = new TextDecoder().decode(bytes);
   const type = response.headers.get("content-type") ?? "";
-  const json = type.endsWith("json") && text !== "" ? JSON.parse(text) : undefined;
+  const json = /[/+]json$/.test(type) && text !== "" ? JSON.parse(text) : undefined;
   if (response.status >= 400 && text !== "") checkProblem(response, json);
   return { status: response.status, headers: response.headers, bytes, text, json };
 }

@@ -15,7 +15,7 @@ Deno.test("an unknown route is a problem", async () => {
   const api = new Api();
   const targets = [
     "/nothing",
-    "/keys",
+    "/kez",
     "/Key/a",
     "/key64",
     "/cluster/",
@@ -192,9 +192,9 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     ...["get", "head", "put", "delete"].map((method) => `${method} ${path}`),
     `post ${path}/ttl`,
   ]);
-  const rest = ["/", "/health/live", "/health/ready", "/cluster", "/openapi.json"];
+  const rest = ["/", "/health/live", "/health/ready", "/cluster", "/openapi.json", "/keys"];
   expected.push(...rest.map((path) => `get ${path}`));
-  expected.push("post /cluster/members", "post /cluster/transfer", "post /txn");
+  expected.push("post /cluster/members", "post /cluster/transfer", "post /txn", "post /batch");
   assertEquals(described.toSorted(), expected.toSorted());
   const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
   assert(references.length > 10);

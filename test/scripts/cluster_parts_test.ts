@@ -176,10 +176,42 @@ Deno.test("statusTable() shows leader, term and commit index per node within its
     "n1    100  ready  n1         2       7  n1         2       7",
     "n2      -  ended",
   ]);
-  const narrow = statusTable([node("n1"), dead], 50);
-  assertStringIncludes(narrow[0], "partition 1");
-  assertEquals(narrow.at(-1), "no room for 1 of 2 partitions");
-  assert(narrow.every((line) => line.length <= 50));
+  assertEquals(statusTable([node("n1"), dead], 50), [
+    "node  pid  state  leads  replicas",
+    "n1    100  ready      2         2",
+    "n2      -  ended      0         0",
+    "",
+    "partition  leader  term  commit n1  n2",
+    "meta       n1         2          7   -",
+    "1          n1         2          7   -",
+  ]);
+  assert(statusTable([node("n1"), dead], 20).every((line) => line.length <= 20));
+});
+
+Deno.test("statusTable() shows a screenful of many partitions, those without a leader among them", () => {
+  const partitions = Array.from({ length: 40 }, (_, partition) => ({
+    partition,
+    term: 1,
+    leader: partition === 33 ? undefined : "n1",
+    commitIndex: 7,
+  }));
+  const lines = statusTable([node("n1", { partitions })], 80);
+  assertEquals(lines.length, 2 + 1 + 1 + 16 + 1);
+  assert(lines.some((line) => line.startsWith("33         -")));
+  assertEquals(lines.at(-1), "and 24 more of 40 partitions");
+});
+
+Deno.test("statusLine() counts the leaders of many partitions", () => {
+  const partitions = Array.from({ length: 6 }, (_, partition) => ({
+    partition,
+    term: 1,
+    leader: partition === 5 ? undefined : partition % 2 === 0 ? "n1" : "n2",
+    commitIndex: 7,
+  }));
+  assertEquals(
+    statusLine([node("n1", { partitions }), node("n2", { partitions: [] })], true),
+    "status: n1 ready, n2 ready | 6 partitions: leaders n1 3, n2 2, none 1, commits 42 0",
+  );
 });
 
 Deno.test("statusLine() takes the newest leader anyone knows", () => {

@@ -23,6 +23,7 @@ const WIRE_TYPES = [
   MessageType.ReadIndexResponse,
   MessageType.PreVote,
   MessageType.PreVoteResponse,
+  MessageType.Quiesce,
 ];
 
 const number = () =>
@@ -119,7 +120,7 @@ Deno.test("readRaftFrame() takes any bytes without harm: a frame or a CodecError
 });
 
 Deno.test("messages that only a replica itself may produce neither leave nor enter", () => {
-  for (let type = 0; type <= MessageType.ForgetLeader; type++) {
+  for (let type = 0; type <= MessageType.Quiesce; type++) {
     if (WIRE_TYPES.includes(type)) continue;
     const message: Message = newMessage(type, 1, 2);
     assertThrows(() => encode([{ group: 1, message }], 0));

@@ -3,7 +3,7 @@
 
 /** What `deno task node` allows a node, without its data directory and addresses. */
 const NODE_PERMISSIONS = [
-  "--v8-flags=--heap-growing-percent=20",
+  "--v8-flags=--heap-growing-percent=20,--expose-gc",
   "--allow-read",
   "--allow-write",
   "--allow-net",
@@ -26,6 +26,8 @@ export interface TestClusterOptions {
   readonly nodes: number;
   /** Parent of the data directories; a temporary one beside the system's others if absent. */
   readonly dir?: string;
+  /** Data partitions; 1 unless said otherwise, so that what is looked at is one group. */
+  readonly partitions?: number;
   readonly flags?: readonly string[];
   /** Flags of one node, by name. */
   readonly nodeFlags?: (name: string) => readonly string[];
@@ -104,6 +106,7 @@ export class TestCluster implements AsyncDisposable {
     args.push(...(this.#options.main ?? [MAIN]), "--name", node.name, "--data", node.dataDir);
     args.push("--http", node.http, "--peer", node.peer);
     if (!extra.includes("--join")) args.push("--initial", this.#initial);
+    args.push("--partitions", String(this.#options.partitions ?? 1));
     args.push("--lifeline", "stdin", ...(this.#options.flags ?? []));
     args.push(...(this.#options.nodeFlags?.(node.name) ?? []), ...extra);
     const child = new Deno.Command(Deno.execPath(), {

@@ -35,6 +35,12 @@ export function createDenoPlatform(
         log.log("error", `fatal: ${reason}`, error === undefined ? undefined : { error });
         Deno.exit(EXIT_FATAL);
       },
+      // There with --v8-flags=--expose-gc only, which `deno task node` gives.
+      releaseMemory: () =>
+        (globalThis as { gc?: (options: object) => void }).gc?.({
+          type: "major",
+          flavor: "last-resort",
+        }),
     },
   };
 }

@@ -1,0 +1,95 @@
+// Watches who leads: asks every node again and again, past the links, and keeps what each said as spans of time.
+// Never changes anything.
+
+import type { System, SystemNode } from "./types.ts";
+
+/** What one node said for a while. Times are milliseconds since the start of the run. */
+export interface LeaderSpan {
+  readonly node: string;
+  readonly term: number;
+  /** Undefined: it knew of none. */
+  readonly leader?: string;
+  readonly fromMs: number;
+  toMs: number;
+}
+
+/** A leader that was not there before. */
+export interface Election {
+  readonly atMs: number;
+  readonly term: number;
+  readonly leader: string;
+}
+
+const INTERVAL_MS = 150;
+/** A node that has said nothing for so long has a hole in its lane. */
+const SILENCE_MS = 4 * INTERVAL_MS;
+/** The group that keeps the map; the lanes show the first group of data. */
+const META_PARTITION = "0";
+
+export class Observer {
+  readonly spans: LeaderSpan[] = [];
+  readonly elections: Election[] = [];
+  readonly #system: System;
+  readonly #now: () => number;
+  readonly #last = new Map<string, LeaderSpan>();
+  #highestTerm = 0;
+  #leader: SystemNode | undefined;
+
+  /** @param now milliseconds since the start of the run */
+  constructor(system: System, now: () => number) {
+    this.#system = system;
+    this.#now = now;
+  }
+
+  /** Who leads, as last heard. */
+  get leader(): SystemNode | undefined {
+    return this.#leader;
+  }
+
+  get term(): number {
+    return this.#highestTerm;
+  }
+
+  /** Goes on until `stopped` holds. */
+  async watch(stopped: () => boolean): Promise<void> {
+    await Promise.all(this.#system.nodes.map(async (node) => {
+      while (!stopped()) {
+        await this.#look(node);
+        await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
+      }
+    }));
+  }
+
+  async #look(node: SystemNode): Promise<void> {
+    if (!node.running) return;
+    const partitions = await this.#system.status(node);
+    const data = partitions?.filter(({ partition }) => partition !== META_PARTITION)
+      .sort((a, b) => a.partition.localeCompare(b.partition, "en", { numeric: true }));
+    const status = data?.[0];
+    if (status === undefined) return;
+    const atMs = this.#now();
+    const { term, leader } = status;
+    const last = this.#last.get(node.name);
+    const goesOn = last !== undefined && last.term === term && last.leader === leader &&
+      atMs - last.toMs < SILENCE_MS;
+    if (goesOn) last.toMs = atMs;
+    else {
+      // Without a hole the change came somewhere in between; it is drawn where it was seen.
+      if (last !== undefined && atMs - last.toMs < SILENCE_MS) last.toMs = atMs;
+      const span = {
+        node: node.name,
+        term,
+        ...(leader === undefined ? {} : { leader }),
+        fromMs: atMs,
+        toMs: atMs,
+      };
+      this.#last.set(node.name, span);
+      this.spans.push(span);
+    }
+    if (leader !== undefined && term > this.#highestTerm) {
+      this.#highestTerm = term;
+      this.#leader = this.#system.nodes.find(({ name }) => name === leader);
+      this.elections.push({ atMs, term, leader });
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// A simulated cluster without clients, for what must happen by itself: groups that fall asleep, and that
+// notice in their sleep what concerns them. No faults but those that a test injects.
+
+import { assert } from "@std/assert";
+import type { NodeConfig } from "../../src/node/config.ts";
+import type { Hosted } from "../../src/node/group.ts";
+import { banAmbient } from "./ambient.ts";
+import { Scheduler } from "./clock.ts";
+import { SimNetwork } from "./network.ts";
+import { SeededRandom } from "./random.ts";
+import { SimNode } from "./sim_node.ts";
+import { Trace } from "./trace.ts";
+
+const SLEEP_MS_MAX = 20_000;
+
+export interface IdleOptions {
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly seed?: number;
+  readonly deadAfterMs?: number;
+}
+
+/** A replica that runs, not a damaged one. */
+export type RunningReplica = Exclude<Hosted, { kind: "suspect" }>;
+
+export class IdleCluster {
+  readonly scheduler = new Scheduler();
+  readonly network: SimNetwork;
+  readonly nodes: SimNode[] = [];
+  readonly failures: string[] = [];
+
+  constructor(options: IdleOptions) {
+    const random = new SeededRandom(options.seed ?? 1);
+    this.network = new SimNetwork(this.scheduler, random, { delayMsMean: 1 });
+    const host = {
+      scheduler: this.scheduler,
+      network: this.network,
+      random,
+      trace: new Trace(false),
+      syncDelayMsMean: 1,
+      onEnd: (node: SimNode, reason: string) => this.failures.push(`${node.name}: ${reason}`),
+    };
+    const initial = Array.from({ length: options.nodes }, (_, i) => ({
+      name: `n${i}`,
+      peer: `n${i}:1`,
+    }));
+    for (const { name, peer } of initial) {
+      const config: NodeConfig = {
+        name,
+        peer,
+        http: `${name}:80`,
+        initial,
+        join: [],
+        partitions: options.partitions,
+        replication: 3,
+        weight: 1,
+        secret: new Uint8Array(32).fill(7),
+        valueSizeBytesMax: 1024 * 1024,
+        dialOverrides: new Map(),
+        logSizes: { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 },
+        snapshotLogBytes: 1024 * 1024,
+        deadAfterMs: options.deadAfterMs ?? 300_000,
+        requestTimeoutMs: 2000,
+      };
+      this.nodes.push(new SimNode(host, config));
+    }
+  }
+
+  /** The running replicas of the nodes that are up. */
+  replicas(nodes: readonly SimNode[] = this.nodes): RunningReplica[] {
+    return nodes.flatMap((node) => [...(node.life?.running?.node.hosting?.all() ?? [])])
+      .filter((hosted): hosted is RunningReplica => hosted.kind !== "suspect");
+  }
+
+  /** Which replica leads each partition, as all running replicas agree; throws if they don't. */
+  leaders(nodes: readonly SimNode[] = this.nodes): Map<number, number> {
+    const leaders = new Map<number, number>();
+    for (const { partition, replica } of this.replicas(nodes)) {
+      const known = leaders.get(partition) ?? replica.leader;
+      assert(known === replica.leader && known !== 0, `partition ${partition} has no one leader`);
+      leaders.set(partition, known);
+    }
+    return leaders;
+  }
+
+  isAsleep(nodes: readonly SimNode[] = this.nodes): boolean {
+    return this.replicas(nodes).every(({ replica }) => replica.asleep);
+  }
+
+  /** Sends a request to a node's API and lets time pass until it is answered. */
+  async fetch(node: SimNode, path: string, init?: RequestInit): Promise<Response> {
+    const { life } = node;
+    assert(life?.handler !== undefined, `${node.name} does not serve`);
+    let response: Response | undefined;
+    life.incarnation.run(async () => {
+      response = await life.handler!(new Request(`http://${node.name}${path}`, init));
+    });
+    await this.until(`an answer to ${path}`, 5000, () => response !== undefined);
+    return response!;
+  }
+
+  until(what: string, limitMs: number, condition: () => boolean): Promise<void> {
+    return this.scheduler.runUntil(what, limitMs, condition);
+  }
+
+  async run(durationMs: number): Promise<void> {
+    await this.scheduler.runFor(durationMs);
+  }
+
+  /** Starts all nodes. */
+  start(): void {
+    for (const node of this.nodes) this.scheduler.schedule(0, () => node.start());
+  }
+
+  /** Waits until all nodes are ready and every group sleeps. */
+  async settle(): Promise<void> {
+    const ready = () => this.nodes.every(({ life }) => life?.running?.node.ready().ready ?? false);
+    await this.until("the cluster is there", SLEEP_MS_MAX, ready);
+    await this.until("everything sleeps", SLEEP_MS_MAX, () => this.isAsleep());
+  }
+}
+
+/** Runs `body` on a cluster that is not started yet, with ambient time and randomness taken away. */
+export async function withCluster(
+  options: IdleOptions,
+  body: (cluster: IdleCluster) => Promise<void>,
+): Promise<void> {
+  await new Response("warm").text();
+  const restore = banAmbient();
+  try {
+    const cluster = new IdleCluster(options);
+    await body(cluster);
+    assert(cluster.failures.length === 0, cluster.failures.join("; "));
+  } finally {
+    restore();
+  }
+}
+
+/** Runs `body` on a cluster that has settled. */
+export function withIdleCluster(
+  options: IdleOptions,
+  body: (cluster: IdleCluster) => Promise<void>,
+): Promise<void> {
+  return withCluster(options, async (cluster) => {
+    cluster.start();
+    await cluster.settle();
+    await body(cluster);
+  });
+}

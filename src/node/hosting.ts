@@ -17,7 +17,7 @@ import {
   replicaFate,
   UNKNOWN_MAP,
 } from "../partition/mod.ts";
-import { EMPTY_HARD_STATE, type Message } from "../raft/mod.ts";
+import { EMPTY_HARD_STATE, type Message, NONE } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
 import { Replica, type ReplicaObserver } from "../replica/replica.ts";
@@ -46,6 +46,8 @@ export interface HostingHost {
   readonly snapshotLogBytes: number;
   /** The genesis record, if this is one of the first nodes. */
   readonly genesis: Genesis | undefined;
+  /** A part of the log is damaged that may have named groups of which nothing is left. */
+  readonly mayHaveLostGroups: boolean;
   linksOf(partition: PartitionId): ReplicaLinks;
   readonly observer: ReplicaObserver;
   /** Whether this node can speak to the other and hear it. */
@@ -87,7 +89,7 @@ export class Hosting {
     const { genesis } = this.#host;
     const replicas = [...recovered];
     // A first start that was cut short has left some of them, none of which has lived yet.
-    if (genesis !== undefined && recovered.every(isNewborn)) {
+    if (genesis !== undefined && !this.#host.mayHaveLostGroups && recovered.every(isNewborn)) {
       replicas.push(...await this.#createFromGenesis(genesis, recovered));
     }
     // The meta group first: the others' links go by its map.
@@ -273,8 +275,13 @@ export class Hosting {
   /** Creates and deletes replicas as `map` says. Call after every change of the map. */
   reconcile(map: ClusterMap): void {
     for (const hosted of [...this.#hosted.values()]) {
-      const fate = replicaFate(map, hosted.partition, hosted.replicaId);
       const replaced = this.#wanted(hosted.partition);
+      if (hosted.replicaId === NONE) {
+        // Which replica was lost nobody knows: the one that the map names may be it, and must not begin anew.
+        if (replaced !== undefined) this.#mourn(hosted.partition, replaced);
+        continue;
+      }
+      const fate = replicaFate(map, hosted.partition, hosted.replicaId);
       if (fate === "delete" || (replaced !== undefined && replaced > hosted.replicaId)) {
         this.#delete(hosted);
       }
@@ -282,9 +289,9 @@ export class Hosting {
     for (const { partition, replicaId } of this.#host.topology.index.hostedBy(this.#host.nodeId)) {
       // A restarted node goes by an old map first, which may name replicas that are gone by now.
       if (this.#host.wal.isDeleted(partition, replicaId)) continue;
-      if (!this.#hosted.has(partition) && !this.#deleting.has(partition)) {
-        this.#createEmpty(partition, replicaId);
-      }
+      if (this.#hosted.has(partition) || this.#deleting.has(partition)) continue;
+      if (this.#host.mayHaveLostGroups) this.#mourn(partition, replicaId);
+      else this.#createEmpty(partition, replicaId);
     }
   }
 
@@ -292,6 +299,34 @@ export class Hosting {
   #wanted(partition: PartitionId): ReplicaId | undefined {
     return this.#host.topology.index.hostedBy(this.#host.nodeId)
       .find((ref) => ref.partition === partition)?.replicaId;
+  }
+
+  /**
+   * The log has lost the record of a replica, or may have: this one never votes again, in this life or a
+   * later one, and waits to be replaced (RULES 4).
+   */
+  #mourn(partition: PartitionId, replicaId: ReplicaId): void {
+    const { wal, store, platform, scheduler } = this.#host;
+    const reason = "the record of it may have been lost with a damaged part of the log";
+    platform.log.log("error", "replica may have lost acknowledged data: it waits to be replaced", {
+      partition,
+      replicaId,
+    });
+    const snapshots = new SharedGroupSnapshots(store, partition);
+    this.#hosted.set(partition, { kind: "suspect", partition, replicaId, snapshots, reason });
+    if (!wal.isDeleted(partition, replicaId)) wal.removeGroup(partition, replicaId);
+    scheduler.schedule();
+  }
+
+  /** Replicas the map has here that can't be: damaged, or buried because they were. */
+  unusable(): { readonly partition: PartitionId; readonly replicaId: ReplicaId }[] {
+    const { topology, nodeId, wal } = this.#host;
+    return topology.index.hostedBy(nodeId).filter(({ partition, replicaId }) => {
+      const hosted = this.#hosted.get(partition);
+      if (hosted?.replicaId === replicaId) return hosted.kind === "suspect";
+      return hosted === undefined && !this.#deleting.has(partition) &&
+        wal.isDeleted(partition, replicaId);
+    });
   }
 
   /** A replica that gets everything from its leader. */

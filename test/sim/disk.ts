@@ -32,7 +32,8 @@ export interface DiskCall {
   readonly path: string;
 }
 
-const NO_QUOTA_BYTES = 2 ** 50;
+/** No bound to speak of. */
+export const NO_QUOTA_BYTES = 2 ** 50;
 
 export class SimDisk implements Disk {
   #root: SimDirectory;

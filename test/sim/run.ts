@@ -62,6 +62,9 @@ export async function runSchedule(
   } catch (cause) {
     failure = describe(cause);
   } finally {
+    // Promises that were rejected in the last events are reported in turns of the real event loop.
+    await drainMicrotasks();
+    await drainMicrotasks();
     restore();
     removeEventListener("unhandledrejection", onRejection);
   }

@@ -13,7 +13,7 @@ import {
   rotLog,
   rotSnapshots,
 } from "./damage.ts";
-import { SimDisk } from "./disk.ts";
+import { NO_QUOTA_BYTES, SimDisk } from "./disk.ts";
 import type { SimNetwork } from "./network.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Trace } from "./trace.ts";
@@ -284,7 +284,7 @@ export class SimNode {
   }
 
   freeSpace(): void {
-    this.#disk.quotaBytes = Infinity;
+    this.#disk.quotaBytes = NO_QUOTA_BYTES;
   }
 
   jumpWall(offsetMs: number): void {

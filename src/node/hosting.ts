@@ -59,6 +59,8 @@ export class Hosting {
   readonly #hosted = new Map<PartitionId, Hosted>();
   /** Replicas being deleted; a new one of the same partition waits for them. */
   readonly #deleting = new Set<PartitionId>();
+  /** Partitions of which it is known what the log held: whatever comes later is new. */
+  readonly #accounted = new Set<PartitionId>();
 
   constructor(host: HostingHost) {
     this.#host = host;
@@ -92,6 +94,7 @@ export class Hosting {
     if (genesis !== undefined && !this.#host.mayHaveLostGroups && recovered.every(isNewborn)) {
       replicas.push(...await this.#createFromGenesis(genesis, recovered));
     }
+    for (const { group, replicaId } of replicas) if (replicaId !== NONE) this.#accounted.add(group);
     // The meta group first: the others' links go by its map.
     replicas.sort((a, b) => a.group - b.group);
     for (const replica of replicas) await this.#open(replica);
@@ -290,8 +293,9 @@ export class Hosting {
       // A restarted node goes by an old map first, which may name replicas that are gone by now.
       if (this.#host.wal.isDeleted(partition, replicaId)) continue;
       if (this.#hosted.has(partition) || this.#deleting.has(partition)) continue;
-      if (this.#host.mayHaveLostGroups) this.#mourn(partition, replicaId);
-      else this.#createEmpty(partition, replicaId);
+      const accounted = !this.#host.mayHaveLostGroups || this.#accounted.has(partition);
+      if (accounted) this.#createEmpty(partition, replicaId);
+      else this.#mourn(partition, replicaId);
     }
   }
 
@@ -314,6 +318,7 @@ export class Hosting {
     });
     const snapshots = new SharedGroupSnapshots(store, partition);
     this.#hosted.set(partition, { kind: "suspect", partition, replicaId, snapshots, reason });
+    this.#accounted.add(partition);
     if (!wal.isDeleted(partition, replicaId)) wal.removeGroup(partition, replicaId);
     scheduler.schedule();
   }

@@ -253,14 +253,23 @@ class Run {
       await this.scheduler.runUntil(what, limitMs, condition);
     } catch (cause) {
       if (!(cause instanceof Error) || !cause.message.startsWith("not within")) throw cause;
-      const state = this.nodes.map((node) => {
-        const running = node.life?.running;
-        return `${node.name}: ${
-          running === undefined ? "does not run" : running.node.ready().reason
-        }`;
-      });
+      const state = this.nodes.map(describeNode);
       const unconverged = this.invariants.unconverged() ?? "converged";
       throw new Violation("liveness", `${cause.message}; ${state.join("; ")}; ${unconverged}`);
     }
   }
+}
+
+/** Role, term, commit and applied of a node's replicas, for those who have to find out why it is stuck. */
+function describeNode({ name, life }: SimNode): string {
+  const running = life?.running;
+  if (running === undefined) return `${name} does not run`;
+  const replicas = [...running.node.hosting?.all() ?? []].map((hosted) => {
+    const { partition, replicaId } = hosted;
+    if (hosted.kind === "suspect") return `p${partition}/${replicaId} suspect`;
+    const { isLeader, leader, term, core, appliedIndex } = hosted.replica;
+    const role = isLeader ? "leads" : `follows ${leader}`;
+    return `p${partition}/${replicaId} ${role} t${term} c${core.committed} a${appliedIndex}`;
+  });
+  return `${name} ${running.node.ready().reason} (${replicas.join(", ")})`;
 }

@@ -3,6 +3,7 @@
 import type { Scheduler } from "./clock.ts";
 import type { Fault, Target } from "./faults.ts";
 import type { SimNetwork } from "./network.ts";
+import type { Recorder } from "./recorder.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Trace } from "./trace.ts";
 
@@ -15,6 +16,7 @@ export interface Scene {
   readonly network: SimNetwork;
   readonly nodes: readonly SimNode[];
   readonly trace: Trace;
+  readonly recorder: Recorder | undefined;
 }
 
 export class Injector {
@@ -30,8 +32,10 @@ export class Injector {
   /** Does `fault` now, unless everything has been healed. */
   inject(fault: Fault): void {
     if (this.#healed) return;
-    const { scheduler, trace } = this.#scene;
-    trace.note(scheduler.nowMs, "fault", JSON.stringify(fault));
+    const { scheduler, trace, recorder } = this.#scene;
+    const words = JSON.stringify(fault);
+    trace.note(scheduler.nowMs, "fault", words);
+    recorder?.mark("fault", undefined, words);
     this.#do(fault);
   }
 
@@ -40,6 +44,7 @@ export class Injector {
     const { scheduler, network, nodes, trace } = this.#scene;
     this.#healed = true;
     trace.note(scheduler.nowMs, "sim", "healed");
+    this.#scene.recorder?.mark("fault", undefined, "everything heals");
     network.healAll();
     if (lost !== undefined) {
       lost.crash();

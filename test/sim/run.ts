@@ -10,6 +10,7 @@ import { Invariants, Violation } from "./invariants.ts";
 import { judge } from "./judge.ts";
 import { SimNetwork } from "./network.ts";
 import { SeededRandom } from "./random.ts";
+import { Recorder } from "./recorder.ts";
 import type { SimSchedule } from "./schedule.ts";
 import { ProcessEnded, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
@@ -36,17 +37,18 @@ export interface RunResult {
   /** The checker gave up within its bound. */
   readonly undecided: boolean;
   readonly failure: { readonly invariant: string; readonly message: string } | undefined;
-  /** The last of what happened, if asked for. */
+  /** What happened, an event a line, if it was recorded. */
   readonly lines: readonly string[];
+  readonly recorder: Recorder | undefined;
   readonly calls: readonly RecordedCall[];
 }
 
 /** Runs `schedule`. Only one at a time in a process: globals are replaced meanwhile. */
 export async function runSchedule(
   schedule: SimSchedule,
-  keepLines = false,
+  { record = false }: { readonly record?: boolean } = {},
 ): Promise<RunResult> {
-  const run = new Run(schedule, keepLines);
+  const run = new Run(schedule, record);
   // Loads what the platform initialises lazily, with its own clocks, before those are taken away.
   await new Response("warm").text();
   const restore = banAmbient();
@@ -61,6 +63,7 @@ export async function runSchedule(
     await drainMicrotasks();
   } catch (cause) {
     failure = describe(cause);
+    run.recorder?.mark("failure", undefined, failure.message);
   } finally {
     // Promises that were rejected in the last events are reported in turns of the real event loop.
     await drainMicrotasks();
@@ -82,6 +85,7 @@ export async function runSchedule(
     undecided,
     failure,
     lines: run.trace.lines,
+    recorder: run.recorder,
     calls,
   };
 }
@@ -101,12 +105,15 @@ class Run {
   readonly clients: Clients;
   readonly invariants: Invariants;
   readonly injector: Injector;
+  readonly recorder: Recorder | undefined;
   #elections = 0;
   #lastElectionMs = 0;
 
-  constructor(schedule: SimSchedule, keepLines: boolean) {
+  constructor(schedule: SimSchedule, record: boolean) {
     this.schedule = schedule;
-    this.trace = new Trace(keepLines);
+    this.trace = new Trace(record);
+    const recorder = record ? new Recorder(this.scheduler) : undefined;
+    this.recorder = recorder;
     const { options, seed } = schedule;
     const random = new SeededRandom(seed);
     this.network = new SimNetwork(this.scheduler, random, {
@@ -114,12 +121,16 @@ class Run {
       splitChance: options.splitChance,
       keepFrames: schedule.faults.some(({ kind }) => kind === "late-frames"),
     });
+    if (recorder !== undefined) {
+      this.network.onSend = (link, forward, bytes) => recorder.sent(link, forward, bytes);
+    }
     const host = {
       scheduler: this.scheduler,
       network: this.network,
       random,
       trace: this.trace,
       syncDelayMsMean: options.syncDelayMsMean,
+      recorder,
       onEnd: (node: SimNode, reason: string, expected: boolean) => {
         if (!expected) this.#fail("no node ends itself", `${node.name}: ${reason}`);
         else this.scheduler.schedule(100, () => node.start());
@@ -152,7 +163,7 @@ class Run {
     }
     this.invariants = new Invariants(this.nodes);
     const { scheduler, network, nodes, trace } = this;
-    this.injector = new Injector({ scheduler, network, nodes, trace });
+    this.injector = new Injector({ scheduler, network, nodes, trace, recorder });
     this.clients = new Clients({
       scheduler: this.scheduler,
       random,
@@ -163,6 +174,7 @@ class Run {
     });
     this.scheduler.afterEvent = () => {
       this.trace.mark(this.scheduler.nowMs, this.scheduler.eventCount);
+      this.recorder?.look(this.nodes);
       this.invariants.check();
       if (this.invariants.elections !== this.#elections) {
         this.#elections = this.invariants.elections;

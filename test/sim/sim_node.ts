@@ -16,6 +16,7 @@ import {
 import { NO_QUOTA_BYTES, SimDisk } from "./disk.ts";
 import type { SimNetwork } from "./network.ts";
 import type { SeededRandom } from "./random.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Trace } from "./trace.ts";
 
 /** Thrown through a node's code when its process ends itself. */
@@ -29,6 +30,7 @@ export interface SimHost {
   readonly network: SimNetwork;
   readonly random: SeededRandom;
   readonly trace: Trace;
+  readonly recorder?: Recorder | undefined;
   readonly syncDelayMsMean: number;
   /** A node ended itself, or threw. `expected`: a fault that was injected explains it. */
   onEnd(node: SimNode, reason: string, expected: boolean): void;
@@ -131,6 +133,7 @@ export class SimNode {
       this.#end(life, `uncaught ${cause instanceof Error ? cause.stack : cause}`, false);
     };
     trace.note(scheduler.nowMs, this.name, `start life ${number}`);
+    this.#host.recorder?.mark("start", this.name, `life ${number}`);
     this.#disk.onCall = ({ kind }): DiskErrorCode | undefined => {
       if (kind !== "sync" || !this.#failNextSync) return undefined;
       this.#failNextSync = false;
@@ -197,6 +200,7 @@ export class SimNode {
 
   #kill(life: Life, silently: boolean): void {
     life.incarnation.kill({ silently });
+    this.#host.recorder?.mark("end", this.name, `end of life ${life.number}`);
     if (this.#life === life) this.#life = undefined;
   }
 

@@ -137,10 +137,15 @@ export async function reportFailure(
   let smallest = schedule;
   if (options.shrink) {
     const untilMs = performance.now() + options.shrinkMinutes * 60_000;
+    let last = "";
     smallest = await shrink(schedule, invariant, {
       runsMax: SHRINK_RUNS_MAX,
       stopped: () => performance.now() > untilMs,
-      onProgress: (smaller, runs) => console.log(`  after ${runs} runs: ${sizeOf(smaller)}`),
+      onProgress: (smaller, runs) => {
+        const size = sizeOf(smaller);
+        if (size !== last) console.log(`  after ${runs} runs: ${size}`);
+        last = size;
+      },
     });
   }
   if (options.out === undefined) return;

@@ -33,9 +33,9 @@ export class Injector {
   inject(fault: Fault): void {
     if (this.#healed) return;
     const { scheduler, trace, recorder } = this.#scene;
-    const words = JSON.stringify(fault);
-    trace.note(scheduler.nowMs, "fault", words);
-    recorder?.mark("fault", undefined, words);
+    trace.note(scheduler.nowMs, "fault", JSON.stringify(fault));
+    const { kind, atMs: _, ...rest } = fault;
+    recorder?.mark("fault", undefined, `${kind} ${JSON.stringify(rest).replaceAll('"', "")}`);
     this.#do(fault);
   }
 

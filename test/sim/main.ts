@@ -1,5 +1,6 @@
 // `deno task sim`: runs seeds and says which fail.
 
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
   type CampaignOptions,
@@ -35,6 +36,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
+const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
 
 class UsageError extends Error {}
 
@@ -148,13 +150,21 @@ async function runOne(
   return failure === undefined;
 }
 
+/** Flags as arguments of a command that runs in another folder. */
+function argumentsFor(flags: Flags): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    if (value === true) return [`--${name}`];
+    return [`--${name}`, PATH_FLAGS.has(name) ? resolve(value) : value];
+  });
+}
+
 /** The same command, in a copy of the tree that has the bug. */
 async function runMutated(name: string): Promise<boolean> {
   const { prepareTree } = await import("./mutants/tree.ts");
   const folder = await prepareTree(name);
   try {
-    const at = Deno.args.findIndex((arg) => arg === "--mutant" || arg.startsWith("--mutant="));
-    const args = Deno.args.toSpliced(at, Deno.args[at] === "--mutant" ? 2 : 1);
+    const args = argumentsFor({ out: DEFAULT_OUT, ...flags, mutant: undefined });
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "sim", ...args],
       cwd: folder,

@@ -1,6 +1,7 @@
 // Keeps what a diagram of a run shows: messages between nodes with the times of their journey, elections,
 // lives and faults. Looks only; a run with a recorder is the same run.
 
+import { GOSSIP_DATAGRAM } from "../../src/gossip/mod.ts";
 import { FRAME_HEADER_BYTES, FrameType } from "../../src/transport/frame.ts";
 import { readRaftFrame } from "../../src/transport/raft_codec.ts";
 import { type Message, MessageType } from "../../src/raft/mod.ts";
@@ -110,8 +111,11 @@ function describeFrames(bytes: Uint8Array): { kind: MessageKind; label: string }
       labels.push(type === FrameType.Request ? "request" : "response");
       raise("request");
     } else if (type === FrameType.Datagram) {
-      labels.push("snapshot piece");
-      raise("snapshot");
+      if (view.getUint8(at + FRAME_HEADER_BYTES) === GOSSIP_DATAGRAM) labels.push("gossip");
+      else {
+        labels.push("snapshot piece");
+        raise("snapshot");
+      }
     }
     at = end;
   }

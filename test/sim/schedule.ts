@@ -96,7 +96,7 @@ function drawOptions(random: SeededRandom, overrides: Overrides): SimOptions {
     partitions: random.pick([1, 1, 1, 2, 3, 8]),
     clients: 2 + random.int(8),
     keys: 1 + random.int(6),
-    operationsPerSecond: random.pick([20, 50, 100]),
+    operationsPerSecond: random.pick([30, 60, 120]),
     mix: {
       get: 0.2 + random.float(),
       put: 0.2 + random.float(),

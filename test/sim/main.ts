@@ -108,7 +108,7 @@ function optionsOf(flags: Flags): CampaignOptions {
 }
 
 async function main(flags: Flags): Promise<boolean> {
-  if (flags.mutant !== undefined) return await runMutated(flags.mutant);
+  if (flags.mutant !== undefined) return await runMutated(flags.mutant, flags);
   const options = optionsOf(flags);
   if (flags.schedule !== undefined) {
     const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(flags.schedule));
@@ -160,7 +160,7 @@ function argumentsFor(flags: Flags): string[] {
 }
 
 /** The same command, in a copy of the tree that has the bug. */
-async function runMutated(name: string): Promise<boolean> {
+async function runMutated(name: string, flags: Flags): Promise<boolean> {
   const { prepareTree } = await import("./mutants/tree.ts");
   const folder = await prepareTree(name);
   try {

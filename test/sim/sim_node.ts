@@ -195,7 +195,10 @@ export class SimNode {
     this.#disk.crashProcess();
     if (expected && this.#powerGoesToo) this.powerCut(false);
     this.#powerGoesToo = false;
-    this.#host.onEnd(this, reason, expected);
+    // So damaged that the node says to come back without its data: whoever runs it does that.
+    const hopeless = this.mayBeSuspect && reason.includes("move the data directory away");
+    if (hopeless) this.#replaceDisk();
+    this.#host.onEnd(this, reason, expected || hopeless);
   }
 
   #kill(life: Life, silently: boolean): void {

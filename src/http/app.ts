@@ -4,6 +4,7 @@
 import { Hono } from "hono";
 import type { NodeService } from "../node/service.ts";
 import type { Clock, Digest, Log } from "../platform/ports.ts";
+import type { RequestEnvironment } from "./access/mod.ts";
 import { addAdminRoutes, PLAIN_GETS } from "./admin_routes.ts";
 import { isKeyPath, KeyRoutes } from "./key_routes.ts";
 import { errorResponse, problem } from "./problem.ts";
@@ -41,14 +42,19 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const bodies = new BodyReader(clock, bodyIdleMs);
   const keys = new KeyRoutes({ service, bodies, digest, log, requestTimeoutMs });
   // `getPath` keeps the router from decoding: a key is decoded once, by us.
-  const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
+  const app = new Hono({
+    getPath: (request) => splitUrl(request.url).path,
+  });
   const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
   addAdminRoutes(app, service);
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
   for (const template of SCHEMA_POSTS.keys()) {
     // As much of a number as the gate takes: a path that differs is nobody's.
     const pattern = template.replace("{partition}", ":partition{0|[1-9][0-9]{0,3}}");
-    app.post(pattern, (context) => gate.post(context.req.raw));
+    app.post(pattern, (context) => {
+      const { principal } = context.env as RequestEnvironment ?? {};
+      return gate.post(context.req.raw, principal);
+    });
   }
   const scans = { service, clock, digest, requestTimeoutMs };
   app.get(SCAN_PATH, (context) => handleScan(context.req.raw, scans));

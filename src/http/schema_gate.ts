@@ -11,6 +11,7 @@ import {
 import type { PartitionId } from "../base/ids.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Digest, Log } from "../platform/ports.ts";
+import { documentNeeds, forbidden, missingRole, type Principal } from "./access/mod.ts";
 import { RequestError } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
 import { RequestHeaders, requireJson } from "./request_headers.ts";
@@ -88,7 +89,7 @@ export class SchemaGate {
   }
 
   /** POST of a JSON document to one of SCHEMA_POSTS. Rejects with RequestError. */
-  async post(request: Request): Promise<Response> {
+  async post(request: Request, principal?: Principal): Promise<Response> {
     const { path, query } = splitUrl(request.url);
     parseQuery(query, []);
     const headers = new RequestHeaders(request.headers);
@@ -98,6 +99,10 @@ export class SchemaGate {
     const limitBytes = SCHEMA_POSTS.get(target.template) ?? 0;
     const body = await this.#bodies.read(request, headers.contentLength, limitBytes);
     const document = parseJson(body);
+    if (principal !== undefined && !path.startsWith("/cluster/")) {
+      const refused = refusal(document, principal);
+      if (refused !== undefined) return refused;
+    }
     const route = (this.#routes ?? await this.#load()).posts.get(target.template);
     assert(route !== undefined, `no schema-driven route at ${path}`);
     return route.handle(document, { headers, body, partition: target.partition });
@@ -107,6 +112,16 @@ export class SchemaGate {
     if (loaded === undefined) await preloadSchemaRoutes();
     return this.#routes ??= loaded!.createSchemaRoutes(this.#options);
   }
+}
+
+/** What the holder may not do of what the document says; undefined if it may do all of it. */
+function refusal(document: unknown, principal: Principal): Response | undefined {
+  const needs = documentNeeds(document);
+  const missing = missingRole(principal, needs.roles);
+  if (missing !== undefined) return forbidden(principal, `the role ${missing}`);
+  const { prefixes } = principal;
+  const isWithin = prefixes === undefined || needs.isWithin(prefixes);
+  return isWithin ? undefined : forbidden(principal, "these keys");
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -4,7 +4,7 @@ import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
-import { LOG_SIZE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
+import { LOG_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
   ALL_WELL,
@@ -107,7 +107,6 @@ export class Node implements NodeService {
   #ticks = 0;
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
-  #inFlight = 0;
   /** Client requests begun since the start. */
   #requestCount = 0;
   /** What loading and replay left behind is cleared away. */
@@ -123,6 +122,7 @@ export class Node implements NodeService {
       wal.flush();
       this.#transport.flush();
     });
+    wal.listen(() => this.#scheduler.turnNow());
     this.topology = new Topology((map) => {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
@@ -139,6 +139,7 @@ export class Node implements NodeService {
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,
     }, {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
+      onReadEnd: () => this.#scheduler.turnNow(),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
       onDatagram: (from, body) => {
@@ -503,9 +504,6 @@ export class Node implements NodeService {
     idempotency: Idempotency | undefined,
     options: RequestOptions,
   ): Promise<WriteAnswer | Failure> {
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
     const key = routingKeyOf(command);
     assert(key !== undefined, "a client's command names a key");
     let envelope: Uint8Array;
@@ -521,20 +519,13 @@ export class Node implements NodeService {
     if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
     }
-    this.#inFlight++;
     this.#requestCount++;
-    return this.#router.write(partition, envelope, idempotency !== undefined, options)
-      .finally(() => this.#inFlight--);
+    return this.#router.write(partition, envelope, idempotency !== undefined, options);
   }
 
   read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
-    this.#inFlight++;
     this.#requestCount++;
-    return this.#router.read(this.topology.partitionOf(key), key, options)
-      .finally(() => this.#inFlight--);
+    return this.#router.read(this.topology.partitionOf(key), key, options);
   }
 
   readStale(
@@ -563,11 +554,7 @@ export class Node implements NodeService {
       const stale = hosted && this.#staleReads.within(hosted, bounds);
       if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
     }
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
-    this.#inFlight++;
-    return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
+    return this.#router.page(partition, query, options);
   }
 
   cluster(): ClusterView {

@@ -31,6 +31,7 @@ import {
   type Ready,
   Role,
 } from "../raft/mod.ts";
+import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
@@ -109,6 +110,7 @@ export class Replica<Result = unknown> {
   #configuration: AppliedConfiguration;
   /** Proposals wait for the end of a sync. */
   #gathering = false;
+  readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
   #appliedIndex: LogIndex;
@@ -139,6 +141,9 @@ export class Replica<Result = unknown> {
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
+    this.#notices = new CommitNotices(options.clock, (message) => {
+      options.links.send(message.to, message);
+    });
     this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
@@ -383,6 +388,7 @@ export class Replica<Result = unknown> {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#notices.stop();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -450,6 +456,7 @@ export class Replica<Result = unknown> {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
       else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
+      else if (message.type === MessageType.Append) this.#notices.take(message);
       else if (!this.#options.links.send(message.to, message)) this.#onUnsent(message);
     }
   }

@@ -10,6 +10,7 @@ const PROGRAMS = {
   faketime: { program: "faketime", apt: "faketime" },
   h2load: { program: "h2load", apt: "nghttp2-client" },
   nft: { program: "nft", apt: "nftables" },
+  openssl: { program: "openssl", apt: "openssl" },
   tc: { program: "tc", apt: "iproute2" },
 } as const;
 

@@ -23,6 +23,11 @@ export interface RequestIdentity {
   readonly contentType: string;
 }
 
+/** Whether a write carries an idempotency of any kind, well-formed or not. */
+export function asksForIdempotency({ idempotencyKey, session }: RequestHeaders): boolean {
+  return idempotencyKey !== null || session !== null;
+}
+
 /**
  * The idempotency of a write; undefined if its headers give none, and then nothing is hashed.
  * Throws RequestError.

@@ -2,14 +2,15 @@
 // POST /key/:key/ttl. It is called before Hono's router, and must never throw or reject: what goes wrong is a problem document.
 
 import { NO_BYTES } from "../base/bytes.ts";
-import type { NodeService, RequestOptions } from "../node/service.ts";
+import type { Failure, NodeService, RequestOptions, WriteAnswer } from "../node/service.ts";
 import type { Digest, Log } from "../platform/ports.ts";
 import type { Command, Condition } from "../store/types.ts";
-import { idempotencyOf } from "./idempotency.ts";
+import { asksForIdempotency, idempotencyOf } from "./idempotency.ts";
 import { renderRead, renderWrite } from "./key_answers.ts";
 import { errorResponse, failureResponse, problem, RequestError, withoutBody } from "./problem.ts";
-import type { BodyReader } from "./request_body.ts";
+import type { BodyReader, BodyReceiver } from "./request_body.ts";
 import {
+  acceptsZstd,
   forwardMode,
   prefersBytes,
   readCondition,
@@ -128,6 +129,7 @@ export class KeyRoutes {
       const headers = new RequestHeaders(request.headers);
       const bounds = consistencyOf(parameters, headers.minApplied);
       const raw = rawOf(parameters.get("raw")) || prefersBytes(headers.accept);
+      const form = !raw ? "json" : acceptsZstd(headers.acceptEncoding) ? "zstd" : "bytes";
       // Malformed conditions are refused before anything is read.
       readCondition(headers, 0);
       const options = this.#requestOptions(headers);
@@ -139,7 +141,7 @@ export class KeyRoutes {
         return failureResponse(answer, pathAndQuery, options.forward === "redirect");
       }
       const { record, stale } = answer;
-      const response = renderRead(answer, readCondition(headers, record?.revision ?? 0), raw);
+      const response = renderRead(answer, readCondition(headers, record?.revision ?? 0), form);
       // Only a linearizable answer has a place in the partition's order (RULES 20).
       if (stale === undefined) {
         response.headers.append("pontoon-applied", String(answer.appliedIndex));
@@ -155,7 +157,7 @@ export class KeyRoutes {
 
   // ---------------------------------------------------------------------------------------- writing
 
-  async #put(request: Request, path: string, query: string): Promise<Response> {
+  #put(request: Request, path: string, query: string): Promise<Response> | Response {
     try {
       const { key, pathAndQuery, parameters } = parseTarget(path, query, PUT_PARAMETERS);
       const headers = new RequestHeaders(request.headers);
@@ -163,16 +165,12 @@ export class KeyRoutes {
       const condition = writeCondition(headers, true);
       const ttlMs = ttlMsOf(parameters.get("ttl"));
       const options = this.#requestOptions(headers);
-      const { service, bodies, digest } = this.#options;
-      const value = await bodies.read(request, headers.contentLength, service.valueSizeBytesMax);
-      const contentType = storedContentType(headers.contentType, value);
-      const command: Command = { kind: "put", key, value, contentType, condition, ttlMs };
-      const details = [ttlMs, ...conditionDetails(condition)];
-      const identity = { method: "PUT", route: "/key", key, details, contentType };
-      const idempotency = idempotencyOf(headers, digest, identity, value);
-      const answer = await service.write(command, idempotency, options);
-      if (!answer.ok) return failureResponse(answer, pathAndQuery, options.forward === "redirect");
-      return renderWrite(answer, key);
+      const wishes = { key, pathAndQuery, headers, condition, ttlMs, options };
+      const { service, bodies } = this.#options;
+      return new Promise((resolve) => {
+        const put = new Put(this.#options, wishes, resolve);
+        bodies.receive(request, headers.contentLength, service.valueSizeBytesMax, put);
+      });
     } catch (error) {
       return errorResponse(error, "PUT", this.#options.log);
     }
@@ -220,5 +218,72 @@ export class KeyRoutes {
     } catch (error) {
       return errorResponse(error, "POST", this.#options.log);
     }
+  }
+}
+
+/** All that a put's request says beside its body. */
+interface PutWishes {
+  readonly key: string;
+  readonly pathAndQuery: string;
+  readonly headers: RequestHeaders;
+  readonly condition: Condition | undefined;
+  readonly ttlMs: number | undefined;
+  readonly options: RequestOptions;
+}
+
+/**
+ * A put whose body is awaited, and then its outcome. Steps of an object instead of an async function: that and
+ * what they await would be four promises more for each put.
+ */
+class Put implements BodyReceiver {
+  readonly #routes: KeyRouteOptions;
+  readonly #wishes: PutWishes;
+  readonly #answer: (response: Response) => void;
+
+  constructor(routes: KeyRouteOptions, wishes: PutWishes, answer: (response: Response) => void) {
+    this.#routes = routes;
+    this.#wishes = wishes;
+    this.#answer = answer;
+  }
+
+  onBody(value: Uint8Array<ArrayBuffer>): void {
+    try {
+      const { key, headers, condition, ttlMs, options } = this.#wishes;
+      const contentType = storedContentType(headers.contentType, value);
+      const command: Command = { kind: "put", key, value, contentType, condition, ttlMs };
+      const { service, digest } = this.#routes;
+      const idempotency = asksForIdempotency(headers)
+        ? idempotencyOf(headers, digest, {
+          method: "PUT",
+          route: "/key",
+          key,
+          details: [ttlMs, ...conditionDetails(condition)],
+          contentType,
+        }, value)
+        : undefined;
+      service.write(command, idempotency, options).then(
+        (answer) => this.#onOutcome(answer),
+        (error) => this.onBodyFailure(error),
+      );
+    } catch (error) {
+      this.onBodyFailure(error);
+    }
+  }
+
+  onBodyFailure(error: unknown): void {
+    this.#answer(errorResponse(error, "PUT", this.#routes.log));
+  }
+
+  #onOutcome(answer: WriteAnswer | Failure): void {
+    const { key, pathAndQuery, options } = this.#wishes;
+    let response: Response;
+    try {
+      response = answer.ok
+        ? renderWrite(answer, key)
+        : failureResponse(answer, pathAndQuery, options.forward === "redirect");
+    } catch (error) {
+      return this.onBodyFailure(error);
+    }
+    this.#answer(response);
   }
 }

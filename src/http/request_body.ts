@@ -14,10 +14,50 @@ function tooLarge(limitBytes: number): RequestError {
   return new RequestError("value-too-large", `The body may have ${limitBytes} bytes at most`);
 }
 
+function stalled(idleMs: number): RequestError {
+  return new RequestError("body-timeout", `The body did not come within ${idleMs} ms`);
+}
+
+function brokenOff(cause: unknown): RequestError {
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new RequestError("body-incomplete", `The body broke off: ${words}`);
+}
+
+/** Who waits for a body. Exactly one of the two is called, once. */
+export interface BodyReceiver {
+  onBody(body: Uint8Array<ArrayBuffer>): void;
+  /** 413 beyond the limit, 408 when it stalled, 400 when the client went away. */
+  onBodyFailure(error: RequestError): void;
+}
+
 /** A read that waits for bytes from the client. */
 interface PendingRead {
   readonly sinceMs: number;
-  readonly expire: () => void;
+  expire(): void;
+}
+
+/** A body that is read in one call. */
+class WholeBody implements PendingRead {
+  readonly sinceMs: number;
+  readonly #idleMs: number;
+  #receiver: BodyReceiver | undefined;
+
+  constructor(sinceMs: number, idleMs: number, receiver: BodyReceiver) {
+    this.sinceMs = sinceMs;
+    this.#idleMs = idleMs;
+    this.#receiver = receiver;
+  }
+
+  /** Who is still to be told, if anybody is; nobody afterwards. */
+  takeReceiver(): BodyReceiver | undefined {
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    return receiver;
+  }
+
+  expire(): void {
+    this.takeReceiver()?.onBodyFailure(stalled(this.#idleMs));
+  }
 }
 
 export class BodyReader {
@@ -33,29 +73,52 @@ export class BodyReader {
     this.#idleMs = idleMs;
   }
 
-  /**
-   * The whole body. `contentLength` is the header, null if there is none. Rejects with RequestError:
-   * 413 beyond `limitBytes`, 408 when it stalls, 400 when the client goes away.
-   */
+  /** The whole body. Rejects with the RequestError that {@linkcode BodyReader.receive} would report. */
   read(
     request: Request,
     contentLength: string | null,
     limitBytes: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    if (contentLength !== null) {
-      const lengthBytes = Number(contentLength);
-      if (lengthBytes > limitBytes) return Promise.reject(tooLarge(limitBytes));
-      // Bounded before it is read, so it may be taken in one call: 3 us less than a stream reader.
-      if (lengthBytes <= BODY_WHOLE_SIZE_BYTES_MAX) {
-        return this.#watched(request.bytes(), () => {});
-      }
-    }
-    // Reading `body` of a request that has none is what a stream costs; PUT without either is rare.
-    return request.body === null
-      ? Promise.resolve(NO_BYTES)
-      : this.#chunked(request.body, limitBytes);
+    return new Promise((resolve, reject) => {
+      const receiver = { onBody: resolve, onBodyFailure: reject };
+      this.receive(request, contentLength, limitBytes, receiver);
+    });
   }
 
+  /** Reads the whole body of at most `limitBytes`. `contentLength` is the header, null if there is none. */
+  receive(
+    request: Request,
+    contentLength: string | null,
+    limitBytes: number,
+    receiver: BodyReceiver,
+  ): void {
+    if (contentLength !== null) {
+      const lengthBytes = Number(contentLength);
+      if (lengthBytes > limitBytes) return receiver.onBodyFailure(tooLarge(limitBytes));
+      // Bounded before it is read, so it may be taken in one call: 3 us less than a stream reader.
+      if (lengthBytes <= BODY_WHOLE_SIZE_BYTES_MAX) return this.#whole(request, receiver);
+    }
+    // Reading `body` of a request that has none is what a stream costs; PUT without either is rare.
+    if (request.body === null) return receiver.onBody(NO_BYTES);
+    this.#chunked(request.body, limitBytes).then(
+      (body) => receiver.onBody(body),
+      (error) => receiver.onBodyFailure(error),
+    );
+  }
+
+  #whole(request: Request, receiver: BodyReceiver): void {
+    const pending = new WholeBody(this.#clock.monotonicMs(), this.#idleMs, receiver);
+    this.#watch(pending);
+    request.bytes().then((body) => {
+      this.#pending.delete(pending);
+      pending.takeReceiver()?.onBody(body);
+    }, (cause) => {
+      this.#pending.delete(pending);
+      pending.takeReceiver()?.onBodyFailure(brokenOff(cause));
+    });
+  }
+
+  /** Rejects with nothing but RequestError. */
   async #chunked(
     body: ReadableStream<Uint8Array<ArrayBuffer>>,
     limitBytes: number,
@@ -65,7 +128,7 @@ export class BodyReader {
     const chunks: Uint8Array[] = [];
     let lengthBytes = 0;
     for (;;) {
-      const { done, value } = await this.#watched(reader.read(), abandon);
+      const { done, value } = await this.#chunk(reader, abandon);
       if (done) return concatBytes(chunks);
       lengthBytes += value.length;
       if (lengthBytes > limitBytes) {
@@ -76,32 +139,36 @@ export class BodyReader {
     }
   }
 
-  /** `read`, given up after the idle time; then `abandon` is called. */
-  #watched<T>(read: Promise<T>, abandon: () => void): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+  /** The next chunk, given up after the idle time; then `abandon` is called. */
+  #chunk(
+    reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
+    abandon: () => void,
+  ): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>> {
+    return new Promise((resolve, reject) => {
       const pending: PendingRead = {
         sinceMs: this.#clock.monotonicMs(),
         expire: () => {
           abandon();
-          reject(
-            new RequestError("body-timeout", `The body did not come within ${this.#idleMs} ms`),
-          );
+          reject(stalled(this.#idleMs));
         },
       };
-      this.#pending.add(pending);
-      if (this.#timer === undefined) this.#watch();
-      read.then((value) => {
+      this.#watch(pending);
+      reader.read().then((chunk) => {
         this.#pending.delete(pending);
-        resolve(value);
+        resolve(chunk);
       }, (cause) => {
         this.#pending.delete(pending);
-        const words = cause instanceof Error ? cause.message : String(cause);
-        reject(new RequestError("body-incomplete", `The body broke off: ${words}`));
+        reject(brokenOff(cause));
       });
     });
   }
 
-  #watch(): void {
+  #watch(pending: PendingRead): void {
+    this.#pending.add(pending);
+    if (this.#timer === undefined) this.#scheduleCheck();
+  }
+
+  #scheduleCheck(): void {
     const intervalMs = Math.max(CHECK_INTERVAL_MS_MIN, this.#idleMs / CHECKS_PER_IDLE_TIME);
     this.#timer = this.#clock.setTimer(intervalMs, () => {
       this.#timer = undefined;
@@ -111,7 +178,7 @@ export class BodyReader {
         this.#pending.delete(pending);
         pending.expire();
       }
-      if (this.#pending.size > 0) this.#watch();
+      if (this.#pending.size > 0) this.#scheduleCheck();
     });
   }
 }

@@ -10,61 +10,65 @@ import { isJson } from "./value_format.ts";
 /**
  * The headers that the API looks at, null where absent; repeated ones are joined by ", ".
  *
- * Read in one pass: nine calls of `Headers.get` cost 0.8 us more of the 9 a bare request takes.
+ * Each is looked up when it is asked for: walking through all of them sorts and copies, which costs 1.5 us of
+ * the 19 a put took, and 1.7 KB of garbage.
  */
 export class RequestHeaders {
-  accept: string | null = null;
-  contentEncoding: string | null = null;
-  contentLength: string | null = null;
-  contentType: string | null = null;
-  idempotencyKey: string | null = null;
-  ifMatch: string | null = null;
-  ifNoneMatch: string | null = null;
-  forward: string | null = null;
-  minApplied: string | null = null;
-  session: string | null = null;
-  timeoutMs: string | null = null;
+  readonly #headers: Headers;
 
   constructor(headers: Headers) {
-    headers.forEach(takeHeader, this);
+    this.#headers = headers;
+    // `has` fetches them all into a list. Without one each `get` is a call out of JavaScript; and they could
+    // not be read any more once the client has gone.
+    headers.has("accept");
   }
-}
 
-function takeHeader(this: RequestHeaders, value: string, name: string): void {
-  switch (name) {
-    case "accept":
-      this.accept = value;
-      break;
-    case "content-encoding":
-      this.contentEncoding = value;
-      break;
-    case "content-length":
-      this.contentLength = value;
-      break;
-    case "content-type":
-      this.contentType = value;
-      break;
-    case "idempotency-key":
-      this.idempotencyKey = value;
-      break;
-    case "if-match":
-      this.ifMatch = value;
-      break;
-    case "if-none-match":
-      this.ifNoneMatch = value;
-      break;
-    case "pontoon-forward":
-      this.forward = value;
-      break;
-    case "pontoon-min-applied":
-      this.minApplied = value;
-      break;
-    case "pontoon-session":
-      this.session = value;
-      break;
-    case "pontoon-timeout-ms":
-      this.timeoutMs = value;
-      break;
+  get accept(): string | null {
+    return this.#headers.get("accept");
+  }
+
+  get acceptEncoding(): string | null {
+    return this.#headers.get("accept-encoding");
+  }
+
+  get contentEncoding(): string | null {
+    return this.#headers.get("content-encoding");
+  }
+
+  get contentLength(): string | null {
+    return this.#headers.get("content-length");
+  }
+
+  get contentType(): string | null {
+    return this.#headers.get("content-type");
+  }
+
+  get idempotencyKey(): string | null {
+    return this.#headers.get("idempotency-key");
+  }
+
+  get ifMatch(): string | null {
+    return this.#headers.get("if-match");
+  }
+
+  get ifNoneMatch(): string | null {
+    return this.#headers.get("if-none-match");
+  }
+
+  get forward(): string | null {
+    return this.#headers.get("pontoon-forward");
+  }
+
+  get minApplied(): string | null {
+    return this.#headers.get("pontoon-min-applied");
+  }
+
+  get session(): string | null {
+    return this.#headers.get("pontoon-session");
+  }
+
+  get timeoutMs(): string | null {
+    return this.#headers.get("pontoon-timeout-ms");
   }
 }
 
@@ -208,4 +212,13 @@ export function prefersBytes(accept: string | null): boolean {
   if (json >= 0) return bytes > json;
   // Naming the bytes and not JSON is a wish for bytes, wildcards at the same weight notwithstanding.
   return bytes > 0 && bytes >= other;
+}
+
+/** Whether an Accept-Encoding header names zstd (RFC 8878), and not with a weight of 0. */
+export function acceptsZstd(acceptEncoding: string | null): boolean {
+  if (acceptEncoding === null || !/zstd/i.test(acceptEncoding)) return false;
+  return acceptEncoding.toLowerCase().split(",").some((part) => {
+    const [coding, ...parameters] = part.split(";").map((text) => text.trim());
+    return coding === "zstd" && !parameters.some((text) => /^q=0(?:\.0*)?$/.test(text));
+  });
 }

@@ -361,6 +361,7 @@ export class Hosting {
     const { partition, replicaId } = hosted;
     platform.log.log("info", "replica deleted", { partition, replicaId });
     if (hosted.kind !== "suspect") hosted.replica.stop();
+    if (hosted.kind === "data") hosted.data.hub.close();
     scheduler.remove(partition);
     this.#hosted.delete(partition);
     this.#deleting.add(partition);
@@ -426,6 +427,7 @@ export class Hosting {
   stop(): void {
     for (const hosted of this.#hosted.values()) {
       if (hosted.kind !== "suspect") hosted.replica.stop();
+      if (hosted.kind === "data") hosted.data.hub.close();
     }
   }
 }

@@ -4,9 +4,10 @@ import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
-import { LOG_SIZE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
+import { LOG_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
+  ALL_WELL,
   encodeCommand,
   type Genesis,
   type MemberDetails,
@@ -15,12 +16,21 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
+import {
+  type Command,
+  encodeEnvelope,
+  type Idempotency,
+  type PageQuery,
+  type WatchFilter,
+  type WatchPosition,
+} from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
+import { Administration } from "./administration.ts";
+import { Compressor } from "./compression.ts";
 import type { NodeConfig } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import {
@@ -35,6 +45,7 @@ import { Hosting } from "./hosting.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
 import { answerRequest } from "./peer_requests.ts";
+import { LeaderSurvey } from "./leader_survey.ts";
 import { LeaderTable } from "./leader_table.ts";
 import { Router } from "./router.ts";
 import { NONE } from "../raft/mod.ts";
@@ -42,17 +53,21 @@ import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
   Failure,
+  HashesAnswer,
   MemberChange,
   NodeService,
   PageAnswer,
+  PendingEvents,
   ReadAnswer,
   RequestOptions,
   StaleBounds,
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { type HashWish, stateHashes } from "./state_hashes.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
+import { eventsFrom, type WatchSourceHost } from "./watch_source.ts";
 import { Topology } from "./topology.ts";
 
 /** Raft's tick. */
@@ -99,13 +114,18 @@ export class Node implements NodeService {
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
   readonly #memberWatch: MemberWatch;
+  readonly #administration: Administration;
+  readonly #survey: LeaderSurvey;
+  readonly #compressor: Compressor | undefined;
   readonly #staleReads: StaleReads;
+  readonly #watchSources: WatchSourceHost;
+  #stopAnnounced = false;
+  readonly #stopListeners = new Set<() => void>();
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
   #tickTimer: TimerHandle | undefined;
   #nextHandoverMs = 0;
-  #inFlight = 0;
   /** Client requests begun since the start. */
   #requestCount = 0;
   /** What loading and replay left behind is cleared away. */
@@ -117,10 +137,12 @@ export class Node implements NodeService {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { config, platform, wal, keeper } = parts;
+    this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
       wal.flush();
       this.#transport.flush();
     });
+    wal.listen(() => this.#scheduler.turnNow());
     this.topology = new Topology((map) => {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
@@ -137,6 +159,7 @@ export class Node implements NodeService {
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,
     }, {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
+      onReadEnd: () => this.#scheduler.turnNow(),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
       onDatagram: (from, body) => {
@@ -195,6 +218,13 @@ export class Node implements NodeService {
       (partition, timeoutMs) =>
         this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
     );
+    this.#watchSources = {
+      clock: platform.clock,
+      hosted: (partition) => this.#hosting?.data(partition),
+      replicaElsewhere: (partition) => this.#leaders.replicaElsewhere(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      change: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    };
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -211,6 +241,34 @@ export class Node implements NodeService {
       proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
       isConnected: (nodeId) => this.#isConnected(nodeId),
     });
+    this.#survey = new LeaderSurvey({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      leaders: this.#leaders,
+      hosting: () => this.#hosting,
+      isUp: (nodeId) => this.#transport.isUp(nodeId),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+    });
+    this.#administration = new Administration({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      hosting: () => this.#hosting,
+      status: () => this.#steward?.status() ?? ALL_WELL,
+      proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
+      admit: (peer, timeoutMs) => this.membership.admit(peer, timeoutMs),
+      leaderOf: (partition) => this.#leaderOf(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    });
+  }
+
+  /** The leader of any partition, the meta group's included, as far as this node knows. */
+  #leaderOf(partition: PartitionId): NodeId | undefined {
+    if (partition !== META_PARTITION) return this.#leaders.leaderOf(partition);
+    const meta = this.#hosting?.meta();
+    return meta && this.topology.nodeOf(META_PARTITION, meta.replica.leader);
   }
 
   /** What this node says about itself. */
@@ -288,6 +346,7 @@ export class Node implements NodeService {
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
+      transfer: (partition, to) => this.#administration.transfer(partition, to, 1000),
       leaders: () => this.#leaders.known(),
     });
     await hosting.start(recovered);
@@ -336,6 +395,7 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    this.#survey.tick();
     this.#memberWatch.tick();
     if (!this.#settled) this.#settle();
     this.#staleReads.tick();
@@ -411,6 +471,7 @@ export class Node implements NodeService {
         log: this.#parts.platform.log,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
+        transferHere: (partition, to) => this.#administration.transferHere(partition, to),
         proposeMetaHere: (command, timeoutMs) => this.#proposeMetaHere(command, timeoutMs),
       },
       from,
@@ -472,15 +533,15 @@ export class Node implements NodeService {
     idempotency: Idempotency | undefined,
     options: RequestOptions,
   ): Promise<WriteAnswer | Failure> {
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
     const key = routingKeyOf(command);
     assert(key !== undefined, "a client's command names a key");
+    const packed = this.#compressor?.pack(command) ?? command;
     let envelope: Uint8Array;
     try {
       envelope = encodeEnvelope(
-        idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+        idempotency === undefined
+          ? { timeMs: 0, command: packed }
+          : { timeMs: 0, command: packed, idempotency },
       );
     } catch (cause) {
       if (!(cause instanceof CodecError)) throw cause;
@@ -490,20 +551,13 @@ export class Node implements NodeService {
     if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
       return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
     }
-    this.#inFlight++;
     this.#requestCount++;
-    return this.#router.write(partition, envelope, idempotency !== undefined, options)
-      .finally(() => this.#inFlight--);
+    return this.#router.write(partition, envelope, idempotency !== undefined, options);
   }
 
   read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
-    this.#inFlight++;
     this.#requestCount++;
-    return this.#router.read(this.topology.partitionOf(key), key, options)
-      .finally(() => this.#inFlight--);
+    return this.#router.read(this.topology.partitionOf(key), key, options);
   }
 
   readStale(
@@ -532,11 +586,30 @@ export class Node implements NodeService {
       const stale = hosted && this.#staleReads.within(hosted, bounds);
       if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
     }
-    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
-      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
-    }
-    this.#inFlight++;
-    return this.#router.page(partition, query, options).finally(() => this.#inFlight--);
+    return this.#router.page(partition, query, options);
+  }
+
+  events(
+    partition: PartitionId,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents {
+    return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
+  }
+
+  onStopping(listener: () => void): () => void {
+    if (this.#stopAnnounced) listener();
+    else this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
+  }
+
+  /** Ends what would otherwise go on for ever, such as event streams. */
+  announceStop(): void {
+    this.#stopAnnounced = true;
+    const listeners = [...this.#stopListeners];
+    this.#stopListeners.clear();
+    for (const listener of listeners) listener();
   }
 
   cluster(): ClusterView {
@@ -547,42 +620,50 @@ export class Node implements NodeService {
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
       leaders: this.#leaders.known(),
+      plan: this.#steward?.plan,
+      waitingFor: (partition) => this.#steward?.waitingFor(partition),
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
+  }
+
+  stateHashes(
+    wanted: HashWish | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure> {
+    const hosting = this.#hosting;
+    if (hosting === undefined) {
+      return Promise.resolve(failure("no-leader", "none", "this node is in no cluster yet"));
+    }
+    return stateHashes(
+      { nodeId: this.nodeId, clock: this.#parts.platform.clock, hosting },
+      wanted,
+      options,
+    );
   }
 
   changeMembers(
     change: MemberChange,
     options: RequestOptions,
   ): Promise<{ ok: true; epoch: number } | Failure> {
-    return this.membership.change(change, options.timeoutMs);
+    return this.#administration.changeMembers(change, options.timeoutMs);
   }
 
   transferLeadership(
     partition: PartitionId,
     to: string,
-    _options: RequestOptions,
+    options: RequestOptions,
   ): Promise<{ ok: true } | Failure> {
-    const hosted = this.#hosting?.get(partition);
-    const member = this.topology.findMember(to);
-    if (member === undefined) {
-      return Promise.resolve(failure("unknown-member", "none", `there is no member ${to}`));
-    }
-    const target = this.topology.map.partitions[partition]?.replicas
-      .find((ref) => ref.nodeId === member.nodeId);
-    if (target === undefined) {
-      return Promise.resolve(
-        failure("conflict", "none", `${to} holds no voter of partition ${partition}`),
-      );
-    }
-    if (hosted === undefined || hosted.kind === "suspect" || !hosted.replica.isLeader) {
-      return Promise.resolve(
-        failure("not-leader", "none", "ask the node that leads the partition (GET /cluster)"),
-      );
-    }
-    hosted.replica.transferLeadership(target.replicaId);
-    return Promise.resolve({ ok: true });
+    return this.#administration.transfer(partition, to, options.timeoutMs);
+  }
+
+  moveReplica(
+    partition: PartitionId,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    return this.#administration.moveReplica(partition, from, to, options.timeoutMs);
   }
 
   ready(): { ready: boolean; reason: string } {

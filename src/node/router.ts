@@ -2,6 +2,7 @@
 // never send a write twice unless the write can't act twice, and never call an outcome known that isn't.
 
 import type { NodeId, PartitionId } from "../base/ids.ts";
+import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
 import type { Clock } from "../platform/ports.ts";
 import type { PageQuery } from "../store/page.ts";
 import type { CallResult } from "../transport/mod.ts";
@@ -42,7 +43,12 @@ const FORWARD_MARGIN_MS = 50;
 /** How one kind of operation is run here, and how it travels. */
 interface Operation<Answer> {
   readonly partition: PartitionId;
-  local(partition: DataPartition, deadlineMs: number): Promise<Answer | Failure>;
+  /** `settle` runs once. */
+  local(
+    partition: DataPartition,
+    deadlineMs: number,
+    settle: (answer: Answer | Failure) => void,
+  ): void;
   encode(): Uint8Array;
   decode(bytes: Uint8Array): Answer | Failure;
   /** Whether it may be sent again after a sending whose fate is unknown. */
@@ -51,8 +57,82 @@ interface Operation<Answer> {
   readonly changes: boolean;
 }
 
+class WriteOperation implements Operation<WriteAnswer> {
+  readonly changes = true;
+
+  constructor(
+    readonly partition: PartitionId,
+    readonly envelope: Uint8Array,
+    readonly repeatable: boolean,
+  ) {}
+
+  local(
+    data: DataPartition,
+    deadlineMs: number,
+    settle: (answer: WriteAnswer | Failure) => void,
+  ): void {
+    // A proposal keeps the bytes it was given, so a second attempt needs its own.
+    data.write(this.repeatable ? this.envelope.slice() : this.envelope, deadlineMs, settle);
+  }
+
+  encode(): Uint8Array {
+    return encodeWriteRequest(this.partition, this.envelope);
+  }
+
+  decode(bytes: Uint8Array): WriteAnswer | Failure {
+    return decodeWriteAnswer(bytes);
+  }
+}
+
+class ReadOperation implements Operation<ReadAnswer> {
+  readonly changes = false;
+  readonly repeatable = true;
+
+  constructor(readonly partition: PartitionId, readonly key: string) {}
+
+  local(
+    data: DataPartition,
+    deadlineMs: number,
+    settle: (answer: ReadAnswer | Failure) => void,
+  ): void {
+    data.read(this.key, deadlineMs, settle);
+  }
+
+  encode(): Uint8Array {
+    return encodeReadRequest(this.partition, this.key);
+  }
+
+  decode(bytes: Uint8Array): ReadAnswer | Failure {
+    return decodeReadAnswer(bytes);
+  }
+}
+
+class PageOperation implements Operation<PageAnswer> {
+  readonly changes = false;
+  readonly repeatable = true;
+
+  constructor(readonly partition: PartitionId, readonly query: PageQuery) {}
+
+  local(
+    data: DataPartition,
+    deadlineMs: number,
+    settle: (answer: PageAnswer | Failure) => void,
+  ): void {
+    data.page(this.query, deadlineMs, settle);
+  }
+
+  encode(): Uint8Array {
+    return encodePageRequest(this.partition, this.query);
+  }
+
+  decode(bytes: Uint8Array): PageAnswer | Failure {
+    return decodePageAnswer(bytes);
+  }
+}
+
 export class Router {
   readonly #host: RouterHost;
+  #inFlight = 0;
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -65,19 +145,7 @@ export class Router {
     repeatable: boolean,
     options: RequestOptions,
   ): Promise<WriteAnswer | Failure> {
-    const operation: Operation<WriteAnswer> = {
-      partition,
-      repeatable,
-      changes: true,
-      // A proposal keeps the bytes it was given, so a second attempt needs its own.
-      local: (data, deadlineMs) =>
-        new Promise((settle) =>
-          data.write(repeatable ? envelope.slice() : envelope, deadlineMs, settle)
-        ),
-      encode: () => encodeWriteRequest(partition, envelope),
-      decode: decodeWriteAnswer,
-    };
-    return this.#run(operation, options);
+    return this.#run(new WriteOperation(partition, envelope, repeatable), options);
   }
 
   read(
@@ -85,15 +153,7 @@ export class Router {
     key: string,
     options: RequestOptions,
   ): Promise<ReadAnswer | Failure> {
-    const operation: Operation<ReadAnswer> = {
-      partition,
-      repeatable: true,
-      changes: false,
-      local: (data, deadlineMs) => new Promise((settle) => data.read(key, deadlineMs, settle)),
-      encode: () => encodeReadRequest(partition, key),
-      decode: decodeReadAnswer,
-    };
-    return this.#run(operation, options);
+    return this.#run(new ReadOperation(partition, key), options);
   }
 
   page(
@@ -101,30 +161,39 @@ export class Router {
     query: PageQuery,
     options: RequestOptions,
   ): Promise<PageAnswer | Failure> {
-    const operation: Operation<PageAnswer> = {
-      partition,
-      repeatable: true,
-      changes: false,
-      local: (data, deadlineMs) => new Promise((settle) => data.page(query, deadlineMs, settle)),
-      encode: () => encodePageRequest(partition, query),
-      decode: decodePageAnswer,
-    };
-    return this.#run(operation, options);
+    return this.#run(new PageOperation(partition, query), options);
   }
 
   #run<Answer extends { ok: true }>(
     operation: Operation<Answer>,
     options: RequestOptions,
   ): Promise<Answer | Failure> {
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      return Promise.resolve(failure("overloaded", "none", "this node has too much in flight"));
+    }
+    this.#inFlight++;
     const deadlineMs = this.#host.clock.monotonicMs() + options.timeoutMs;
     const route = this.#host.route(operation.partition);
-    if (route.kind !== "local") return this.#retry(operation, options, deadlineMs);
+    if (route.kind !== "local") return this.#search(operation, options, deadlineMs);
     // The common case costs one promise and no loop.
-    return operation.local(route.partition, deadlineMs).then((answer) =>
-      !answer.ok && answer.code === "not-leader"
-        ? this.#retry(operation, options, deadlineMs)
-        : answer
-    );
+    return new Promise((resolve) => {
+      operation.local(route.partition, deadlineMs, (answer) => {
+        if (!answer.ok && answer.code === "not-leader") {
+          return resolve(this.#search(operation, options, deadlineMs));
+        }
+        this.#inFlight--;
+        resolve(answer);
+      });
+    });
+  }
+
+  /** Ends what `#run` began where the leader is not here, or not any more. */
+  #search<Answer extends { ok: true }>(
+    operation: Operation<Answer>,
+    options: RequestOptions,
+    deadlineMs: number,
+  ): Promise<Answer | Failure> {
+    return this.#retry(operation, options, deadlineMs).finally(() => this.#inFlight--);
   }
 
   async #retry<Answer extends { ok: true }>(
@@ -148,8 +217,10 @@ export class Router {
       }
       const route = this.#host.route(operation.partition);
       let answer: Answer | Failure | undefined;
-      if (route.kind === "local") answer = await operation.local(route.partition, deadlineMs);
-      else if (route.kind === "remote") {
+      if (route.kind === "local") {
+        const { partition } = route;
+        answer = await new Promise((settle) => operation.local(partition, deadlineMs, settle));
+      } else if (route.kind === "remote") {
         if (options.forward !== "forward") return this.#misdirected(route.http);
         answer = await this.#remote(operation, route.nodeId, leftMs);
         if (answer !== undefined && !answer.ok && answer.code === "not-leader") {

@@ -1,10 +1,15 @@
-// Turns of the node's event loop: whatever woke a group is gathered, and at the end of the turn every
-// awake group does its work once, then the log and the links are flushed once for all of them.
+// Turns of the node's event loop: whatever woke a group is gathered, and at the end of the turn the
+// awake groups do their work, one after the other in the order in which they woke; then the log and the
+// links are flushed once for all of them. No group gets a second turn before every other that waits had
+// its first, and no turn goes on for long: a hot group costs the others a place in the queue, no more.
 
 import type { PartitionId } from "../base/ids.ts";
-import type { Clock } from "../platform/ports.ts";
+import type { Clock, TimerHandle } from "../platform/ports.ts";
 
-/** Something that does its due work when its turn comes. */
+/** Longest stretch of groups' work before the log and the links are flushed and requests get heard. */
+const STRETCH_MS_MAX = 8;
+
+/** Something that does its due work, a bounded part of it at a time, when its turn comes. */
 export interface Turning {
   turn(): void;
 }
@@ -14,7 +19,11 @@ export class Scheduler {
   readonly #flush: () => void;
   readonly #members = new Map<PartitionId, Turning>();
   #awake = new Set<PartitionId>();
-  #scheduled = false;
+  /** Empty: takes the place of `#awake` during a turn. */
+  #spare = new Set<PartitionId>();
+  /** The turn that is due; undefined if none is. */
+  #due: TimerHandle | undefined;
+  #turning = false;
   #stopped = false;
 
   /** `flush` runs at the end of every turn. */
@@ -40,9 +49,18 @@ export class Scheduler {
 
   /** A turn is due, if only for its flush. */
   schedule(): void {
-    if (this.#scheduled || this.#stopped) return;
-    this.#scheduled = true;
-    this.#clock.defer(() => this.#turn());
+    if (this.#due !== undefined || this.#stopped) return;
+    this.#due = this.#clock.defer(() => this.#turn());
+  }
+
+  /**
+   * Runs the turn that is due now, without waiting for the other I/O events: for what comes in batches
+   * already, as peers' messages and syncs do. It takes an event loop's round out of each of a write's hops.
+   */
+  turnNow(): void {
+    if (this.#due === undefined || this.#turning) return;
+    this.#due.cancel();
+    this.#turn();
   }
 
   stop(): void {
@@ -50,11 +68,27 @@ export class Scheduler {
   }
 
   #turn(): void {
-    this.#scheduled = false;
+    this.#due = undefined;
     if (this.#stopped) return;
-    const awake = this.#awake;
-    this.#awake = new Set();
-    for (const group of awake) this.#members.get(group)?.turn();
+    this.#turning = true;
+    const startedMs = this.#clock.monotonicMs();
+    const waiting = this.#awake;
+    this.#awake = this.#spare;
+    for (const group of waiting) {
+      if (this.#clock.monotonicMs() - startedMs >= STRETCH_MS_MAX) break;
+      waiting.delete(group);
+      this.#members.get(group)?.turn();
+    }
+    if (waiting.size === 0) {
+      this.#spare = waiting;
+    } else {
+      // Whoever was left out comes before those that woke meanwhile.
+      for (const group of this.#awake) waiting.add(group);
+      this.#spare = new Set();
+      this.#awake = waiting;
+      this.schedule();
+    }
     this.#flush();
+    this.#turning = false;
   }
 }

@@ -76,7 +76,7 @@ function decodeMember(item: unknown, path: string): Member {
   const member: Member = {
     nodeId: readNodeId(fields),
     ...readDetails(fields),
-    state: fields.oneOf("state", ["active", "leaving"]),
+    state: fields.oneOf("state", ["active", "draining", "leaving"]),
   };
   fields.end();
   return member;

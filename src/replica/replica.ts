@@ -31,6 +31,7 @@ import {
   type Ready,
   Role,
 } from "../raft/mod.ts";
+import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
@@ -50,8 +51,8 @@ const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 const GATHER_MAX = 64;
 /** Pause after a snapshot that could not be written: a full disk is not helped by trying at once. */
 const SNAPSHOT_RETRY_MS = 1000;
-/** Longest stretch of work before other groups and requests get their turn. */
-const TURN_MS_MAX = 8;
+/** Longest stretch of one group's work before the others get their turn. */
+const TURN_MS_MAX = 4;
 
 /** What a replica tells its owner. All calls are synchronous. */
 export interface ReplicaObserver {
@@ -113,6 +114,7 @@ export class Replica<Result = unknown> {
   #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
   /** Proposals wait for the end of a sync. */
   #gathering = false;
+  readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
   #appliedIndex: LogIndex;
@@ -143,6 +145,9 @@ export class Replica<Result = unknown> {
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
+    this.#notices = new CommitNotices(options.clock, (message) => {
+      options.links.send(message.to, message);
+    });
     this.#configuration = recovered.snapshot.configuration;
     this.#appliedIndex = recovered.snapshot.index;
     this.#appliedTerm = recovered.snapshot.term;
@@ -207,6 +212,11 @@ export class Replica<Result = unknown> {
 
   get awaitingSnapshot(): boolean {
     return this.#awaitingSnapshot;
+  }
+
+  /** Bytes of log since the last snapshot. */
+  get logBytes(): number {
+    return this.#options.log.bytesSinceSnapshot;
   }
 
   /** The core, for status only. */
@@ -343,6 +353,11 @@ export class Replica<Result = unknown> {
     this.#options.wake();
   }
 
+  /** Whether the leader has heard from replica `id` since its last look at its quorum, or `id` sleeps. */
+  hears(id: ReplicaId): boolean {
+    return this.#core.status().progress.some((one) => one.id === id && one.recentActive);
+  }
+
   /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
   bestHeir(): ReplicaId | undefined {
     const { progress, config } = this.#core.status();
@@ -399,6 +414,7 @@ export class Replica<Result = unknown> {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#notices.stop();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -466,6 +482,7 @@ export class Replica<Result = unknown> {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
       else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
+      else if (message.type === MessageType.Append) this.#notices.take(message);
       else if (!this.#options.links.send(message.to, message)) this.#onUnsent(message);
     }
   }

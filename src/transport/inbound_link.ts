@@ -17,6 +17,8 @@ import { TransitEstimate } from "./transit.ts";
 /** Where the link's decoded frames go. A call that throws CodecError costs the link. */
 export interface InboundSink {
   onRaftFrame(link: InboundLink, frame: RaftFrame): void;
+  /** Every whole frame of one read was taken. */
+  onReadEnd(): void;
   /** `budgetMs` is what is left of the request's; its body is the callee's. */
   onRequestFrame(link: InboundLink, request: RequestFrame, budgetMs: number): void;
   onResponseFrame(link: InboundLink, sequence: number, result: CallResult): void;
@@ -90,6 +92,7 @@ export class InboundLink {
       this.#readBytes += count;
       this.#reader.filled(count);
       this.#takeFrames();
+      this.#sink.onReadEnd();
     }
   }
 

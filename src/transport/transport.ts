@@ -265,6 +265,7 @@ export class Transport {
         this.#handlers.onRaft(nodeId, group, message, wallMs);
       }
     },
+    onReadEnd: () => this.#handlers.onReadEnd?.(),
     onRequestFrame: (link, request, budgetMs) => this.#requestServer.take(link, request, budgetMs),
     onResponseFrame: (link, sequence, result) => {
       this.#outbound.get(link.nodeId)?.requests.answered(sequence, result);

@@ -75,6 +75,7 @@ export class Wal {
   #closing = false;
   #dead = false;
   #idleWaiters: (() => void)[] = [];
+  #onSyncEnd: () => void = noop;
 
   private constructor(options: WalOptions, opened: ReturnType<typeof openLog>) {
     const { disk, clock } = options;
@@ -124,6 +125,11 @@ export class Wal {
       const recovered = opened.recovered(options.clock, () => wal.#purger.release());
       resolve({ wal, recovered });
     });
+  }
+
+  /** `onSyncEnd` runs after the callbacks of each sync, to do what they have woken in one go. */
+  listen(onSyncEnd: () => void): void {
+    this.#onSyncEnd = onSyncEnd;
   }
 
   /** True when clients' writes should be refused: space is short, though the log itself still goes on. */
@@ -281,6 +287,7 @@ export class Wal {
       if (this.#dead) return;
       callback();
     }
+    this.#onSyncEnd();
     if (!this.#inFlight) { for (const resolve of this.#idleWaiters.splice(0)) resolve(); }
   }
 

@@ -189,7 +189,7 @@ export class Clients {
       headers["content-length"] = String(body.length);
     }
     const method = input.f === "get" ? "GET" : input.f === "delete" ? "DELETE" : "PUT";
-    const request = new Request(`http://${node.config.http}/key/${input.key}`, {
+    const request = new Request(`http://127.0.0.1/key/${input.key}`, {
       method,
       headers,
       body,

@@ -290,7 +290,9 @@ export class Caller {
       case "refused":
         throw error;
       case "elsewhere":
-        if (partition !== undefined) routing.setLeader(partition, pool.at(verdict.leader));
+        if (partition !== undefined) {
+          routing.setLeader(partition, pool.at(pool.urlOf(verdict.leader)));
+        }
         keeper.hint(verdict.epoch);
         return ++call.hops <= HOPS_MAX ? -1 : 0;
       case "retry":

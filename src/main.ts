@@ -10,6 +10,7 @@ import {
 } from "./platform/deno/mod.ts";
 import { DiskError, type Log, type LogLevel, type Platform } from "./platform/ports.ts";
 import {
+  COMPRESSION_THRESHOLD_BYTES,
   SNAPSHOT_LOG_BYTES,
   VALUE_SIZE_BYTES_MAX_DEFAULT,
   VALUE_SIZE_BYTES_MAX_HARD,
@@ -51,6 +52,9 @@ Access (src/SECURITY.md); only loopback addresses need none of it
 
 Limits and behaviour
   --value-size-max BYTES    largest value                          [${VALUE_SIZE_BYTES_MAX_DEFAULT}]
+  --compression KIND        off, or zstd: how longer values are kept [zstd]
+  --compression-threshold N values from so many bytes on           [${COMPRESSION_THRESHOLD_BYTES}]
+  --compression-level N     1 to 19; higher is smaller and slower  [1]
   --snapshot-log-bytes N    log of one partition before a snapshot [${SNAPSHOT_LOG_BYTES}]
   --request-timeout-ms MS   how long a request waits by default    [5000]
   --log-level LEVEL         debug, info, warn, error               [info]
@@ -124,6 +128,9 @@ function readFlags(args: string[]): Invocation | undefined {
       replicas: { ...text, default: "3" },
       "snapshot-log-bytes": { ...text, default: String(SNAPSHOT_LOG_BYTES) },
       "dead-after-ms": { ...text, default: "300000" },
+      compression: { ...text, default: "zstd" },
+      "compression-threshold": { ...text, default: String(COMPRESSION_THRESHOLD_BYTES) },
+      "compression-level": { ...text, default: "1" },
       "secret-file": text,
       "token-file": text,
       cert: text,
@@ -167,6 +174,17 @@ function readFlags(args: string[]): Invocation | undefined {
     const known = initial.find((node) => node.name === target);
     return [known?.peer ?? target, address] as [string, string];
   });
+  const { compression } = values;
+  if (compression !== "off" && compression !== "zstd") {
+    throw new UsageError(`--compression takes off or zstd: got ${compression}`);
+  }
+  const thresholdBytes = integer(
+    values["compression-threshold"],
+    "--compression-threshold",
+    1,
+    VALUE_SIZE_BYTES_MAX_HARD,
+  );
+  const level = integer(values["compression-level"], "--compression-level", 1, 19);
   const secretFile = values["secret-file"];
   const { cert, key, ca } = values;
   if ((cert === undefined) !== (key === undefined)) {
@@ -216,6 +234,7 @@ function readFlags(args: string[]): Invocation | undefined {
         1,
         VALUE_SIZE_BYTES_MAX_HARD,
       ),
+      ...(compression === "zstd" ? { compression: { thresholdBytes, level } } : {}),
       dialOverrides: new Map(overrides),
       snapshotLogBytes: integer(
         values["snapshot-log-bytes"],

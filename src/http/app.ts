@@ -12,6 +12,7 @@ import { BodyReader } from "./request_body.ts";
 import { splitUrl } from "./request_key.ts";
 import { handleScan, SCAN_PATH } from "./scan_route.ts";
 import { SCHEMA_POSTS, SchemaGate, schemaPathOf } from "./schema_gate.ts";
+import { WATCH_PATH, WatchRoute } from "./watch_route.ts";
 
 export { preloadSchemaRoutes } from "./schema_gate.ts";
 
@@ -33,6 +34,7 @@ const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, SCAN
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
   if (GETS.has(path)) return "GET, HEAD";
+  if (path === WATCH_PATH) return "GET";
   return schemaPathOf(path) === undefined ? undefined : "POST";
 }
 
@@ -58,6 +60,8 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   }
   const scans = { service, clock, digest, requestTimeoutMs };
   app.get(SCAN_PATH, (context) => handleScan(context.req.raw, scans));
+  const watches = new WatchRoute({ service, clock, log, requestTimeoutMs });
+  app.get(WATCH_PATH, (context) => watches.handle(context.req.raw));
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);
     const allow = allowedAt(path);

@@ -26,6 +26,7 @@ export type RequestProblemCode =
   | "condition-failed"
   | "cross-partition"
   | "range-too-large"
+  | "watch-too-slow"
   | "unauthorized"
   | "forbidden"
   | "rate-limited"
@@ -79,6 +80,8 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
     retryAfter: 1,
   },
   "unknown-partition": { status: 404, title: "No such partition", retryable: false },
+  "history-gone": { status: 410, title: "History gone", retryable: false },
+  "watch-too-slow": { status: 503, title: "Watcher too slow", retryable: true, retryAfter: 1 },
   "unknown-member": { status: 404, title: "No such member", retryable: false },
   "conflict": { status: 409, title: "Conflict", retryable: false },
   "not-leader": { status: 421, title: "Another node leads this partition", retryable: true },

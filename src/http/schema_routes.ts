@@ -9,6 +9,7 @@ import type { MemberChange, NodeService, RequestOptions } from "../node/service.
 import { batchRoute } from "./batch_route.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
 import { scanRouteConfig } from "./openapi_scan.ts";
+import { watchRouteConfig } from "./openapi_watch.ts";
 import { failureResponse } from "./problem.ts";
 import { timeoutMsOf } from "./request_headers.ts";
 import { type DocumentRequest, type SchemaRoute, schemaRoute } from "./schema_route.ts";
@@ -17,6 +18,7 @@ import {
   AcceptedSchema,
   ClusterSchema,
   HandOverSchema,
+  HashesSchema,
   HealthSchema,
   MemberChangeSchema,
   MoveSchema,
@@ -85,6 +87,30 @@ const plainRoutes: readonly RouteConfig[] = [
         description: "Epoch, members and partitions.",
         content: { "application/json": { schema: ClusterSchema } },
       },
+    },
+  },
+  {
+    method: "get",
+    path: "/cluster/hash",
+    summary: "State hashes of the replicas on this node",
+    description: "Replicas of a partition are equal if their hashes at an equal index are.",
+    request: {
+      query: z.object({
+        partition: z.int().min(0).optional().openapi({ description: "This one only." }),
+        applied: z.int().min(0).optional().openapi({
+          description: "With partition: not before its replica has applied this index.",
+        }),
+      }),
+      headers: AdminHeaders,
+    },
+    responses: {
+      200: {
+        description: "Hashes, each with the index at which it was taken.",
+        content: { "application/json": { schema: HashesSchema } },
+      },
+      400: problemResponse("The request is malformed."),
+      409: problemResponse("This node holds no whole replica of the partition."),
+      503: problemResponse("The replica was not far enough in time."),
     },
   },
   {
@@ -189,6 +215,7 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
         ...plainRoutes,
         ...keyRouteConfigs,
         scanRouteConfig,
+        watchRouteConfig,
         ...routes.map((one) => one.config),
       ]),
   };

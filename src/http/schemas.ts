@@ -22,6 +22,7 @@ export const ProblemSchema = z.object({
   revision: z.int().optional().openapi({
     description: "With condition-failed: the key's revision, 0 if it is absent.",
   }),
+  remedy: z.string().optional().openapi({ description: "With history-gone: what to do." }),
   leader: z.string().optional().openapi({ description: "With not-leader: where to go." }),
   epoch: z.int().optional().openapi({ description: "With not-leader: epoch of the map known." }),
 }).openapi("Problem");
@@ -127,6 +128,15 @@ const ReplicaSchema = z.object({
   matchIndex: z.int().optional().openapi({ description: "Known to the leader only." }),
   lag: z.int().optional(),
 }).openapi("Replica");
+
+export const HashesSchema = z.object({
+  node: z.string().openapi({ description: "nodeId" }),
+  partitions: z.array(z.object({
+    partition: z.int(),
+    applied: z.int().openapi({ description: "The log index at which the hash was taken." }),
+    hash: z.string().openapi({ description: "16 hex digits." }),
+  })),
+}).openapi("Hashes");
 
 export const ClusterSchema = z.object({
   clusterId: z.string(),

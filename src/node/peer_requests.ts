@@ -16,6 +16,8 @@ import { ledHere } from "./leader_survey.ts";
 import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
 import type { Failure } from "./service.ts";
 import type { Steward } from "./steward.ts";
+import { encodeEventsAnswer, readEventsRequest } from "./watch_codec.ts";
+import { eventsForPeer } from "./watch_source.ts";
 
 /** What answering needs of the node. */
 export interface PeerRequestHost {
@@ -82,6 +84,14 @@ async function answer(
       const query = readPageRequest(reader);
       return encodePageAnswer(
         await new Promise((settle) => hosted.data.page(query, deadlineMs, settle)),
+      );
+    }
+    case RequestKind.Events: {
+      const hosted = hosting.data(reader.u32());
+      if (hosted === undefined) return encodePlainAnswer(NOT_LEADER);
+      const { waitMs, ...query } = readEventsRequest(reader);
+      return encodeEventsAnswer(
+        await eventsForPeer(hosted, query, Math.min(waitMs, budgetMs), host.clock),
       );
     }
     case RequestKind.Meta:

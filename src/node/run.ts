@@ -54,7 +54,8 @@ export async function runNode(
     weight: config.weight,
   };
   const store = SnapshotStore.open({ disk, clock, log, process });
-  const node = new Node({ config, platform, wal, store, keeper, details });
+  const mayHaveLostGroups = recovered.damages.some(({ groups }) => groups === null);
+  const node = new Node({ config, platform, wal, store, keeper, details, mayHaveLostGroups });
   const app = createApp(node, {
     clock,
     digest: platform.digest,
@@ -154,6 +155,7 @@ async function stopNode(
 ): Promise<void> {
   platform.log.log("info", "node stopping");
   await node.handOver();
+  node.announceStop();
   await http.shutdown(STOP_GRACE_MS);
   node.stop();
   await started;

@@ -4,7 +4,16 @@
 import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
-import type { Applied, Command, Idempotency, Key, RecordView } from "../store/types.ts";
+import type { WatchPosition } from "../store/history.ts";
+import type {
+  Applied,
+  Command,
+  Idempotency,
+  Key,
+  RecordView,
+  WatchEvent,
+  WatchFilter,
+} from "../store/types.ts";
 
 /** Every problem code of the API. HTTP status and words hang on it (http/problem.ts). */
 export type ProblemCode =
@@ -20,6 +29,8 @@ export type ProblemCode =
   | "unknown-member" // 404
   | "unknown-partition" // 404
   | "conflict" // 409
+  // Event streams.
+  | "history-gone" // 410: what a watcher missed is no longer kept
   // Unknown outcome (writes only).
   | "timeout" // 504
   | "internal"; // 500
@@ -89,6 +100,27 @@ export interface PageAnswer {
   readonly resume?: Key;
   /** As in {@linkcode ReadAnswer}. */
   readonly stale?: Staleness;
+}
+
+/** Events of one partition behind a position. */
+export interface EventsAnswer {
+  readonly ok: true;
+  readonly partition: PartitionId;
+  /** Partition time when they were read. */
+  readonly timeMs: number;
+  readonly events: readonly WatchEvent[];
+  /** Everything up to it was looked at, and what was wanted of it is in `events`. */
+  readonly position: WatchPosition;
+}
+
+/** A read of a partition's history that may wait. */
+export interface PendingEvents {
+  /** At least one event, unless the wait was ended. `history-gone` is final, other failures pass. */
+  readonly result: Promise<EventsAnswer | Failure>;
+  /** How far the wait has seen without finding anything, if that is known and further than asked. */
+  seen(): WatchPosition | undefined;
+  /** Nobody awaits the result any more. */
+  cancel(): void;
 }
 
 /** How the client wants to be routed when this node does not lead the key's partition. */
@@ -178,6 +210,19 @@ export interface ClusterView {
   readonly plan?: PlanView;
 }
 
+/** `GET /cluster/hash`. */
+export interface HashesAnswer {
+  readonly ok: true;
+  readonly nodeId: NodeId;
+  readonly partitions: readonly {
+    readonly partition: PartitionId;
+    /** The index at which it was taken. */
+    readonly applied: LogIndex;
+    /** Sixteen hex digits. */
+    readonly hash: string;
+  }[];
+}
+
 /** `POST /cluster/members`. */
 export type MemberChange =
   /** A running node without a cluster listens for peers at `peer`. */
@@ -243,7 +288,24 @@ export interface NodeService {
     bounds: StaleBounds | undefined,
     options: RequestOptions,
   ): Promise<PageAnswer | Failure>;
+  /** Committed events of a partition behind a position; `waits`: for the first one to come. */
+  events(
+    partition: PartitionId,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents;
+  /** Calls `listener` once, when the node begins to stop. Returns how to take that back. */
+  onStopping(listener: () => void): () => void;
   cluster(): ClusterView;
+  /**
+   * State hashes of the replicas on this node, or of one of them once it has applied `applied`: equal
+   * ones at equal index mean equal replicas.
+   */
+  stateHashes(
+    wanted: { readonly partition: PartitionId; readonly applied: LogIndex } | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure>;
   /** Resolves when the meta group has committed the intent; `/cluster` shows it being carried out. */
   changeMembers(
     change: MemberChange,

@@ -219,7 +219,16 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     ...["get", "head", "put", "delete"].map((method) => `${method} ${path}`),
     `post ${path}/ttl`,
   ]);
-  const rest = ["/", "/health/live", "/health/ready", "/cluster", "/openapi.json", "/keys"];
+  const rest = [
+    "/",
+    "/health/live",
+    "/health/ready",
+    "/cluster",
+    "/cluster/hash",
+    "/openapi.json",
+    "/keys",
+    "/watch",
+  ];
   expected.push(...rest.map((path) => `get ${path}`));
   expected.push("post /cluster/members", "post /cluster/transfer", "post /txn", "post /batch");
   expected.push(
@@ -229,4 +238,15 @@ Deno.test("/openapi.json describes every route that answers, and its references 
   const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
   assert(references.length > 10);
   for (const [, name] of references) assert(name in answer.json.components.schemas, name);
+});
+
+Deno.test("GET /cluster/hash gives the index of each hash", async () => {
+  const api = new Api();
+  await api.put("/key/a", "1");
+  const { node, partitions } = (await api.get("/cluster/hash")).json;
+  assertEquals([node, partitions.length], ["a", 2]);
+  const [one] = (await api.get("/cluster/hash?partition=7&applied=1")).json.partitions;
+  assertEquals([one.applied, one.hash], [1, partitions[0].hash]);
+  assertProblem(await api.get("/cluster/hash?applied=1"), "invalid-parameter");
+  assertProblem(await api.get("/cluster/hash?partition=x"), "invalid-parameter");
 });

@@ -86,7 +86,8 @@ const AMBIENT = new Set([
 
 /** Node's modules that may be used under the ban, and what of them. */
 const NODE_NAMES: Record<string, readonly string[]> = {
-  "node:zlib": ["crc32"],
+  // The synchronous calls only: the others finish on another thread.
+  "node:zlib": ["crc32", "zstdCompressSync", "zstdDecompressSync", "constants"],
   "node:buffer": ["Buffer"],
 };
 

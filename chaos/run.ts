@@ -186,7 +186,7 @@ class Run implements RunView {
       nodes: this.options.nodes,
       seed: this.options.seed,
       dir: `${this.#out}/nodes`,
-      net: proxy ? "proxy" : "none",
+      net: this.options.net === "netns" ? "netns" : proxy ? "proxy" : "none",
       faulty,
       spares,
       flags: [

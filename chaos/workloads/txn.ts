@@ -16,7 +16,8 @@ class TxnRun implements WorkloadRun {
   readonly #random: Random;
   readonly #revisions = new Map<string, number>();
   readonly #values = new Map<string, number>();
-  #lastValue = 0;
+  /** All have as many digits: the store compares bytes, the model numbers. */
+  #lastValue = 1_000_000;
 
   constructor({ keys, random }: WorkloadSettings) {
     this.#groups = Array.from({ length: keys }, (_, i) => `txn${i}`);

@@ -131,6 +131,17 @@ Deno.test("ttl: gone too early is a flaw; still there late is one only in quiet 
     }).length;
   assertEquals(flaws(gone, 1000), 1);
   assertEquals(flaws(gone, 1200), 0);
+  const clock = (kind: string, ...targets: string[]): Fault => ({
+    ...KILL,
+    kind,
+    targets,
+    atMs: 500,
+    untilMs: 900,
+  });
+  assertEquals(flaws(gone, 1000, [clock("clock-jump", "n1")]), 1);
+  assertEquals(flaws(gone, 700, [clock("clock-drift", "n1")]), 0);
+  assertEquals(flaws(gone, 500, [clock("clock-drift", "n1")]), 1);
+  assertEquals(flaws(gone, 500, [clock("clock-jump", "n1"), clock("clock-strobe", "n2")]), 0);
   assertEquals(flaws(there, 1050), 0);
   assertEquals(flaws(there, 2500), 1);
   assertEquals(flaws(there, 2500, [{ ...KILL, atMs: 500, untilMs: 900 }]), 0);

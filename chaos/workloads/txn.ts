@@ -14,11 +14,13 @@ class TxnRun implements WorkloadRun {
   readonly before: readonly Call[] = [];
   readonly #groups: readonly string[];
   readonly #random: Random;
+  readonly #persists: boolean;
   readonly #revisions = new Map<string, number>();
   readonly #values = new Map<string, number>();
   #lastValue = 0;
 
-  constructor({ keys, random }: WorkloadSettings) {
+  constructor({ keys, random, hasIdempotency }: WorkloadSettings) {
+    this.#persists = hasIdempotency;
     this.#groups = Array.from({ length: keys }, (_, i) => `txn${i}`);
     this.#random = random;
   }
@@ -73,7 +75,7 @@ class TxnRun implements WorkloadRun {
       if: Array.from({ length: this.#draw(3) }, () => this.#compare(group)),
       then: this.#steps(group, 3),
       else: this.#steps(group, 2),
-    }, this.#random() < 0.5);
+    }, this.#persists && this.#random() < 0.5);
   }
 
   #single(group: string): Call {
@@ -112,7 +114,7 @@ class TxnRun implements WorkloadRun {
 export const txnWorkload: WorkloadDefinition = {
   name: "txn",
   summary: "random transactions and single requests over the keys of a group",
-  needs: ["kv", "txn", "idempotency"],
+  needs: ["kv", "txn"],
   kinds: ["txn", "read-all", "get", "put"],
   start: (settings) => new TxnRun(settings),
 };

@@ -145,9 +145,10 @@ export class DataPartition {
       timeMs: 0,
       command: { kind: "expire", limit: EXPIRE_BATCH_KEYS },
     });
-    this.#stampAndPropose(data, this.#clock.monotonicMs() + 5000, () => {
+    this.#stampAndPropose(data, this.#clock.monotonicMs() + 5000, ({ kind }) => {
       this.#expiring = false;
-      this.tick();
+      // The next batch at once, but a refusal (a transfer is under way) is not answered by asking again.
+      if (kind === "applied") this.tick();
     });
   }
 

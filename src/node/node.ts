@@ -48,6 +48,7 @@ import { answerRequest } from "./peer_requests.ts";
 import { LeaderSurvey } from "./leader_survey.ts";
 import { LeaderTable } from "./leader_table.ts";
 import { Router } from "./router.ts";
+import { NONE } from "../raft/mod.ts";
 import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
@@ -99,6 +100,8 @@ export interface NodeParts {
   readonly store: SnapshotStore;
   readonly keeper: NodeRecordKeeper;
   readonly details: MemberDetails;
+  /** A part of the log is damaged that may have named groups of which nothing is left (RULES 4). */
+  readonly mayHaveLostGroups: boolean;
 }
 
 export class Node implements NodeService {
@@ -320,6 +323,7 @@ export class Node implements NodeService {
       nodeId: keeper.record.nodeId,
       snapshotLogBytes: config.snapshotLogBytes,
       genesis,
+      mayHaveLostGroups: this.#parts.mayHaveLostGroups,
       linksOf: (partition) => this.#linksOf(partition),
       isLinked: (nodeId) => this.#transport.isUp(nodeId) && this.#transport.isHeard(nodeId),
       observer: {
@@ -409,15 +413,16 @@ export class Node implements NodeService {
 
   /** Replicas that lost their log or their state tell those who can mend it. */
   #askForHelp(): void {
+    for (const { partition, replicaId } of this.#hosting!.unusable()) {
+      const body = encodeReplicaRequest(RequestKind.Suspect, partition, replicaId);
+      for (const { nodeId } of this.topology.map.partitions[META_PARTITION]?.replicas ?? []) {
+        if (nodeId === this.nodeId) this.#steward!.reportSuspect(partition, replicaId);
+        else this.#transport.request(nodeId, body, 1000);
+      }
+    }
     for (const hosted of this.#hosting!.all()) {
       const { partition, replicaId } = hosted;
-      if (hosted.kind === "suspect") {
-        const body = encodeReplicaRequest(RequestKind.Suspect, partition, replicaId);
-        for (const { nodeId } of this.topology.map.partitions[META_PARTITION]?.replicas ?? []) {
-          if (nodeId === this.nodeId) this.#steward!.reportSuspect(partition, replicaId);
-          else this.#transport.request(nodeId, body, 1000);
-        }
-      } else if (hosted.replica.awaitingSnapshot) {
+      if (hosted.kind !== "suspect" && hosted.replica.awaitingSnapshot) {
         const leader = this.topology.nodeOf(partition, hosted.replica.leader);
         const body = encodeReplicaRequest(RequestKind.SnapshotWanted, partition, replicaId);
         if (leader !== undefined) this.#transport.request(leader, body, 1000);
@@ -676,6 +681,8 @@ export class Node implements NodeService {
     for (const hosted of this.#hosting.all()) {
       const { partition } = hosted;
       if (hosted.kind === "suspect") {
+        // Of a replica whose very id is lost the map may want nothing more here.
+        if (hosted.replicaId === NONE) continue;
         return { ready: false, reason: `partition ${partition}: replica is damaged` };
       }
       const { replica } = hosted;

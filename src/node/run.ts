@@ -54,7 +54,8 @@ export async function runNode(
     weight: config.weight,
   };
   const store = SnapshotStore.open({ disk, clock, log, process });
-  const node = new Node({ config, platform, wal, store, keeper, details });
+  const mayHaveLostGroups = recovered.damages.some(({ groups }) => groups === null);
+  const node = new Node({ config, platform, wal, store, keeper, details, mayHaveLostGroups });
   const app = createApp(node, {
     clock,
     digest: platform.digest,

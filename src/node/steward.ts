@@ -151,7 +151,9 @@ export class Steward {
         replica.transferLeadership(step.to);
         return;
       case "record":
-        return this.#record(replica.group, step.command);
+        // What the record lets go of must not be asked again: see Replica.confirmConfiguration.
+        if (replica.confirmConfiguration()) this.#record(replica.group, step.command);
+        return;
     }
   }
 

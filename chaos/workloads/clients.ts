@@ -104,7 +104,9 @@ export class Clients {
   #nodeFor(nodes: readonly SystemNode[], habit: ClientHabit, client: number): SystemNode {
     const { random, leader } = this.#options;
     if (habit === "stick") return nodes[Math.floor(client / 3) % nodes.length]!;
-    return (habit === "follow" ? leader() : undefined) ?? pick(random, nodes);
+    const followed = habit === "follow" ? leader() : undefined;
+    // The last known leader may have left the cluster.
+    return followed !== undefined && nodes.includes(followed) ? followed : pick(random, nodes);
   }
 
   async #do(

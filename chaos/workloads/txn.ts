@@ -17,7 +17,8 @@ class TxnRun implements WorkloadRun {
   readonly #persists: boolean;
   readonly #revisions = new Map<string, number>();
   readonly #values = new Map<string, number>();
-  #lastValue = 0;
+  /** All have as many digits: the store compares bytes, the model numbers. */
+  #lastValue = 1_000_000;
 
   constructor({ keys, random, hasIdempotency }: WorkloadSettings) {
     this.#persists = hasIdempotency;

@@ -8,11 +8,14 @@ import { kvTxnByGroup, txnCall } from "./txn_calls.ts";
 import type { Call, Outcome, WorkloadDefinition, WorkloadRun, WorkloadSettings } from "./types.ts";
 
 const KEYS = 4;
+/** After so many calls a group makes room for a new one: histories full of unknown outcomes stay ones that can be judged. */
+const CALLS_MAX = 60;
 
 class TxnRun implements WorkloadRun {
   readonly model = kvTxnByGroup();
   readonly before: readonly Call[] = [];
-  readonly #groups: readonly string[];
+  readonly #groups: { readonly name: string; calls: number }[];
+  readonly #names: string[] = [];
   readonly #random: Random;
   readonly #persists: boolean;
   readonly #revisions = new Map<string, number>();
@@ -22,8 +25,21 @@ class TxnRun implements WorkloadRun {
 
   constructor({ keys, random, hasIdempotency }: WorkloadSettings) {
     this.#persists = hasIdempotency;
-    this.#groups = Array.from({ length: keys }, (_, i) => `txn${i}`);
+    this.#groups = Array.from({ length: keys }, () => this.#begin());
     this.#random = random;
+  }
+
+  #begin(): { readonly name: string; calls: number } {
+    const name = `txn${this.#names.length}`;
+    this.#names.push(name);
+    return { name, calls: 0 };
+  }
+
+  /** The group of the next call. */
+  #group(): string {
+    const at = this.#draw(this.#groups.length);
+    if (++this.#groups[at]!.calls > CALLS_MAX) this.#groups[at] = this.#begin();
+    return this.#groups[at]!.name;
   }
 
   #draw(count: number): number {
@@ -60,7 +76,7 @@ class TxnRun implements WorkloadRun {
   }
 
   next(): Call {
-    const group = this.#groups[this.#draw(this.#groups.length)]!;
+    const group = this.#group();
     const dice = this.#random();
     if (dice < 0.3) return this.#single(group);
     if (dice < 0.45) {
@@ -102,7 +118,7 @@ class TxnRun implements WorkloadRun {
   }
 
   after(): readonly Call[] {
-    return this.#groups.map((group) => {
+    return this.#names.map((group) => {
       const then = Array.from({ length: KEYS }, (_, i) => ({
         kind: "get",
         key: `{${group}}k${i}`,

@@ -47,13 +47,14 @@ export function judge(
   promisesApplied: boolean,
 ): Judgement {
   const { model } = run;
+  let flaws: readonly Flaw[] = [];
   const operations = (run.operations?.(evidence.calls) ?? operationsOf(evidence.calls))
     .sort((a, b) => a.call - b.call);
-  const flaws = run.flaws?.(evidence) ?? [];
   if (operations.length === 0) {
     return { verdict: undefined, flaws, operations, model, problem: "nothing was recorded" };
   }
   try {
+    flaws = run.flaws?.(evidence) ?? [];
     const limits = { timeoutMs: CHECK_TIMEOUT_MS };
     const verdict = promisesApplied
       ? checkApplied(operations, model, limits)

@@ -1,130 +1,154 @@
-// `deno task chaos`: options -> runs -> exit code. 0 all held, 1 a violation, 2 unknown, 64 usage.
+// `deno task chaos`: flags, runs, exit code. 0 all held, 1 a violation, 2 unknown, 64 usage. A signal heals, stops
+// every child and still writes the report of the run under way; a second one ends at once.
 
-import { parseArgs } from "node:util";
-import { NEMESIS_NAMES } from "./nemesis.ts";
+import { listenForStop } from "../scripts/cluster/stop_requests.ts";
+import {
+  type CampaignPlan,
+  campaignVerdict,
+  type FinishedRun,
+  isWell,
+  loadPlan,
+  planCampaign,
+  type PlannedRun,
+  resultsIn,
+  savePlan,
+  timeLeftMs,
+} from "./campaign/campaign.ts";
+import { writeOverview } from "./campaign/overview.ts";
+import { type Command, HELP, parseCommand, UsageError } from "./command.ts";
+import { consoleScreen, LiveView } from "./live/live_view.ts";
+import { runName, type RunOptions } from "./options.ts";
+import { faultsText, number } from "./report/words.ts";
+import { resultsOf, type RunResults } from "./report/write.ts";
+import type { Valid } from "./outcome.ts";
 import { run } from "./run.ts";
-import { SYSTEM_NAMES } from "./systems.ts";
-import { WORKLOAD_NAMES } from "./workload.ts";
 
-const HELP = `Breaks a real cluster and judges what its clients saw.
+const EXIT_CODES: Readonly<Record<string, number>> = { true: 0, false: 1, unknown: 2 };
+const USAGE = 64;
 
-Usage: deno task chaos [options]
-  --system S        ${SYSTEM_NAMES.join(", ")} [pontoon]
-  --workload W      ${WORKLOAD_NAMES.join(", ")} [kv]
-  --nemesis A,B     ${NEMESIS_NAMES.join(", ")} [kill]
-  --nodes N         [3]
-  --concurrency C   clients [10]
-  --keys N          [5]
-  --rate R          operations a second, all clients together [300]
-  --time-limit 60s  of each run [10s]
-  --runs N          [1]
-  --seed N          of the first run; the next ones count up [random]
-  --out DIR         [reports]
+const live = new LiveView(consoleScreen());
 
-Exit codes: 0 all held, 1 a violation, 2 unknown, 64 usage.
-`;
-
-class UsageError extends Error {}
-
-function count(text: string, flag: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new UsageError(`--${flag} takes a whole number from 1: got ${text}`);
-  }
-  return value;
+function lineOf(results: RunResults, isCanary: boolean, dir: string): string {
+  const { ok, fail, info } = results.counts;
+  const word = isCanary
+    ? (results.valid === false ? "caught" : "CANARY MISSED")
+    : { true: "held", false: "VIOLATION", unknown: "unknown" }[String(results.valid)];
+  const why = results.valid === true || isCanary ? "" : `; ${results.reason}`;
+  return `${word}: ${results.name}: ${number(ok)} ok, ${number(fail)} refused, ${number(info)} ` +
+    `unknown, ${faultsText(results)}${why}\n  ${dir}/index.html`;
 }
 
-function oneOf(text: string, flag: string, names: readonly string[]): string {
-  if (!names.includes(text)) {
-    throw new UsageError(`--${flag} takes ${names.join(", ")}: got ${text}`);
-  }
-  return text;
-}
-
-function parse() {
-  const text = (fallback: string) => ({ type: "string", default: fallback }) as const;
-  const { values } = parseArgs({
-    args: Deno.args,
-    strict: true,
-    options: {
-      system: text("pontoon"),
-      workload: text("kv"),
-      nemesis: text("kill"),
-      nodes: text("3"),
-      concurrency: text("10"),
-      keys: text("5"),
-      rate: text("300"),
-      "time-limit": text("10s"),
-      runs: text("1"),
-      seed: { type: "string" },
-      out: text("reports"),
-      help: { type: "boolean" },
-    },
+async function runOne(
+  options: RunOptions,
+  dir: string,
+  signal: AbortSignal,
+  before: string,
+  isCanary: boolean,
+): Promise<RunResults> {
+  const record = await run(options, {
+    out: dir,
+    signal,
+    onStart: (view) => live.show(view, before),
   });
-  return {
-    help: values.help === true,
-    system: oneOf(values.system, "system", SYSTEM_NAMES),
-    workload: oneOf(values.workload, "workload", WORKLOAD_NAMES),
-    nemeses: values.nemesis.split(",").map((name) => oneOf(name, "nemesis", NEMESIS_NAMES)),
-    nodes: count(values.nodes, "nodes"),
-    concurrency: count(values.concurrency, "concurrency"),
-    keys: count(values.keys, "keys"),
-    rate: count(values.rate, "rate"),
-    timeLimitMs: 1000 * count(values["time-limit"].replace(/s$/, ""), "time-limit"),
-    runs: count(values.runs, "runs"),
-    seed: values.seed === undefined
-      ? Math.floor(Math.random() * 2 ** 31)
-      : count(values.seed, "seed"),
-    out: values.out,
-  };
+  const results = resultsOf(record);
+  live.end(lineOf(results, isCanary, dir));
+  return results;
 }
 
-function parseOrExit(): ReturnType<typeof parse> {
-  try {
-    return parse();
-  } catch (cause) {
-    console.error(`chaos: ${cause instanceof Error ? cause.message : cause} (--help)`);
-    return Deno.exit(64);
-  }
+function minutes(durationMs: number): string {
+  const seconds = Math.round(durationMs / 1000);
+  return seconds < 100 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
 
-async function main(): Promise<void> {
-  const { help, runs, out, seed, ...options } = parseOrExit();
-  if (help) {
-    console.log(HELP);
-    return;
+async function runCampaign(
+  plan: CampaignPlan,
+  dir: string,
+  signal: AbortSignal,
+): Promise<Valid> {
+  const finished: FinishedRun[] = [];
+  const done: { timeLimitMs: number; tookMs: number }[] = [];
+  const missing: PlannedRun[] = [];
+  for (const planned of plan.runs) {
+    const results = resultsIn(dir, planned);
+    if (results === undefined) missing.push(planned);
+    else finished.push({ planned, results });
   }
-  const abort = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => abort.abort());
+  if (finished.length > 0) {
+    console.log(`${finished.length} of ${plan.runs.length} runs are done already`);
   }
-  let violated = false;
-  let undecided = false;
-  for (let i = 0; i < runs && !abort.signal.aborted; i++) {
-    const name = `${options.system}-${options.workload}-${options.nemeses.join("+")}-${seed + i}`;
-    const dir = `${out}/${name}`;
-    try {
-      Deno.removeSync(dir, { recursive: true });
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    }
-    const result = await run({ ...options, seed: seed + i, out: dir, signal: abort.signal });
-    violated ||= result.valid === false;
-    undecided ||= result.valid === "unknown";
-    const word = { true: "held", false: "VIOLATION", unknown: "unknown" }[String(result.valid)];
-    const { ok, fail, info } = result.counts;
-    console.log(
-      `${word}: ${name}: ${ok} ok, ${fail} refused, ${info} unknown, ` +
-        `${result.faults.length} faults; ${result.reason}\n  ${dir}/index.html`,
+  const told = () => writeOverview(dir, plan, finished);
+  for (let i = 0; i < missing.length && !signal.aborted; i++) {
+    const planned = missing[i]!;
+    const left = minutes(timeLeftMs(missing.slice(i), done));
+    const before = `[${finished.length + 1}/${plan.runs.length}, ${left} left] `;
+    const startMs = performance.now();
+    const { options } = planned;
+    const results = await runOne(
+      options,
+      `${dir}/${runName(options)}`,
+      signal,
+      before,
+      planned.isCanary,
     );
+    done.push({ timeLimitMs: options.timeLimitMs, tookMs: performance.now() - startMs });
+    if (!results.interrupted) finished.push({ planned, results });
+    told();
   }
-  Deno.exit(violated ? 1 : undecided ? 2 : 0);
+  told();
+  const well = finished.filter(isWell).length;
+  console.log(
+    `${well} of ${plan.runs.length} runs came out as they should` +
+      (finished.length < plan.runs.length
+        ? `, ${plan.runs.length - finished.length} are left: --resume ${dir}`
+        : "") +
+      `\n  ${dir}/index.html`,
+  );
+  return campaignVerdict(finished, plan.runs.length);
 }
 
+async function execute(command: Command, signal: AbortSignal): Promise<Valid> {
+  if (command.kind === "help") {
+    console.log(HELP);
+    return true;
+  }
+  if (command.kind === "resume") {
+    return await runCampaign(loadPlan(command.dir), command.dir, signal);
+  }
+  const { runs, out, seed, canary } = command;
+  if (runs.length === 1) {
+    const options = runs[0]!;
+    return (await runOne(options, `${out}/${runName(options)}`, signal, "", false)).valid;
+  }
+  const dir = `${out}/campaign-${seed}`;
+  const plan = planCampaign(runs, seed, canary);
+  savePlan(plan, dir);
+  return await runCampaign(plan, dir, signal);
+}
+
+function commandOrExit(): Command {
+  try {
+    return parseCommand(Deno.args, () => 1 + Math.floor(Math.random() * 2 ** 31));
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    console.error(`chaos: ${cause.message} (--help)`);
+    return Deno.exit(USAGE);
+  }
+}
+
+const command = commandOrExit();
+const abort = new AbortController();
+listenForStop(
+  (cause) => {
+    console.error(`stopping (${cause}): healing, ending all processes, writing the report`);
+    abort.abort();
+  },
+  // Children end with their standard input.
+  () => Deno.exit(EXIT_CODES.unknown),
+);
 try {
-  await main();
+  Deno.exit(EXIT_CODES[String(await execute(command, abort.signal))]);
 } catch (cause) {
   // A bench that failed has proven nothing.
-  console.error(cause);
-  Deno.exit(2);
+  console.error(`chaos: ${cause instanceof Error ? cause.message : cause}`);
+  Deno.exit(EXIT_CODES.unknown);
 }

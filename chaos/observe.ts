@@ -23,8 +23,6 @@ export interface Election {
 const INTERVAL_MS = 150;
 /** A node that has said nothing for so long has a hole in its lane. */
 const SILENCE_MS = 4 * INTERVAL_MS;
-/** The group that keeps the map; the lanes show the first group of data. */
-const META_PARTITION = "0";
 
 export class Observer {
   readonly spans: LeaderSpan[] = [];
@@ -52,20 +50,18 @@ export class Observer {
 
   /** Goes on until `stopped` holds. */
   async watch(stopped: () => boolean): Promise<void> {
-    await Promise.all(this.#system.nodes.map(async (node) => {
-      while (!stopped()) {
-        await this.#look(node);
-        await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
-      }
-    }));
+    while (!stopped()) {
+      // Nodes come and go; one that hangs must not hold up the others' next turn for long.
+      await Promise.all([...this.#system.nodes].map((node) => this.#look(node)));
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
+    }
   }
 
   async #look(node: SystemNode): Promise<void> {
-    if (!node.running) return;
+    if (!node.running || node.down) return;
     const partitions = await this.#system.status(node);
-    const data = partitions?.filter(({ partition }) => partition !== META_PARTITION)
-      .sort((a, b) => a.partition.localeCompare(b.partition, "en", { numeric: true }));
-    const status = data?.[0];
+    // The system names the partition that clients feel first.
+    const status = partitions?.[0];
     if (status === undefined) return;
     const atMs = this.#now();
     const { term, leader } = status;

@@ -1,165 +1,384 @@
-// One run: start, drive, break, heal, stop, judge, report. Leaves no process behind, whatever happens.
+// One run: start, drive, break, heal, look once more, stop, judge, report. Leaves no process behind, whatever
+// happens; an error of the bench itself makes the verdict unknown, never good.
 
-import { check, checkApplied, kv, renderPage, type Verdict } from "../checker/mod.ts";
-import { type Fault, runNemesis } from "./nemesis.ts";
-import { createSystem } from "./systems.ts";
-import { type Recording, runWorkload } from "./workload.ts";
+import { type Gate, gatesOf } from "./gates.ts";
+import { HistoryFile } from "./history_file.ts";
+import { judge, type Judgement } from "./judge.ts";
+import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
+import { type Election, type LeaderSpan, Observer } from "./observe.ts";
+import { commandOf, runName, type RunOptions } from "./options.ts";
+import { outcomeOf, type Valid } from "./outcome.ts";
+import { seededRandom } from "./random.ts";
+import { writeReport } from "./report/write.ts";
+import { createSystem } from "./systems/mod.ts";
+import type { Fault, Nemesis, System } from "./types.ts";
+import { rest } from "./wait.ts";
+import { Clients } from "./workloads/clients.ts";
+import { workloadNamed } from "./workloads/mod.ts";
+import { Recorder } from "./workloads/recorder.ts";
+import type { RecordedCall, WorkloadRun } from "./workloads/types.ts";
 
-export interface RunOptions {
-  readonly system: string;
-  readonly workload: string;
-  readonly nemeses: readonly string[];
-  readonly nodes: number;
-  readonly concurrency: number;
-  readonly keys: number;
-  readonly rate: number;
-  readonly timeLimitMs: number;
-  readonly seed: number;
-  /** The report's directory; created. */
+/** Everything that a run found out. Times are milliseconds since clients started. */
+export interface RunRecord {
+  readonly name: string;
+  readonly options: RunOptions;
+  readonly command: string;
+  readonly startedAt: string;
+  readonly elapsedMs: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly nodes: readonly string[];
+  readonly calls: readonly RecordedCall[];
+  readonly counts: Recorder["counts"];
+  readonly faults: readonly Fault[];
+  readonly elections: readonly Election[];
+  readonly spans: readonly LeaderSpan[];
+  readonly snapshotsSent: number;
+  readonly gates: readonly Gate[];
+  readonly judgement: Judgement;
+  /** Further files of the report, by name. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly interrupted: boolean;
+  /** What went wrong with the bench, or with a system that did not come back. */
+  readonly problem?: string;
+  readonly valid: Valid;
+  /** Why, in a few words. */
+  readonly reason: string;
+}
+
+/** What can be seen of a run while it goes on. */
+export interface RunView {
+  readonly name: string;
+  readonly options: RunOptions;
+  readonly phase: string;
+  /** Since clients started; 0 before. */
+  readonly elapsedMs: number;
+  readonly counts: Recorder["counts"];
+  readonly calls: readonly RecordedCall[];
+  readonly faults: readonly Fault[];
+  readonly leader: string | undefined;
+  readonly term: number;
+  readonly elections: number;
+}
+
+export interface RunHooks {
+  /** The report's directory; emptied. */
   readonly out: string;
   /** Ends the run early: it heals, stops everything and still reports. */
   readonly signal?: AbortSignal;
+  /** Told once, before anything is started. */
+  readonly onStart?: (view: RunView) => void;
 }
 
-export interface RunResult {
-  /** `true`: held. `false`: a violation. `unknown`: this run proves nothing; `reason` says why. */
-  readonly valid: boolean | "unknown";
-  readonly reason: string;
-  readonly counts: Recording["counts"];
-  readonly faults: readonly Fault[];
-  readonly verdict: Verdict | undefined;
-}
+const HEAL_TIMEOUT_MS = 40_000;
+const BEFORE_TIMEOUT_MS = 20_000;
+const AFTER_TIMEOUT_MS = 30_000;
+/** Members come and go within a minute. */
+const END_TIMEOUT_MS = 90_000;
+/** So small a log is soon cut, and who was away needs a snapshot. */
+const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "65536"];
+/** What a node of Pontoon logs when another has got its snapshot. */
+const SNAPSHOT_SENT = "snapshot sent";
 
-const REQUEST_TIMEOUT_MS = 6000;
-const HEAL_TIMEOUT_MS = 30_000;
-const CHECK_TIMEOUT_MS = 60_000;
-/** Fewer decided operations than this prove nothing. */
-const OK_MIN = 50;
-
-/** Mulberry32. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+/** Rejects if `part` goes on for long after `stopped` has come to hold. */
+async function bounded<T>(
+  part: Promise<T> | undefined,
+  what: string,
+  stopped: () => boolean,
+): Promise<void> {
+  let over = part === undefined;
+  const watchdog = async () => {
+    await rest(Infinity, () => over || stopped());
+    await rest(END_TIMEOUT_MS, () => over);
+    if (!over) throw new Error(`${what} did not end within ${END_TIMEOUT_MS / 1000} s`);
   };
-}
-
-async function drive(
-  options: RunOptions,
-  recording: Recording,
-  faults: Fault[],
-): Promise<boolean> {
-  const system = createSystem(options.system, options.nodes, options.out);
   try {
-    await system.start();
-    const endMs = performance.now() + options.timeLimitMs;
-    let failed = false;
-    const stopped = () => failed || options.signal?.aborted === true || performance.now() >= endMs;
-    const stopOthers = (cause: unknown) => {
-      failed = true;
-      throw cause;
-    };
-    await Promise.all([
-      runWorkload({
-        ...options,
-        nodes: system.nodes,
-        requestTimeoutMs: REQUEST_TIMEOUT_MS,
-        random: randomFrom(options.seed),
-        stopped,
-      }, recording).catch(stopOthers),
-      runNemesis({
-        kinds: options.nemeses,
-        system,
-        random: randomFrom(options.seed + 1),
-        stopped,
-      }, faults).catch(stopOthers),
-    ]);
-    // A system that does not come back after the last heal proves nothing more.
-    await system.ready(HEAL_TIMEOUT_MS);
-    return system.promisesApplied;
+    await Promise.race([part, watchdog()]);
   } finally {
-    await system.stop();
+    over = true;
   }
 }
 
-function judge(
-  options: RunOptions,
-  verdict: Verdict,
-  recording: Recording,
-  faults: readonly Fault[],
-): Pick<RunResult, "valid" | "reason"> {
-  if (verdict.verdict === "illegal") {
-    return { valid: false, reason: verdict.counterexample!.explanation };
-  }
-  if (verdict.verdict === "unknown") return { valid: "unknown", reason: verdict.reason! };
-  if (recording.counts.ok < OK_MIN) {
-    return { valid: "unknown", reason: `only ${recording.counts.ok} operations were decided` };
-  }
-  for (const kind of options.nemeses) {
-    if (kind !== "none" && !faults.some((fault) => fault.kind === kind && fault.bit)) {
-      return { valid: "unknown", reason: `the fault ${kind} never bit` };
-    }
-  }
-  return { valid: true, reason: "linearizable" };
-}
+class Run implements RunView {
+  readonly name: string;
+  readonly options: RunOptions;
+  readonly faults: Fault[] = [];
+  phase = "starting the system";
+  readonly #out: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #history: HistoryFile;
+  readonly #recorder: Recorder;
+  readonly #workload;
+  readonly #nemeses: readonly Nemesis[];
+  readonly #startedAt = new Date().toISOString();
+  #originMs = performance.now();
+  #observer: Observer | undefined;
+  #run: WorkloadRun | undefined;
+  #versions: Readonly<Record<string, string>> = {};
+  #nodes: readonly string[] = [];
+  #logFiles: readonly string[] = [];
+  #promisesApplied = false;
+  #endedMs = 0;
 
-/** Does one run and writes its report. An error of the bench itself makes the verdict `unknown`. */
-export async function run(options: RunOptions): Promise<RunResult> {
-  Deno.mkdirSync(options.out, { recursive: true });
-  const recording: Recording = { operations: [], lines: [], counts: { ok: 0, fail: 0, info: 0 } };
-  const faults: Fault[] = [];
-  const model = kv();
-  let problem: string | undefined;
-  let promisesApplied = false;
-  try {
-    promisesApplied = await drive(options, recording, faults);
-  } catch (cause) {
-    problem = cause instanceof Error ? cause.message : String(cause);
+  constructor(options: RunOptions, hooks: RunHooks) {
+    this.options = options;
+    this.name = runName(options);
+    this.#out = hooks.out;
+    this.#signal = hooks.signal;
+    this.#history = new HistoryFile(`${hooks.out}/history.ndjson`);
+    this.#recorder = new Recorder(() => this.#now(), (line) => this.#history.write(line));
+    this.#workload = workloadNamed(options.workload);
+    this.#nemeses = nemesesNamed(options.nemeses);
   }
-  Deno.writeTextFileSync(`${options.out}/history.ndjson`, recording.lines.join("\n") + "\n");
-  recording.operations.sort((a, b) => a.call - b.call);
-  let verdict: Verdict | undefined;
-  try {
-    if (recording.operations.length > 0) {
-      const limits = { timeoutMs: CHECK_TIMEOUT_MS };
-      verdict = promisesApplied
-        ? checkApplied(recording.operations, model, limits)
-        : check(recording.operations, model, limits);
+
+  get elapsedMs(): number {
+    return this.#run === undefined ? 0 : this.#now();
+  }
+
+  get counts(): Recorder["counts"] {
+    return this.#recorder.counts;
+  }
+
+  get calls(): readonly RecordedCall[] {
+    return this.#recorder.calls;
+  }
+
+  get leader(): string | undefined {
+    return this.#observer?.leader?.name;
+  }
+
+  get term(): number {
+    return this.#observer?.term ?? 0;
+  }
+
+  get elections(): number {
+    return this.#observer?.elections.length ?? 0;
+  }
+
+  #now(): number {
+    return performance.now() - this.#originMs;
+  }
+
+  async go(): Promise<RunRecord> {
+    let problem: string | undefined;
+    try {
+      const system = await this.#system();
+      try {
+        await this.#drive(system);
+      } finally {
+        this.phase = "stopping the system";
+        this.#endedMs = this.#now();
+        this.#logFiles = system.nodes.map(({ logFile }) => logFile);
+        await system.stop();
+      }
+    } catch (cause) {
+      problem = cause instanceof Error ? cause.message : String(cause);
+    } finally {
+      this.#history.close();
     }
-  } catch (cause) {
-    problem ??= `the checker failed: ${cause instanceof Error ? cause.message : cause}`;
+    this.phase = "checking";
+    return this.#conclude(problem);
   }
-  // A violation stands whatever else went wrong; anything less is void if the bench itself failed.
-  const outcome = verdict !== undefined &&
-      (problem === undefined || verdict.verdict === "illegal")
-    ? judge(options, verdict, recording, faults)
-    : { valid: "unknown" as const, reason: problem ?? "no operation was recorded" };
-  if (verdict !== undefined) {
-    const title = `${options.system}, ${options.workload}, ${options.nemeses.join("+")}`;
-    Deno.writeTextFileSync(
-      `${options.out}/index.html`,
-      renderPage(recording.operations, model, verdict, { title }),
-    );
+
+  #system(): Promise<System> {
+    const { proxy, faulty, spares } = needsOf(this.#nemeses);
+    return createSystem({
+      name: this.options.system,
+      nodes: this.options.nodes,
+      seed: this.options.seed,
+      dir: `${this.#out}/nodes`,
+      net: proxy ? "proxy" : "none",
+      faulty,
+      spares,
+      flags: [
+        ...["--partitions", String(this.#workload.partitions ?? 1)],
+        ...(this.options.expect.includes("snapshot-sent") ? SNAPSHOT_FLAGS : []),
+      ],
+    });
   }
-  const result = { ...outcome, counts: recording.counts, faults, verdict };
-  const { signal: _signal, out: _out, ...told } = options;
-  Deno.writeTextFileSync(
-    `${options.out}/results.json`,
-    JSON.stringify(
+
+  /** `all` is what the system can bear; what was asked for by name it must bear. */
+  #bearable(system: System): readonly Nemesis[] {
+    const { can, cannot } = fitting(this.#nemeses, system.abilities);
+    const missing = cannot.find(({ name }) => this.options.nemeses.includes(name));
+    if (missing !== undefined) {
+      throw new Error(
+        `${system.name} can't be broken by ${missing.name}: that needs ${missing.needs.join(", ")}`,
+      );
+    }
+    return can;
+  }
+
+  async #drive(system: System): Promise<void> {
+    const { options } = this;
+    const lacking = this.#workload.needs.filter((feature) => !system.features.has(feature));
+    if (lacking.length > 0) {
+      throw new Error(
+        `${system.name} has no ${lacking.join(", ")}, which ${options.workload} needs`,
+      );
+    }
+    this.#versions = await system.versions();
+    await system.start();
+    const nemeses = this.#bearable(system);
+    this.#nodes = system.nodes.map(({ name }) => name);
+    this.#promisesApplied = system.features.has("applied");
+    const random = seededRandom(options.seed);
+    this.#originMs = performance.now();
+    const run = this.#workload.start({
+      keys: options.keys,
+      nodes: () => system.nodes,
+      random,
+      promisesApplied: this.#promisesApplied,
+      now: () => this.#now(),
+    });
+    this.#run = run;
+    this.#observer = new Observer(system, () => this.#now());
+    let watching = true;
+    const watched = this.#observer.watch(() => !watching);
+    try {
+      await this.#disturb(system, run, nemeses);
+    } finally {
+      watching = false;
+      await watched;
+    }
+  }
+
+  /** Everything that happens while clients are about. */
+  async #disturb(
+    system: System,
+    run: WorkloadRun,
+    nemeses: readonly Nemesis[],
+  ): Promise<void> {
+    const { options } = this;
+    let failed = false;
+    let endMs = Infinity;
+    const stopped = () => failed || this.#signal?.aborted === true || this.#now() >= endMs;
+    const clients = new Clients(
       {
-        ...outcome,
-        options: told,
-        versions: Deno.version,
-        counts: recording.counts,
-        faults,
-        counterexample: verdict?.counterexample,
+        nodes: () => system.nodes,
+        concurrency: options.concurrency,
+        rate: options.rate,
+        habit: options.clients,
+        random: seededRandom(options.seed + 1),
+        runId: `chaos-${options.seed}-${Date.now()}`,
+        stopped,
+        leader: () => this.#observer?.leader,
       },
-      undefined,
-      2,
-    ),
-  );
-  return result;
+      run,
+      this.#recorder,
+    );
+    this.phase = "preparing";
+    await clients.decide(run.before, "the first calls are decided", BEFORE_TIMEOUT_MS);
+    this.phase = "running";
+    endMs = this.#now() + options.timeLimitMs;
+    const orStop = <T>(part: Promise<T> | undefined) =>
+      part?.catch((cause) => {
+        failed = true;
+        throw cause;
+      });
+    const broken = runNemeses({
+      nemeses,
+      system,
+      random: seededRandom(options.seed + 2),
+      stopped,
+      onFault: (fault, place) => {
+        this.faults[place] = fault;
+        this.#recorder.fault(fault, fault.untilMs === Infinity ? "start" : "heal");
+      },
+    });
+    const parts = await Promise.allSettled([
+      orStop(bounded(clients.drive(), "the clients", stopped)),
+      orStop(bounded(run.beside?.(stopped), "what goes on beside the clients", stopped)),
+      orStop(bounded(broken, "the last heal", stopped)),
+    ]);
+    for (const part of parts) if (part.status === "rejected") throw part.reason;
+    if (this.#signal?.aborted) return;
+    this.phase = "healing";
+    await system.ready(HEAL_TIMEOUT_MS);
+    this.phase = "final reads";
+    await clients.decide(run.after(), "the final reads are answered", AFTER_TIMEOUT_MS);
+    await run.finish?.();
+  }
+
+  #conclude(problem: string | undefined): RunRecord {
+    const faults = this.faults.map((fault) => ({
+      ...fault,
+      atMs: fault.atMs - this.#originMs,
+      untilMs: Math.min(fault.untilMs - this.#originMs, this.#endedMs),
+    }));
+    const { calls } = this.#recorder;
+    const elections = this.#observer?.elections ?? [];
+    const snapshotsSent = this.#snapshotsSent();
+    const run = this.#run ?? this.#workload.start({
+      keys: this.options.keys,
+      nodes: () => [],
+      random: seededRandom(this.options.seed),
+      promisesApplied: false,
+      now: () => 0,
+    });
+    const judgement = judge(run, { calls, faults }, this.#promisesApplied);
+    const gates = gatesOf({
+      calls,
+      kinds: this.#workload.kinds,
+      faults,
+      nemeses: this.options.nemeses,
+      elections: elections.length,
+      snapshotsSent,
+      expect: this.options.expect,
+    });
+    const interrupted = this.#signal?.aborted === true;
+    return {
+      name: this.name,
+      options: this.options,
+      command: commandOf(this.options),
+      startedAt: this.#startedAt,
+      elapsedMs: this.#endedMs,
+      versions: this.#versions,
+      nodes: this.#nodes,
+      calls,
+      counts: this.counts,
+      faults,
+      elections,
+      spans: this.#observer?.spans ?? [],
+      snapshotsSent,
+      gates,
+      judgement,
+      files: run.files?.() ?? {},
+      interrupted,
+      ...(problem === undefined ? {} : { problem }),
+      ...outcomeOf(judgement, gates, interrupted, problem),
+    };
+  }
+
+  #snapshotsSent(): number {
+    let count = 0;
+    for (const path of this.#logFiles) {
+      try {
+        count += Deno.readTextFileSync(path).split(SNAPSHOT_SENT).length - 1;
+      } catch (cause) {
+        if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      }
+    }
+    return count;
+  }
+}
+
+/** Removes what an earlier run left there. */
+function emptied(dir: string): void {
+  try {
+    Deno.removeSync(dir, { recursive: true });
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  }
+  Deno.mkdirSync(dir, { recursive: true });
+}
+
+/** Does one run and writes its report to `hooks.out`. */
+export async function run(options: RunOptions, hooks: RunHooks): Promise<RunRecord> {
+  emptied(hooks.out);
+  const one = new Run(options, hooks);
+  hooks.onStart?.(one);
+  const record = await one.go();
+  one.phase = "writing the report";
+  writeReport(record, hooks.out);
+  return record;
 }

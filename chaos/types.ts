@@ -28,6 +28,8 @@ export type Ability =
   | "graceful-stop"
   /** Directed links between nodes can be cut. */
   | "links"
+  /** Links can lose some of their packets. */
+  | "packet-loss"
   /** Links can be slowed, held back and reset: a proxy stands in them. */
   | "slow-links"
   /** The proxy knows the frames of the links between nodes and can repeat and delay whole ones. */
@@ -67,6 +69,17 @@ export interface PartitionStatus {
   readonly leader: string | undefined;
 }
 
+/** A node that ended though nobody had asked it to. It is started again. */
+export interface NodeEnd {
+  readonly node: string;
+  /** By performance.now() in the runner. */
+  readonly atMs: number;
+  /** Exit code; -1 if a signal ended it. */
+  readonly code: number;
+  /** What its log says last of an error. */
+  readonly reason: string;
+}
+
 /**
  * *Contract:* `stop` ends every process that the system started, in whatever state it is, and takes back every
  * change to the machine.
@@ -82,6 +95,8 @@ export interface System {
   readonly machines: Machines | undefined;
   /** Who belongs to the cluster, if that can be changed. */
   readonly membership: Membership | undefined;
+  /** Nodes that ended by themselves, so far. */
+  readonly ends: readonly NodeEnd[];
   /** Starts all nodes and waits until each serves. */
   start(): Promise<void>;
   /** Starts one node again on its data; resolves when its process runs, ready or not. */
@@ -126,6 +141,8 @@ export type LinkEffect =
     readonly jitterMs: number;
     readonly bytesPerSecond?: number;
   }
+  /** Packets are lost with that chance, and TCP has to make up for it; network namespaces only. */
+  | { readonly kind: "loss"; readonly chance: number }
   /** Connections are reset at random, on average after `meanMs`; in between all is well. */
   | { readonly kind: "flaky"; readonly meanMs: number }
   /**
@@ -244,7 +261,7 @@ export interface Pace {
 export interface Strike {
   readonly targets: readonly string[];
   readonly detail: string;
-  /** Asked before the heal: whether the fault really did something, and what that was. */
+  /** Asked before the heal, maybe more than once: whether the fault really did something by now, and what. */
   verify(): Promise<Bite>;
   /** Ends the fault. *Contract:* idempotent, and complete when it resolves. */
   heal(): Promise<void>;

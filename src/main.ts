@@ -1,9 +1,16 @@
 // Starts one node: flags -> configuration -> runNode. Ends on a signal, or when its lifeline closes.
 
 import { parseArgs } from "node:util";
-import { createDenoPlatform } from "./platform/deno/mod.ts";
-import { DiskError, type LogLevel, type Platform } from "./platform/ports.ts";
+import { type AccessPolicy, TokenTable } from "./http/access/mod.ts";
 import {
+  createDenoPlatform,
+  type TlsMaterial,
+  type TlsSource,
+  watchFiles,
+} from "./platform/deno/mod.ts";
+import { DiskError, type Log, type LogLevel, type Platform } from "./platform/ports.ts";
+import {
+  COMPRESSION_THRESHOLD_BYTES,
   SNAPSHOT_LOG_BYTES,
   VALUE_SIZE_BYTES_MAX_DEFAULT,
   VALUE_SIZE_BYTES_MAX_HARD,
@@ -35,8 +42,19 @@ Cluster
   --dead-after-ms MS        a node silent for so long is replaced  [300000]
   --secret-file FILE        shared secret of the cluster's peer links
 
+Access (src/SECURITY.md); only loopback addresses need none of it
+  --token-file FILE         tokens that clients must present; read again when it changes
+  --cert FILE --key FILE    TLS for the HTTP API; read again when they change
+  --ca FILE                 with --cert: mutual TLS on the peer links, trusting this CA
+  --allow-host NAME         another name that clients may use for this node; may be repeated
+  --cors-origin ORIGIN      web pages of this origin may use the API; may be repeated
+  --insecure                serve other machines without tokens, peer secret or TLS
+
 Limits and behaviour
   --value-size-max BYTES    largest value                          [${VALUE_SIZE_BYTES_MAX_DEFAULT}]
+  --compression KIND        off, or zstd: how longer values are kept [zstd]
+  --compression-threshold N values from so many bytes on           [${COMPRESSION_THRESHOLD_BYTES}]
+  --compression-level N     1 to 19; higher is smaller and slower  [1]
   --snapshot-log-bytes N    log of one partition before a snapshot [${SNAPSHOT_LOG_BYTES}]
   --request-timeout-ms MS   how long a request waits by default    [5000]
   --log-level LEVEL         debug, info, warn, error               [info]
@@ -78,6 +96,15 @@ interface Invocation {
   readonly dataDir: string;
   readonly logLevel: LogLevel;
   readonly lifeline: boolean;
+  readonly security: SecurityFlags;
+}
+
+interface SecurityFlags {
+  readonly tokenFile: string | undefined;
+  /** Certificate, key and, for the peer links, the CA. */
+  readonly tlsFiles: readonly string[];
+  readonly hosts: readonly string[];
+  readonly corsOrigins: readonly string[];
 }
 
 function readFlags(args: string[]): Invocation | undefined {
@@ -101,7 +128,17 @@ function readFlags(args: string[]): Invocation | undefined {
       replicas: { ...text, default: "3" },
       "snapshot-log-bytes": { ...text, default: String(SNAPSHOT_LOG_BYTES) },
       "dead-after-ms": { ...text, default: "300000" },
+      compression: { ...text, default: "zstd" },
+      "compression-threshold": { ...text, default: String(COMPRESSION_THRESHOLD_BYTES) },
+      "compression-level": { ...text, default: "1" },
       "secret-file": text,
+      "token-file": text,
+      cert: text,
+      key: text,
+      ca: text,
+      "allow-host": { ...text, multiple: true },
+      "cors-origin": { ...text, multiple: true },
+      insecure: { type: "boolean" },
       "value-size-max": { ...text, default: String(VALUE_SIZE_BYTES_MAX_DEFAULT) },
       "request-timeout-ms": { ...text, default: "5000" },
       "log-level": { ...text, default: "info" },
@@ -137,8 +174,43 @@ function readFlags(args: string[]): Invocation | undefined {
     const known = initial.find((node) => node.name === target);
     return [known?.peer ?? target, address] as [string, string];
   });
+  const { compression } = values;
+  if (compression !== "off" && compression !== "zstd") {
+    throw new UsageError(`--compression takes off or zstd: got ${compression}`);
+  }
+  const thresholdBytes = integer(
+    values["compression-threshold"],
+    "--compression-threshold",
+    1,
+    VALUE_SIZE_BYTES_MAX_HARD,
+  );
+  const level = integer(values["compression-level"], "--compression-level", 1, 19);
   const secretFile = values["secret-file"];
+  const { cert, key, ca } = values;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError("--cert and --key go together");
+  }
+  if (ca !== undefined && cert === undefined) throw new UsageError("--ca needs --cert and --key");
+  if (!values.insecure) {
+    if (!isLoopback(values.http) && values["token-file"] === undefined) {
+      throw new UsageError(
+        `--http ${values.http} can be reached from other machines: give --token-file, or --insecure`,
+      );
+    }
+    if (!isLoopback(values.peer) && secretFile === undefined && ca === undefined) {
+      throw new UsageError(
+        `--peer ${values.peer} can be reached from other machines: give --secret-file or --ca, or ` +
+          "--insecure",
+      );
+    }
+  }
   return {
+    security: {
+      tokenFile: values["token-file"],
+      tlsFiles: [cert, key, ca].filter((path) => path !== undefined),
+      hosts: [values["advertise-http"] ?? values.http, ...values["allow-host"] ?? []],
+      corsOrigins: values["cors-origin"] ?? [],
+    },
     dataDir: data,
     logLevel,
     lifeline: values.lifeline === "stdin",
@@ -162,6 +234,7 @@ function readFlags(args: string[]): Invocation | undefined {
         1,
         VALUE_SIZE_BYTES_MAX_HARD,
       ),
+      ...(compression === "zstd" ? { compression: { thresholdBytes, level } } : {}),
       dialOverrides: new Map(overrides),
       snapshotLogBytes: integer(
         values["snapshot-log-bytes"],
@@ -173,6 +246,30 @@ function readFlags(args: string[]): Invocation | undefined {
       requestTimeoutMs: integer(values["request-timeout-ms"], "--request-timeout-ms", 1, 60_000),
     },
   };
+}
+
+function isLoopback(address: string): boolean {
+  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/.test(address);
+}
+
+/** Certificates as they are now; undefined without any. Throws if a file can't be read. */
+function tlsOf({ tlsFiles }: SecurityFlags): TlsSource | undefined {
+  if (tlsFiles.length === 0) return undefined;
+  const parse = ([cert, key, ca]: readonly string[]): TlsMaterial => ({ cert, key, ca });
+  return watchFiles(tlsFiles, parse, (paths, reason) => {
+    console.error(`pontoon: ${paths.join(", ")}: ${reason}; the old certificates stay`);
+  });
+}
+
+/** Throws if the token file can't be used. */
+function accessOf({ tokenFile, hosts, corsOrigins }: SecurityFlags, log: Log): AccessPolicy {
+  const policy = { hosts, corsOrigins };
+  if (tokenFile === undefined) return { ...policy, tokens: () => undefined };
+  const tokens = watchFiles([tokenFile], ([text]) => TokenTable.parse(text), (_, reason) => {
+    log.log("error", "the token file can't be used: the old tokens stay", { tokenFile, reason });
+  });
+  tokens.onChange((table) => log.log("info", "tokens replaced", { count: table.size }));
+  return { ...policy, tokens: () => tokens.current };
 }
 
 function fail(message: string, code: number): never {
@@ -188,6 +285,16 @@ function parse(args: string[]): Invocation {
     return Deno.exit(0);
   } catch (cause) {
     return fail(`${cause instanceof Error ? cause.message : cause} (--help)`, EXIT_USAGE);
+  }
+}
+
+/** A token or certificate file that can't be used is a mistake in the call. */
+function prepare<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    if (cause instanceof DiskError) throw cause;
+    return fail(cause instanceof Error ? cause.message : String(cause), EXIT_USAGE);
   }
 }
 
@@ -210,10 +317,14 @@ export async function startNode(
   args: string[],
   adapt: (platform: Platform) => Platform = (platform) => platform,
 ): Promise<void> {
-  const { config, dataDir, logLevel, lifeline } = parse(args);
+  const { config, dataDir, logLevel, lifeline, security } = parse(args);
   try {
-    const platform = adapt(createDenoPlatform({ dataDir, logLevel, name: config.name }));
-    const node = await runNode(config, platform);
+    const { platform, access } = prepare(() => {
+      const tls = tlsOf(security);
+      const platform = adapt(createDenoPlatform({ dataDir, logLevel, name: config.name, tls }));
+      return { platform, access: accessOf(security, platform.log) };
+    });
+    const node = await runNode(config, platform, access);
     let stopping = false;
     const stop = () => {
       if (stopping) return;

@@ -12,6 +12,16 @@ function hostAndPort(address: string): { host: string; port: number } {
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }
 
+/** Value of a header line in the head of a request, lower case; undefined if it is not in these bytes. */
+function headerIn(chunk: Uint8Array, header: string): string | undefined {
+  const text = new TextDecoder("latin1").decode(chunk.subarray(0, HEAD_BYTES_MAX));
+  const line = text.split("\r\n").find((one) => one.toLowerCase().startsWith(`${header}:`));
+  return line?.slice(header.length + 1).trim().toLowerCase();
+}
+
+/** How much of what comes is searched for a header line. */
+const HEAD_BYTES_MAX = 8192;
+
 export class LinkProxy implements RelayLink {
   readonly counters = noCounters();
   readonly late: LateFrames;
@@ -25,9 +35,25 @@ export class LinkProxy implements RelayLink {
   #effect: LinkEffect | undefined;
   #resetTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `late` holds what is to reach the link's acceptor late, by whatever link. */
-  constructor(link: ProxiedLink, late: LateFrames, random: Random) {
+  readonly recognise?: RelayLink["recognise"];
+
+  /**
+   * `late` holds what is to reach the link's acceptor late, by whatever link. `siblings` share the link's address: their
+   * connections come in here, and go to the one whose dialler is recognised.
+   */
+  constructor(
+    link: ProxiedLink,
+    late: LateFrames,
+    random: Random,
+    siblings: ReadonlyMap<string, LinkProxy> = new Map(),
+  ) {
     this.#link = link;
+    if (siblings.size > 0) {
+      this.recognise = (relay, chunk) => {
+        const sibling = siblings.get(headerIn(chunk, link.dialler!.header) ?? "");
+        if (sibling !== undefined) sibling.#adopt(relay, this);
+      };
+    }
     this.late = late;
     this.framed = link.framed;
     this.random = random;
@@ -58,11 +84,24 @@ export class LinkProxy implements RelayLink {
     for (const relay of this.#relays) relay.release();
   }
 
+  closed(relay: Relay): void {
+    this.#relays.delete(relay);
+  }
+
+  #adopt(relay: Relay, from: LinkProxy): void {
+    from.#relays.delete(relay);
+    this.#relays.add(relay);
+    relay.moveTo(this);
+    if (this.#effect?.kind !== "reset") return;
+    this.counters.refusedConnections++;
+    relay.reset();
+  }
+
   #accept(near: Socket): void {
     const blackholed = swallows(this.#effect, "forward");
     if (!blackholed && this.#effect?.kind !== "reset") {
       const target = hostAndPort(this.#link.target);
-      this.#relays.add(new Relay(this, near, target, (relay) => this.#relays.delete(relay)));
+      this.#relays.add(new Relay(this, near, target));
       return;
     }
     this.counters.refusedConnections++;

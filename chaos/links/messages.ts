@@ -13,6 +13,8 @@ export interface ProxiedLink {
   readonly target: string;
   /** The stream from dialler to acceptor is made of Pontoon's frames. */
   readonly framed: boolean;
+  /** Set where links share `listen`: the header line of HTTP by which their diallers are told apart. */
+  readonly dialler?: { readonly header: string; readonly value: string };
 }
 
 /** The proxy's first line, once every link listens. */

@@ -37,12 +37,33 @@ function execute(links: readonly LinkProxy[], request: ProxyRequest): ProxyAnswe
   return { ok: true, counters };
 }
 
+/** The links of each shared address, by the value that tells their dialler. */
+function sharedAddresses(
+  configs: readonly ProxiedLink[],
+  links: readonly LinkProxy[],
+): Map<string, Map<string, LinkProxy>> {
+  const shared = new Map<string, Map<string, LinkProxy>>();
+  configs.forEach(({ listen, dialler }, place) => {
+    if (dialler === undefined) return;
+    const siblings = shared.get(listen) ?? new Map();
+    shared.set(listen, siblings.set(dialler.value, links[place]));
+  });
+  return shared;
+}
+
 async function main(): Promise<void> {
   const config: ProxyConfig = JSON.parse(Deno.args[0]!);
   const random = seededRandom(config.seed);
   const late = new Map(config.links.map(({ to }) => [to, new LateFrames(random)]));
   const links = config.links.map((link) => new LinkProxy(link, late.get(link.to)!, random));
-  await Promise.all(links.map((link) => link.listen()));
+  const fronts = links.filter((_, place) => config.links[place]!.dialler === undefined);
+  for (const [listen, siblings] of sharedAddresses(config.links, links)) {
+    // Whose dialler nobody knows yet passes: such a connection has not said anything that counts.
+    const { to, target, dialler } = config.links.find((link) => link.listen === listen)!;
+    const unknown = { from: "", to, listen, target, framed: false, dialler: dialler! };
+    fronts.push(new LinkProxy(unknown, late.get(to)!, random, siblings));
+  }
+  await Promise.all(fronts.map((link) => link.listen()));
   answer({ ready: true });
   const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
     .pipeThrough(new TextLineStream());

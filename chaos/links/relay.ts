@@ -5,14 +5,19 @@ import { connect, type Socket } from "node:net";
 import { Lane, type LaneHost, swallows } from "./lane.ts";
 
 /** What a relay knows of the link that it belongs to. */
-export type RelayLink = Pick<LaneHost, "effect" | "counters" | "late" | "framed" | "random">;
+export interface RelayLink
+  extends Pick<LaneHost, "effect" | "counters" | "late" | "framed" | "random"> {
+  /** Looks at what the dialler sent: it may show that the relay belongs to another link, which then takes it. */
+  readonly recognise?: (relay: Relay, chunk: Uint8Array) => void;
+  /** The relay is gone. */
+  closed(relay: Relay): void;
+}
 
 export class Relay implements LaneHost {
-  readonly #link: RelayLink;
+  #link: RelayLink;
   readonly #near: Socket;
   readonly #far: Socket;
   readonly #lanes: readonly Lane[];
-  readonly #onClosed: (relay: Relay) => void;
   #tainted = false;
   #closed = false;
 
@@ -21,12 +26,10 @@ export class Relay implements LaneHost {
     link: RelayLink,
     near: Socket,
     target: { readonly host: string; readonly port: number },
-    onClosed: (relay: Relay) => void,
   ) {
     this.#link = link;
     this.#near = near;
     this.#far = connect({ ...target, allowHalfOpen: true });
-    this.#onClosed = onClosed;
     near.setNoDelay(true);
     this.#far.setNoDelay(true);
     const forward = new Lane(this, "forward", near, this.#far);
@@ -65,6 +68,11 @@ export class Relay implements LaneHost {
     this.#tainted = true;
   }
 
+  /** Belongs to `link` from now on. */
+  moveTo(link: RelayLink): void {
+    this.#link = link;
+  }
+
   fail(): void {
     this.reset();
   }
@@ -81,11 +89,14 @@ export class Relay implements LaneHost {
     for (const lane of this.#lanes) lane.close();
     this.#near.resetAndDestroy();
     this.#far.resetAndDestroy();
-    this.#onClosed(this);
+    this.#link.closed(this);
   }
 
   #join(socket: Socket, lane: Lane): void {
-    socket.on("data", (chunk: Uint8Array) => lane.take(chunk));
+    socket.on("data", (chunk: Uint8Array) => {
+      if (socket === this.#near) this.#link.recognise?.(this, chunk);
+      if (!this.#closed) lane.take(chunk);
+    });
     socket.on("end", () => lane.end());
     // An error is always followed by a close.
     socket.on("error", () => {});
@@ -98,7 +109,7 @@ export class Relay implements LaneHost {
     else if (failed) this.reset();
     else if (this.#near.destroyed && this.#far.destroyed) {
       this.#closed = true;
-      this.#onClosed(this);
+      this.#link.closed(this);
     }
   }
 

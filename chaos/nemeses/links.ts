@@ -72,6 +72,19 @@ const STALL: Nemesis = {
     await strikeLinks(arena, await someLinks(arena), { kind: "hold" }, "held back"),
 };
 
+const LOSS: Nemesis = {
+  name: "loss",
+  summary: "Links lose a part of their packets, and TCP has to make up for it",
+  needs: ["packet-loss"],
+  layer: "links",
+  pace: { quietMs: [500, 1500], faultMs: [1500, 4000] },
+  async strike(arena) {
+    const chance = pick(arena.random, [0.02, 0.1, 0.4]);
+    const detail = `${100 * chance} % of packets`;
+    return await strikeLinks(arena, await someLinks(arena), { kind: "loss", chance }, detail);
+  },
+};
+
 const REPEAT: Nemesis = {
   name: "repeat",
   summary: "Raft frames arrive twice, and once more, late, on other connections",
@@ -109,4 +122,4 @@ const CLIENTS: Nemesis = {
   },
 };
 
-export const LINK_NEMESES: readonly Nemesis[] = [SLOW, FLAKY, STALL, REPEAT, CLIENTS];
+export const LINK_NEMESES: readonly Nemesis[] = [SLOW, FLAKY, STALL, LOSS, REPEAT, CLIENTS];

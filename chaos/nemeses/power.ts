@@ -72,10 +72,13 @@ const FAILING_SYNC: Nemesis = {
     if (machines === undefined) return undefined;
     const choice = pick(arena.random, CHOICES);
     const targets = await choose(arena, choice);
+    const { ends } = arena.system;
+    const before = ends.length;
     for (const node of targets) await machines.steer(node, { syncFails: true });
+    const ended = () =>
+      targets.filter(({ name }) => ends.slice(before).some(({ node }) => node === name));
     // One that has nothing to sync lives on, until its log's mark is due.
-    const ended = () => targets.filter(({ running }) => !running);
-    await until("a node ends itself", EXIT_TIMEOUT_MS, () => {
+    await until("each ends itself", EXIT_TIMEOUT_MS, () => {
       return arena.stopped() || ended().length === targets.length;
     }).catch(() => {});
     const count = ended().length;

@@ -16,6 +16,9 @@ export interface ScheduleOptions {
   readonly onFault?: (fault: Fault, place: number) => void;
 }
 
+/** A fault that has not bitten by its end lasts so much longer, for somebody to run into it. */
+const EXTENSION_MS = 2000;
+const ASK_AGAIN_MS = 200;
 const LAYERS: readonly Layer[] = ["nodes", "links", "machines"];
 
 class Schedule {
@@ -79,7 +82,12 @@ class Schedule {
   async #endure(nemesis: Nemesis, strike: Strike, { random, stopped }: Arena) {
     try {
       await rest(between(random, nemesis.pace.faultMs), stopped);
-      return await strike.verify();
+      const deadlineMs = performance.now() + EXTENSION_MS;
+      for (;;) {
+        const bite = await strike.verify();
+        if (bite.bit || stopped() || performance.now() > deadlineMs) return bite;
+        await rest(ASK_AGAIN_MS, stopped);
+      }
     } finally {
       await strike.heal();
     }

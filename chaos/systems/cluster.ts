@@ -8,6 +8,7 @@ import type {
   Links,
   Machines,
   Membership,
+  NodeEnd,
   PartitionStatus,
   System,
   SystemNode,
@@ -25,6 +26,8 @@ export interface SystemKind {
   readonly readyPath: string;
   /** The node's command; `joining`: it was no first node of the cluster. */
   command(place: Place, layout: Layout, joining: boolean): Command;
+  /** A process that stands between the clients and the nodes, and is no part of what is broken. */
+  readonly companion?: Command;
   /** What a node says of its partitions. */
   status(place: Place, layout: Layout): Promise<readonly PartitionStatus[] | undefined>;
   versions(): Promise<Record<string, string>>;
@@ -39,14 +42,18 @@ export interface ClusterOptions {
   /** The first so many places start as the cluster; the rest are spares. */
   readonly nodes: number;
   readonly seed: number;
-  /** Called last, to take back what was done to the machine. */
-  readonly cleanUp?: () => Promise<void>;
-  /** Links that are not a proxy's. */
+  /** Links that are not a proxy's; closed at the end. */
   readonly links?: Links;
+  /** Where a node's command runs, if not here. */
+  readonly wrap?: (command: Command, place: Place) => Command;
 }
 
 const START_TIMEOUT_MS = 40_000;
 const PROBE_TIMEOUT_MS = 1000;
+/** A node that ended by itself is started again after so long, as a supervisor would. */
+const RESTART_DELAY_MS = 500;
+/** How much of the end of a log is searched for the reason of an end. */
+const LOG_TAIL_BYTES = 16 * 1024;
 
 /** A node as the cluster keeps it. */
 export class ClusterNode implements SystemNode {
@@ -56,9 +63,9 @@ export class ClusterNode implements SystemNode {
   /** It was no first node: it has to be told whom to join. */
   joining: boolean;
 
-  constructor(place: Place, joining: boolean) {
+  constructor(place: Place, joining: boolean, onOwnEnd: (code: number) => void) {
     this.place = place;
-    this.process = new NodeProcess(place.logFile);
+    this.process = new NodeProcess(place.logFile, onOwnEnd);
     this.joining = joining;
   }
 
@@ -98,6 +105,14 @@ export async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** The last thing that a log says of an error; empty if there is none. */
+function lastWords(logFile: string): string {
+  const lines = new TextDecoder().decode(Deno.readFileSync(logFile).slice(-LOG_TAIL_BYTES))
+    .split("\n");
+  const last = lines.findLast((line) => /"level":"error"|^pontoon: |^error|^panic/.test(line));
+  return last ?? "";
+}
+
 export class Cluster implements System {
   readonly name: string;
   readonly features: ReadonlySet<Feature>;
@@ -105,10 +120,12 @@ export class Cluster implements System {
   readonly machines: Machines | undefined;
   readonly membership: Membership | undefined;
   readonly layout: Layout;
+  readonly ends: NodeEnd[] = [];
   readonly #options: ClusterOptions;
   readonly #everyone: readonly ClusterNode[];
   #members: ClusterNode[];
   #links: Links | undefined;
+  #companion: NodeProcess | undefined;
 
   constructor(options: ClusterOptions) {
     const { kind, layout, nodes } = options;
@@ -120,10 +137,12 @@ export class Cluster implements System {
       ? ["links", "slow-links"]
       : options.links === undefined
       ? []
-      : ["links"];
+      : ["links", "packet-loss"];
     if (layout.links.some(({ framed }) => framed)) linked.push("frames");
     this.abilities = new Set([...kind.abilities, ...linked]);
-    this.#everyone = layout.places.map((place, i) => new ClusterNode(place, i >= nodes));
+    this.#everyone = layout.places.map((place, i): ClusterNode =>
+      new ClusterNode(place, i >= nodes, (code) => this.#endedByItself(this.#everyone[i]!, code))
+    );
     this.#members = this.#everyone.slice(0, nodes);
     this.machines = kind.machines?.(this);
     this.membership = kind.membership?.(this);
@@ -147,13 +166,29 @@ export class Cluster implements System {
     this.#links = links ??
       (layout.links.length > 0 ? await ProxyLinks.start(layout.links, seed) : undefined);
     for (const node of this.#members) await this.restart(node);
+    await this.#startCompanion();
     await this.ready(START_TIMEOUT_MS);
+  }
+
+  async #startCompanion(): Promise<void> {
+    const { companion } = this.#options.kind;
+    if (companion === undefined) return;
+    const { logFile } = this.#members[0]!;
+    this.#companion = new NodeProcess(
+      `${logFile.slice(0, logFile.lastIndexOf("/"))}/companion.log`,
+    );
+    this.#companion.start(companion);
+    const urls = this.#members.map(({ http }) => `http://${http}/health/ready`);
+    await until("the companion serves", START_TIMEOUT_MS, async () => {
+      return (await Promise.all(urls.map(answers))).every(Boolean);
+    });
   }
 
   restart(given: SystemNode): Promise<void> {
     const node = this.own(given);
-    const { kind, layout } = this.#options;
-    node.process.start(kind.command(node.place, layout, node.joining));
+    const { kind, layout, wrap } = this.#options;
+    const command = kind.command(node.place, layout, node.joining);
+    node.process.start(wrap === undefined ? command : wrap(command, node.place));
     node.down = false;
     return Promise.resolve();
   }
@@ -217,8 +252,20 @@ export class Cluster implements System {
 
   async stop(): Promise<void> {
     await Promise.all(this.#everyone.map((node) => this.kill(node)));
-    await this.#links?.close();
-    await this.#options.cleanUp?.();
+    await this.#companion?.kill();
+    await (this.#links ?? this.#options.links)?.close();
+  }
+
+  #endedByItself(node: ClusterNode, code: number): void {
+    this.ends.push({
+      node: node.name,
+      atMs: performance.now(),
+      code,
+      reason: lastWords(node.logFile),
+    });
+    setTimeout(() => {
+      if (!node.down) this.restart(node);
+    }, RESTART_DELAY_MS);
   }
 
   // ---------------------------------------------------------------------------- for the system's parts

@@ -147,7 +147,9 @@ export function keyApi(store: Store): (request: Request) => Promise<Response> {
   return async (request) => {
     const { pathname } = new URL(request.url);
     try {
-      if (pathname === "/health/ready") return Response.json({ ready: true });
+      if (pathname === "/health/ready") {
+        return Response.json({ ready: true, wallMs: Date.now() });
+      }
       if (pathname === "/txn") return await handleTransaction(store, request);
       if (pathname.startsWith("/key/")) {
         const key = decodeURIComponent(pathname.slice("/key/".length));

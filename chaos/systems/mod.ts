@@ -1,14 +1,18 @@
 // The systems that can be put behind the bench, by name.
 
+import { createNetwork, namespaceOf, netnsObstacle } from "../links/netns.ts";
+import { NetnsLinks } from "../links/netns_links.ts";
 import type { System } from "../types.ts";
 import { Cluster, type SystemKind } from "./cluster.ts";
 import { denoKv } from "./deno_kv.ts";
-import { loopbackLayout } from "./places.ts";
+import { etcd, etcdObstacle, memberId, withGateways } from "./etcd.ts";
+import { withFaketime } from "./faketime.ts";
+import { allLinks, type Layout, type LinkShape, loopbackLayout, networkLayout } from "./places.ts";
 import { pontoon } from "./pontoon.ts";
 import { wrong, WRONG_SYSTEMS } from "./wrong.ts";
 
 export { WRONG_SYSTEMS };
-export const SYSTEM_NAMES: readonly string[] = ["pontoon", "deno-kv", ...WRONG_SYSTEMS];
+export const SYSTEM_NAMES: readonly string[] = ["pontoon", "deno-kv", "etcd", ...WRONG_SYSTEMS];
 
 /** How a system is set up for one run. */
 export interface SystemOptions {
@@ -20,7 +24,7 @@ export interface SystemOptions {
   /** Holds data directories and logs; created. */
   readonly dir: string;
   /** What stands in the links. Default: "none". */
-  readonly net?: "none" | "proxy";
+  readonly net?: "none" | "proxy" | "netns";
   /** Runs nodes on machines that can be made to misbehave, where the system knows such a thing. Default: false. */
   readonly faulty?: boolean;
   readonly seed: number;
@@ -28,36 +32,76 @@ export interface SystemOptions {
   readonly flags?: readonly string[];
 }
 
+/** A kind of system with the names of all its nodes, spares last. */
+interface Wanted {
+  readonly kind: (layout: Layout) => { readonly kind: SystemKind; readonly layout: Layout };
+  readonly names: readonly string[];
+  readonly nodes: number;
+  readonly shape: LinkShape;
+}
+
 function namesOf(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `n${i + 1}`);
 }
 
+function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOptions): Wanted {
+  const names = namesOf(nodes);
+  const timed = (kind: SystemKind) => faulty ? withFaketime(kind) : kind;
+  const plainly = (kind: SystemKind) => (layout: Layout) => ({ kind, layout });
+  if (name === "pontoon") {
+    const kind = plainly(pontoon({ faulty, ...(flags && { flags }) }, names));
+    return { kind, names: namesOf(nodes + spares), nodes, shape: { framed: true } };
+  }
+  if (name === "deno-kv") {
+    return {
+      kind: plainly(timed(denoKv())),
+      names: namesOf(1),
+      nodes: 1,
+      shape: { peersByHttp: true },
+    };
+  }
+  if (name === "etcd") {
+    const obstacle = etcdObstacle();
+    if (obstacle !== undefined) throw new Error(`Cannot use the system etcd: ${obstacle}`);
+    const kind = (plain: Layout) => {
+      const { layout, fronts } = withGateways(plain);
+      return { kind: etcd(fronts), layout };
+    };
+    const dialler = { header: "x-server-from", valueOf: memberId };
+    return { kind, names, nodes, shape: { dialler } };
+  }
+  const kind = WRONG_SYSTEMS.find((one) => one === name);
+  if (kind === undefined) {
+    throw new Error(`Cannot find the system ${name}: ${SYSTEM_NAMES.join(", ")}`);
+  }
+  return { kind: plainly(timed(wrong(kind))), names, nodes, shape: { peersByHttp: true } };
+}
+
 /**
- * A system by name, not started yet.
+ * A system by name, not started yet. With "netns" the network is there already: it goes with `stop`.
  *
  * @throws Error if there is no such system, or if it can't run here
  */
-export function createSystem(options: SystemOptions): Promise<System> {
-  const { name, dir, nodes, spares = 0, net = "none", faulty = false, seed } = options;
+export async function createSystem(options: SystemOptions): Promise<System> {
+  const { dir, net = "none", seed } = options;
+  const { kind, names, nodes, shape } = wanted(options);
   Deno.mkdirSync(dir, { recursive: true });
-  const proxied = net === "proxy";
-  const cluster = (kind: SystemKind, names: readonly string[], framed: boolean, byHttp: boolean) =>
-    new Cluster({
-      kind,
-      layout: loopbackLayout(names, dir, { proxied, framed, peersByHttp: byHttp }),
-      nodes: Math.min(nodes, names.length),
-      seed,
-    });
-  const first = namesOf(nodes);
-  if (name === "pontoon") {
-    const { flags } = options;
-    const kind = pontoon({ faulty, ...(flags && { flags }) }, first);
-    return Promise.resolve(cluster(kind, namesOf(nodes + spares), true, false));
+  if (net !== "netns") {
+    const layout = loopbackLayout(names, dir, { ...shape, proxied: net === "proxy" });
+    return new Cluster({ ...kind(layout), nodes, seed });
   }
-  if (name === "deno-kv") return Promise.resolve(cluster(denoKv(), namesOf(1), false, true));
-  const kind = WRONG_SYSTEMS.find((one) => one === name);
-  if (kind === undefined) {
-    return Promise.reject(new Error(`Cannot find the system ${name}: ${SYSTEM_NAMES.join(", ")}`));
-  }
-  return Promise.resolve(cluster(wrong(kind), first, false, true));
+  const obstacle = netnsObstacle();
+  if (obstacle !== undefined) throw new Error(`Cannot use --net netns: ${obstacle}`);
+  const { addresses, hostAddress, tag } = await createNetwork(names);
+  return new Cluster({
+    ...kind(networkLayout(names, dir, { ...shape, addresses })),
+    nodes,
+    seed,
+    links: await NetnsLinks.start({ addresses, hostAddress, tag }, allLinks(names)),
+    wrap: ({ program, args, ...rest }, { name }) => ({
+      program: "ip",
+      args: ["netns", "exec", namespaceOf(tag, names.indexOf(name)), program, ...args],
+      ...rest,
+    }),
+  });
 }

@@ -20,11 +20,15 @@ const PAUSE_TIMEOUT_MS = 5000;
 
 export class NodeProcess {
   readonly #logFile: string;
+  readonly #onOwnEnd: (code: number) => void;
+  #asked = false;
   #child: ChildProcess | undefined;
   #ended: Promise<number> = Promise.resolve(0);
 
-  constructor(logFile: string) {
+  /** `onOwnEnd`: called when the process ends without having been asked to; -1 if a signal ended it. */
+  constructor(logFile: string, onOwnEnd: (code: number) => void = () => {}) {
     this.#logFile = logFile;
+    this.#onOwnEnd = onOwnEnd;
   }
 
   get running(): boolean {
@@ -48,10 +52,13 @@ export class NodeProcess {
     // Nothing is written to it; closing the lifeline of a process that is gone may report a broken pipe.
     child.stdin?.on("error", () => {});
     this.#child = child;
+    this.#asked = false;
     this.#ended = new Promise((resolve) => {
       const settle = (code: number) => {
-        if (this.#child === child) this.#child = undefined;
+        if (this.#child !== child) return;
+        this.#child = undefined;
         resolve(code);
+        if (!this.#asked) this.#onOwnEnd(code);
       };
       child.on("exit", (code) => settle(code ?? -1));
       child.on("error", () => settle(-1));
@@ -60,12 +67,14 @@ export class NodeProcess {
 
   /** SIGKILL; resolves when the process is gone. */
   async kill(): Promise<void> {
+    this.#asked = true;
     this.#signal("SIGKILL");
     await this.#ended;
   }
 
   /** SIGTERM; resolves with the exit code, -1 if a signal ended it. */
   async terminate(timeoutMs: number): Promise<number> {
+    this.#asked = true;
     this.#signal("SIGTERM");
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<undefined>((resolve) => {

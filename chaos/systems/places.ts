@@ -9,8 +9,10 @@ export interface Place {
   readonly name: string;
   /** Where its HTTP API listens. */
   readonly http: string;
-  /** Where it listens for other nodes. */
+  /** Where other nodes are told to reach it. */
   readonly peer: string;
+  /** Where it listens for other nodes; differs where a link stands before it that all of them share. */
+  readonly peerListen: string;
   /** Where clients reach its HTTP API. */
   readonly clientHttp: string;
   readonly dataDir: string;
@@ -47,29 +49,40 @@ export function allLinks(names: readonly string[]): Link[] {
   );
 }
 
-/**
- * Places on loopback, for a proxy in every link or for none.
- *
- * `framed`: the links between nodes carry Pontoon's frames. `peersByHttp`: nodes reach each other by their HTTP API.
- */
+/** What kind of links a system has between its nodes. */
+export interface LinkShape {
+  /** They carry Pontoon's frames. */
+  readonly framed?: boolean;
+  /** They lead to the nodes' HTTP API. */
+  readonly peersByHttp?: boolean;
+  /** All of them reach a node by one address; by this its diallers are told apart. */
+  readonly dialler?: { readonly header: string; readonly valueOf: (peer: string) => string };
+}
+
+/** Places on loopback, for a proxy in every link or for none. */
 export function loopbackLayout(
   names: readonly string[],
   dir: string,
-  links: { readonly proxied: boolean; readonly framed: boolean; readonly peersByHttp?: boolean },
+  shape: LinkShape & { readonly proxied: boolean },
 ): Layout {
-  const wanted = links.proxied ? allLinks(names) : [];
-  const ports = freePorts(2 * names.length + wanted.length);
+  const wanted = shape.proxied ? allLinks(names) : [];
+  const ports = freePorts(3 * names.length + wanted.length);
   const address = (place: number) => `127.0.0.1:${ports[place]}`;
-  const httpOf = (name: string) => address(2 * names.indexOf(name));
+  const httpOf = (name: string) => address(3 * names.indexOf(name));
+  const peerListenOf = (name: string) =>
+    shape.peersByHttp ? httpOf(name) : address(3 * names.indexOf(name) + 1);
+  const isShared = shape.proxied && shape.dialler !== undefined;
   const peerOf = (name: string) =>
-    links.peersByHttp ? httpOf(name) : address(2 * names.indexOf(name) + 1);
-  const proxied = wanted.map(({ from, to }, i) => ({
-    from,
-    to,
-    listen: address(2 * names.length + i),
-    target: from === CLIENT ? httpOf(to) : peerOf(to),
-    framed: links.framed && from !== CLIENT,
-  }));
+    isShared ? address(3 * names.indexOf(name) + 2) : peerListenOf(name);
+  const proxied = wanted.map(({ from, to }, i): ProxiedLink => {
+    const own = address(3 * names.length + i);
+    if (from === CLIENT) return { from, to, listen: own, target: httpOf(to), framed: false };
+    const target = peerListenOf(to);
+    if (!isShared) return { from, to, listen: own, target, framed: shape.framed ?? false };
+    const { header, valueOf } = shape.dialler!;
+    const dialler = { header, value: valueOf(peerOf(from)) };
+    return { from, to, listen: peerOf(to), target, framed: false, dialler };
+  });
   const dialAddress = (from: string, to: string) =>
     proxied.find((link) => link.from === from && link.to === to)?.listen ??
       (from === CLIENT ? httpOf(to) : peerOf(to));
@@ -77,9 +90,40 @@ export function loopbackLayout(
     name,
     http: httpOf(name),
     peer: peerOf(name),
+    peerListen: peerListenOf(name),
     clientHttp: dialAddress(CLIENT, name),
     dataDir: `${dir}/${name}`,
     logFile: `${dir}/${name}.log`,
   }));
   return { places, links: proxied, dialAddress };
+}
+
+const HTTP_PORT = 7001;
+const PEER_PORT = 8001;
+
+/** Places of which each has an address of its own. */
+export function networkLayout(
+  names: readonly string[],
+  dir: string,
+  network: LinkShape & { readonly addresses: ReadonlyMap<string, string> },
+): Layout {
+  const places = names.map((name) => {
+    const address = network.addresses.get(name)!;
+    const http = `${address}:${HTTP_PORT}`;
+    const peer = network.peersByHttp ? http : `${address}:${PEER_PORT}`;
+    return {
+      name,
+      http,
+      peer,
+      peerListen: peer,
+      clientHttp: http,
+      dataDir: `${dir}/${name}`,
+      logFile: `${dir}/${name}.log`,
+    };
+  });
+  const dialAddress = (from: string, to: string) => {
+    const place = places.find(({ name }) => name === to)!;
+    return from === CLIENT ? place.http : place.peer;
+  };
+  return { places, links: [], dialAddress };
 }

@@ -12,7 +12,8 @@ export const CLIENT_HABITS = ["mixed", "stick", "move", "follow"] as const;
 export type ClientHabit = typeof CLIENT_HABITS[number];
 
 export interface ClientOptions {
-  readonly nodes: readonly SystemNode[];
+  /** Those of the cluster, as they are now. */
+  readonly nodes: () => readonly SystemNode[];
   readonly concurrency: number;
   /** Calls a second over all clients. */
   readonly rate: number;
@@ -63,7 +64,10 @@ export class Clients {
           process,
           0,
           call,
-          (n) => this.#options.nodes[(attempt + n) % this.#options.nodes.length]!,
+          (n) => {
+            const nodes = this.#options.nodes();
+            return nodes[(attempt + n) % nodes.length]!;
+          },
           () => performance.now() > deadlineMs,
         );
         if (outcome.type === "info") process = this.#recorder.process();
@@ -77,14 +81,15 @@ export class Clients {
   }
 
   async #client(client: number): Promise<void> {
-    const { nodes, random, stopped, concurrency, rate } = this.#options;
+    const { random, stopped, concurrency, rate } = this.#options;
     const habit = habitOf(this.#options, client);
     const gapMs = 1000 * concurrency / rate;
     let process = this.#recorder.process();
     await rest(gapMs * random());
     while (!stopped()) {
       const startMs = performance.now();
-      const first = this.#nodeFor(habit, client);
+      const nodes = this.#options.nodes();
+      const first = this.#nodeFor(nodes, habit, client);
       const at = nodes.indexOf(first);
       // A repeated request goes to the next node: the first may be the one that is broken.
       const choose = (attempt: number) => nodes[(at + attempt) % nodes.length]!;
@@ -96,8 +101,8 @@ export class Clients {
     }
   }
 
-  #nodeFor(habit: ClientHabit, client: number): SystemNode {
-    const { nodes, random, leader } = this.#options;
+  #nodeFor(nodes: readonly SystemNode[], habit: ClientHabit, client: number): SystemNode {
+    const { random, leader } = this.#options;
     if (habit === "stick") return nodes[Math.floor(client / 3) % nodes.length]!;
     return (habit === "follow" ? leader() : undefined) ?? pick(random, nodes);
   }

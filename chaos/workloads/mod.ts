@@ -3,10 +3,12 @@
 import { appendWorkload } from "./append.ts";
 import { bankWorkload } from "./bank.ts";
 import { casRegister, kvWorkload, register } from "./registers.ts";
+import { scanWorkload } from "./scan.ts";
 import { setWorkload } from "./set.ts";
 import { ttlWorkload } from "./ttl.ts";
 import { txnWorkload } from "./txn.ts";
 import type { WorkloadDefinition } from "./types.ts";
+import { watchWorkload } from "./watch.ts";
 
 export const WORKLOADS: readonly WorkloadDefinition[] = [
   register,
@@ -17,6 +19,8 @@ export const WORKLOADS: readonly WorkloadDefinition[] = [
   bankWorkload,
   txnWorkload,
   ttlWorkload,
+  scanWorkload,
+  watchWorkload,
 ];
 
 export function workloadNamed(name: string): WorkloadDefinition {

@@ -34,6 +34,12 @@ export class ProtocolError extends Error {
   override name = "ProtocolError";
 }
 
+/**
+ * A connection for each request. On a pooled one that turns out to be reset, Deno's fetch sends the request again by
+ * itself, writes too: a put was seen to take effect twice.
+ */
+const CLIENT = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+
 const REFUSED: readonly number[] = [421, 429, 503];
 const PAUSE_MS = 40;
 const PAUSE_MS_MAX = 640;
@@ -82,6 +88,7 @@ export class Session {
         headers: { "Pontoon-Timeout-Ms": String(serverTimeoutMs), ...request.headers },
         ...(request.body === undefined ? {} : { body: request.body }),
         signal: AbortSignal.timeout(clientTimeoutMs),
+        client: CLIENT,
       });
       body = await response.json();
     } catch (cause) {

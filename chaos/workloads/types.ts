@@ -13,8 +13,6 @@ export type Outcome =
     /** `Pontoon-Applied`: the place that the system gives it in an order of its own. */
     readonly applied?: number;
     readonly partition?: string;
-    /** Positions of an answer that covers several partitions, by partition. */
-    readonly positions?: Readonly<Record<string, number>>;
   }
   | { readonly type: "fail" | "info"; readonly error: string };
 
@@ -48,7 +46,8 @@ export interface RecordedCall {
 
 export interface WorkloadSettings {
   readonly keys: number;
-  readonly nodes: readonly SystemNode[];
+  /** Those of the cluster, as they are now. */
+  readonly nodes: () => readonly SystemNode[];
   readonly random: Random;
   /** True if decided answers carry `Pontoon-Applied`. */
   readonly promisesApplied: boolean;
@@ -83,6 +82,10 @@ export interface WorkloadRun {
   after(): readonly Call[];
   /** Something that goes on beside the clients; resolves soon after `stopped` holds. */
   beside?(stopped: () => boolean): Promise<void>;
+  /** Called once after the final reads: what was going on beside the clients comes to its end. */
+  finish?(): Promise<void>;
+  /** Further files of the report, by name. */
+  files?(): Readonly<Record<string, string>>;
   /** What goes to the checker. Default: every call that did not fail. */
   operations?(calls: readonly RecordedCall[]): Operation[];
   /** What the model can't see. */
@@ -92,5 +95,7 @@ export interface WorkloadRun {
 export interface WorkloadDefinition extends Workload {
   /** Kinds of calls; of each enough must succeed for a run to count. */
   readonly kinds: readonly string[];
+  /** Partitions that it wants, where the system has such a thing. Default: 1. */
+  readonly partitions?: number;
   start(settings: WorkloadSettings): WorkloadRun;
 }

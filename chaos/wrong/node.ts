@@ -85,7 +85,7 @@ async function forward(request: Request, path: string, body: string): Promise<Re
 async function serve(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   const body = await request.text();
-  if (pathname === "/health/ready") return json({}, 200);
+  if (pathname === "/health/ready") return json({ wallMs: Date.now() }, 200);
   if (pathname === "/copy") {
     const { key, entry } = JSON.parse(body);
     apply(key, entry);

@@ -9,6 +9,7 @@ import { createApp } from "../../src/http/app.ts";
 import type { NodeService } from "../../src/node/service.ts";
 import { DenoClock, DenoLog, NodeDigest } from "../../src/platform/deno/mod.ts";
 import type { RecordView } from "../../src/store/types.ts";
+import { storedValueOf } from "../../src/store/value.ts";
 
 /** Answers at once from a Map: what is left is the cost of HTTP. */
 class MapService implements Pick<NodeService, "write" | "read" | "partitionOf"> {
@@ -26,7 +27,7 @@ class MapService implements Pick<NodeService, "write" | "read" | "partitionOf"> 
     const revision = ++this.#index;
     const earlier = this.#records.get(key);
     const createRevision = earlier?.createRevision ?? revision;
-    const value = latin1FromBytes(command.value);
+    const value = storedValueOf(command.value);
     const record = { key, value, contentType, revision, createRevision, expiresAtMs: undefined };
     this.#records.set(key, record);
     const result = { kind: "put", created: earlier === undefined, revision } as const;
@@ -53,6 +54,18 @@ class MapService implements Pick<NodeService, "write" | "read" | "partitionOf"> 
   }
 
   transferLeadership(): never {
+    throw new Error("This bench has no cluster");
+  }
+
+  dataPartitions() {
+    return [1];
+  }
+
+  scanPage(): never {
+    throw new Error("This bench scans nothing");
+  }
+
+  moveReplica(): never {
     throw new Error("This bench has no cluster");
   }
 

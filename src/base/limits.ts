@@ -10,6 +10,8 @@ const MiB = 1024 * KiB;
 export const KEY_SIZE_BYTES_MAX = 4096;
 /** Default bound of one value; a node may be started with another, up to the hard bound below. */
 export const VALUE_SIZE_BYTES_MAX_DEFAULT = 1 * MiB;
+/** Values from this length on are compressed by default: below it the calls cost more than is saved. */
+export const COMPRESSION_THRESHOLD_BYTES = 16 * KiB;
 /** No configuration goes beyond this: a value must fit one log batch and one peer frame. */
 export const VALUE_SIZE_BYTES_MAX_HARD = 8 * MiB;
 /** Content types are stored with each value. */
@@ -18,8 +20,10 @@ export const CONTENT_TYPE_SIZE_BYTES_MAX = 255;
 export const IDEMPOTENCY_KEY_SIZE_BYTES_MAX = 255;
 /** Operations in one transaction, and in each of its branches. */
 export const TXN_OPERATIONS_MAX = 128;
-/** Plain bytes of one transaction's request; also the decompression budget of its apply. */
+/** Plain bytes of one transaction's request. */
 export const TXN_SIZE_BYTES_MAX = 8 * MiB;
+/** Plain bytes that applying one transaction may have to decompress: 30 ms or so. */
+export const TXN_DECOMPRESSED_BYTES_MAX = 16 * MiB;
 /** Keys one transaction's range operations may touch; beyond it the transaction fails as a whole. */
 export const TXN_RANGE_KEYS_MAX = 10_000;
 
@@ -92,6 +96,15 @@ export const SCAN_PAGES_SIZE_BYTES_MAX = 4 * MiB;
 /** One partition's page, whatever its share. */
 export const SCAN_PAGE_SIZE_BYTES_MAX = 512 * KiB;
 export const SCAN_PAGE_SIZE_BYTES_MIN = 16 * KiB;
+/** Changes one read of the watch history looks at: about a ms of the event loop. */
+export const WATCH_EXAMINED_MAX = 8_192;
+/** Events, and bytes of their keys and values, that one such read gives. */
+export const WATCH_BATCH_EVENTS_MAX = 512;
+export const WATCH_BATCH_SIZE_BYTES_MAX = 256 * KiB;
+/** Text that waits for one watcher's connection; beyond it the history is not read on for it. */
+export const WATCH_QUEUE_SIZE_BYTES_MAX = 256 * KiB;
+/** Event streams of one node, 60 to 80 KB each; beyond it 503 `overloaded`. */
+export const WATCHES_MAX = 20_000;
 /** Independent operations in one batch request. */
 export const BATCH_OPERATIONS_MAX = 1000;
 /** Body of one batch request. */
@@ -109,12 +122,20 @@ export const DISK_FREE_BYTES_MIN = 256 * MiB;
 
 assert(TXN_SIZE_BYTES_MAX >= VALUE_SIZE_BYTES_MAX_HARD, "a transaction must carry one value");
 assert(
+  TXN_DECOMPRESSED_BYTES_MAX >= TXN_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX_HARD,
+  "a transaction must be able to compare whatever it carries, and one value by order",
+);
+assert(
   ENTRY_SIZE_BYTES_MAX >= TXN_SIZE_BYTES_MAX + 64 * KiB,
   "an entry must carry one transaction and its envelope",
 );
 assert(
   PEER_FRAME_SIZE_BYTES_MAX >= ENTRY_SIZE_BYTES_MAX + 64 * KiB,
   "a peer frame must carry one entry",
+);
+assert(
+  PEER_FRAME_SIZE_BYTES_MAX >= WATCH_BATCH_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX_HARD + 4 * MiB,
+  "a peer frame must carry the events of one read",
 );
 assert(
   PEER_FRAME_SIZE_BYTES_MAX >= SCAN_PAGE_SIZE_BYTES_MAX + VALUE_SIZE_BYTES_MAX_HARD + 4 * MiB,

@@ -4,13 +4,15 @@
 import { Hono } from "hono";
 import type { NodeService } from "../node/service.ts";
 import type { Clock, Digest, Log } from "../platform/ports.ts";
+import type { RequestEnvironment } from "./access/mod.ts";
 import { addAdminRoutes, PLAIN_GETS } from "./admin_routes.ts";
 import { isKeyPath, KeyRoutes } from "./key_routes.ts";
 import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
 import { splitUrl } from "./request_key.ts";
 import { handleScan, SCAN_PATH } from "./scan_route.ts";
-import { SCHEMA_POSTS, SchemaGate } from "./schema_gate.ts";
+import { SCHEMA_POSTS, SchemaGate, schemaPathOf } from "./schema_gate.ts";
+import { WATCH_PATH, WatchRoute } from "./watch_route.ts";
 
 export { preloadSchemaRoutes } from "./schema_gate.ts";
 
@@ -32,7 +34,8 @@ const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, SCAN
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
   if (GETS.has(path)) return "GET, HEAD";
-  return SCHEMA_POSTS.has(path) ? "POST" : undefined;
+  if (path === WATCH_PATH) return "GET";
+  return schemaPathOf(path) === undefined ? undefined : "POST";
 }
 
 /** The API over `service`. */
@@ -41,13 +44,24 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const bodies = new BodyReader(clock, bodyIdleMs);
   const keys = new KeyRoutes({ service, bodies, digest, log, requestTimeoutMs });
   // `getPath` keeps the router from decoding: a key is decoded once, by us.
-  const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
+  const app = new Hono({
+    getPath: (request) => splitUrl(request.url).path,
+  });
   const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
   addAdminRoutes(app, service);
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
-  for (const path of SCHEMA_POSTS.keys()) app.post(path, (context) => gate.post(context.req.raw));
+  for (const template of SCHEMA_POSTS.keys()) {
+    // As much of a number as the gate takes: a path that differs is nobody's.
+    const pattern = template.replace("{partition}", ":partition{0|[1-9][0-9]{0,3}}");
+    app.post(pattern, (context) => {
+      const { principal } = context.env as RequestEnvironment ?? {};
+      return gate.post(context.req.raw, principal);
+    });
+  }
   const scans = { service, clock, digest, requestTimeoutMs };
   app.get(SCAN_PATH, (context) => handleScan(context.req.raw, scans));
+  const watches = new WatchRoute({ service, clock, log, requestTimeoutMs });
+  app.get(WATCH_PATH, (context) => watches.handle(context.req.raw));
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);
     const allow = allowedAt(path);

@@ -2,6 +2,7 @@
 // answers; knows nothing of requests beyond what they asked for.
 
 import type { ReadAnswer, WriteAnswer } from "../node/service.ts";
+import { compressedBytes, plainValue } from "../store/mod.ts";
 import type { Applied } from "../store/types.ts";
 import { problem, type RequestProblemCode } from "./problem.ts";
 import { BYTES_TYPE, keyMember, recordJson, TEXT_TYPE, valueBody } from "./value_format.ts";
@@ -16,11 +17,14 @@ const CREATED_INIT: ResponseInit = { ...JSON_INIT, status: 201 };
 /** A stored page must not run as one of this origin, whose admin routes it could call. */
 const RAW_POLICY = "sandbox; default-src 'none'";
 
+/** A document; the value's bytes; or these, left compressed if they are kept so. */
+export type ReadForm = "json" | "bytes" | "zstd";
+
 /** A decided read, all but `Pontoon-Applied`. `verdict` is what the conditions make of the record. */
 export function renderRead(
   answer: ReadAnswer,
   verdict: "send" | "unmodified" | "failed",
-  raw: boolean,
+  form: ReadForm,
 ): Response {
   const { record, partition } = answer;
   let response: Response;
@@ -28,9 +32,12 @@ export function renderRead(
   else if (record === undefined) response = problem("not-found", "There is no such key");
   else {
     if (verdict === "unmodified") response = new Response(null, { status: 304 });
-    else if (raw) {
-      response = new Response(valueBody(record.value));
+    else if (form !== "json") {
+      const { value } = record;
+      const coded = form === "zstd" && typeof value !== "string";
+      response = new Response(coded ? compressedBytes(value) : valueBody(plainValue(value)));
       const { headers } = response;
+      if (coded) headers.append("content-encoding", "zstd");
       headers.set("content-type", record.contentType);
       headers.append("x-content-type-options", "nosniff");
       // Plain text and unspecified bytes can't run anywhere.
@@ -40,7 +47,7 @@ export function renderRead(
     } else response = new Response(recordJson(record, answer.timeMs), JSON_INIT);
     response.headers.append("etag", `"${record.revision}"`);
   }
-  response.headers.append("vary", "Accept");
+  response.headers.append("vary", "Accept, Accept-Encoding");
   response.headers.append("pontoon-partition", String(partition));
   return response;
 }

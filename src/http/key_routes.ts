@@ -10,6 +10,7 @@ import { renderRead, renderWrite } from "./key_answers.ts";
 import { errorResponse, failureResponse, problem, RequestError, withoutBody } from "./problem.ts";
 import type { BodyReader, BodyReceiver } from "./request_body.ts";
 import {
+  acceptsZstd,
   forwardMode,
   prefersBytes,
   readCondition,
@@ -128,6 +129,7 @@ export class KeyRoutes {
       const headers = new RequestHeaders(request.headers);
       const bounds = consistencyOf(parameters, headers.minApplied);
       const raw = rawOf(parameters.get("raw")) || prefersBytes(headers.accept);
+      const form = !raw ? "json" : acceptsZstd(headers.acceptEncoding) ? "zstd" : "bytes";
       // Malformed conditions are refused before anything is read.
       readCondition(headers, 0);
       const options = this.#requestOptions(headers);
@@ -139,7 +141,7 @@ export class KeyRoutes {
         return failureResponse(answer, pathAndQuery, options.forward === "redirect");
       }
       const { record, stale } = answer;
-      const response = renderRead(answer, readCondition(headers, record?.revision ?? 0), raw);
+      const response = renderRead(answer, readCondition(headers, record?.revision ?? 0), form);
       // Only a linearizable answer has a place in the partition's order (RULES 20).
       if (stale === undefined) {
         response.headers.append("pontoon-applied", String(answer.appliedIndex));

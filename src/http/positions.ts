@@ -3,7 +3,8 @@
 //
 //   bytes, in base64url: tag u8 | for a scan: what scan_cursor.ts puts here | count, then for each place
 //   by ascending partition: its distance to the one before (first: to 0) - 1 | zigzag of its revision's
-//   distance to the one before | sub-index + 1, or 0: the whole revision. Numbers are LEB128.
+//   distance to the one before | sub-index + 1, or 0: the whole revision. Numbers are LEB128;
+//   indexes of a log are below 2^52.
 
 import type { PartitionId } from "../base/ids.ts";
 import { type WatchPosition, WHOLE_REVISION } from "../store/mod.ts";

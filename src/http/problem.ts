@@ -26,6 +26,11 @@ export type RequestProblemCode =
   | "condition-failed"
   | "cross-partition"
   | "range-too-large"
+  | "watch-too-slow"
+  | "unauthorized"
+  | "forbidden"
+  | "rate-limited"
+  | "misdirected"
   | "idempotency-stale"
   | "idempotency-key-reused";
 
@@ -52,6 +57,10 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
   "body-incomplete": { status: 400, title: "Request body broke off", retryable: true },
   "body-timeout": { status: 408, title: "Request body timed out", retryable: true },
   "unsupported-media-type": { status: 415, title: "Unsupported media type", retryable: false },
+  "unauthorized": { status: 401, title: "Token needed", retryable: false },
+  "forbidden": { status: 403, title: "Not allowed", retryable: false },
+  "rate-limited": { status: 429, title: "Too many requests", retryable: true, retryAfter: 1 },
+  "misdirected": { status: 421, title: "Not a name of this node", retryable: false },
   "not-found": { status: 404, title: "No such key", retryable: false },
   "no-such-route": { status: 404, title: "No such route", retryable: false },
   "method-not-allowed": { status: 405, title: "Method not allowed", retryable: false },
@@ -70,6 +79,9 @@ export const PROBLEMS: Readonly<Record<AnyProblemCode, ProblemKind>> = {
     retryable: true,
     retryAfter: 1,
   },
+  "unknown-partition": { status: 404, title: "No such partition", retryable: false },
+  "history-gone": { status: 410, title: "History gone", retryable: false },
+  "watch-too-slow": { status: 503, title: "Watcher too slow", retryable: true, retryAfter: 1 },
   "unknown-member": { status: 404, title: "No such member", retryable: false },
   "conflict": { status: 409, title: "Conflict", retryable: false },
   "not-leader": { status: 421, title: "Another node leads this partition", retryable: true },

@@ -27,6 +27,10 @@ export class RequestHeaders {
     return this.#headers.get("accept");
   }
 
+  get acceptEncoding(): string | null {
+    return this.#headers.get("accept-encoding");
+  }
+
   get contentEncoding(): string | null {
     return this.#headers.get("content-encoding");
   }
@@ -208,4 +212,13 @@ export function prefersBytes(accept: string | null): boolean {
   if (json >= 0) return bytes > json;
   // Naming the bytes and not JSON is a wish for bytes, wildcards at the same weight notwithstanding.
   return bytes > 0 && bytes >= other;
+}
+
+/** Whether an Accept-Encoding header names zstd (RFC 8878), and not with a weight of 0. */
+export function acceptsZstd(acceptEncoding: string | null): boolean {
+  if (acceptEncoding === null || !/zstd/i.test(acceptEncoding)) return false;
+  return acceptEncoding.toLowerCase().split(",").some((part) => {
+    const [coding, ...parameters] = part.split(";").map((text) => text.trim());
+    return coding === "zstd" && !parameters.some((text) => /^q=0(?:\.0*)?$/.test(text));
+  });
 }

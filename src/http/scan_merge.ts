@@ -8,7 +8,7 @@ import {
   SCAN_PAGES_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
 import type { Failure, PageAnswer } from "../node/service.ts";
-import { pageAfter, type PageQuery } from "../store/mod.ts";
+import { pageAfter, type PageQuery, plainLength } from "../store/mod.ts";
 import type { Key, RecordView } from "../store/types.ts";
 
 /** Reads one page of a partition. */
@@ -110,7 +110,7 @@ export class ScanMerge {
       if (source === undefined) break;
       const record = source.page.records[source.index++];
       taken.push({ record, timeMs: source.page.timeMs });
-      sizeBytes += record.key.length + record.value.length;
+      sizeBytes += record.key.length + plainLength(record.value);
       if (source.index === source.page.records.length) this.#usedUp(source);
       else this.#sink(0);
     }

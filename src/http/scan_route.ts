@@ -6,7 +6,7 @@ import type { PartitionId } from "../base/ids.ts";
 import { SCAN_ANSWER_SIZE_BYTES_MAX, SCAN_LIMIT_MAX } from "../base/limits.ts";
 import type { Failure, NodeService, PageAnswer } from "../node/service.ts";
 import type { Clock, Digest } from "../platform/ports.ts";
-import { pageAfter, type PageQuery } from "../store/mod.ts";
+import { pageAfter, type PageQuery, plainLength } from "../store/mod.ts";
 import type { Key } from "../store/types.ts";
 import { JSON_INIT } from "./key_answers.ts";
 import { NO_MAP, partitionsOfPrefix } from "./key_range.ts";
@@ -23,7 +23,7 @@ import {
   type ScanRequest,
   scanRequestOf,
 } from "./scan_request.ts";
-import { keyRecordJson, recordJson } from "./value_format.ts";
+import { keyRecordJson, oneLine, recordJson } from "./value_format.ts";
 
 export const SCAN_PATH = "/keys";
 export const LINES_TYPE = "application/x-ndjson";
@@ -158,7 +158,7 @@ async function answerPage(scan: Scan): Promise<Response> {
     const left = SCAN_ANSWER_SIZE_BYTES_MAX - sizeBytes;
     for (const scanned of merge.take(limit - records.length, left)) {
       const { key, value } = scanned.record;
-      sizeBytes += key.length + value.length;
+      sizeBytes += key.length + plainLength(value);
       lastKey = key;
       records.push(scan.recordJson(scanned));
     }
@@ -185,7 +185,7 @@ function answerLines(scan: Scan): Response {
     }
     let text = "";
     for (const scanned of merge.take(Math.min(CHUNK_RECORDS, limit - sent), CHUNK_SIZE_BYTES)) {
-      text += scan.recordJson(scanned) + "\n";
+      text += oneLine(scan.recordJson(scanned)) + "\n";
       sent++;
       lastKey = scanned.record.key;
     }

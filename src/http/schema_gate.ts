@@ -8,8 +8,10 @@ import {
   BATCH_BODY_SIZE_BYTES_MAX,
   TXN_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
+import type { PartitionId } from "../base/ids.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Digest, Log } from "../platform/ports.ts";
+import { documentNeeds, forbidden, missingRole, type Principal } from "./access/mod.ts";
 import { RequestError } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
 import { RequestHeaders, requireJson } from "./request_headers.ts";
@@ -31,13 +33,34 @@ export async function preloadSchemaRoutes(): Promise<void> {
 /** Base64 makes four bytes of three; names and brackets take their share. */
 const TXN_BODY_SIZE_BYTES_MAX = 2 * TXN_SIZE_BYTES_MAX;
 
-/** Paths served behind the gate, and how large a body each takes. */
+/** Path templates served behind the gate, and how large a body each takes. */
 export const SCHEMA_POSTS: ReadonlyMap<string, number> = new Map([
   ["/cluster/members", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/cluster/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
+  ["/cluster/partitions/{partition}/move", ADMIN_BODY_SIZE_BYTES_MAX],
+  ["/cluster/partitions/{partition}/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/txn", TXN_BODY_SIZE_BYTES_MAX],
   ["/batch", BATCH_BODY_SIZE_BYTES_MAX],
 ]);
+
+/** The template that a path fits, and the partition that it names if it names one. */
+export interface SchemaPath {
+  readonly template: string;
+  readonly partition?: PartitionId;
+}
+
+const PARTITION_PATH = /^(\/cluster\/partitions\/)(0|[1-9]\d{0,3})(\/.*)$/;
+
+/** Where a POST to `path` goes; undefined if nothing behind the gate is there. */
+export function schemaPathOf(path: string): SchemaPath | undefined {
+  const [, start, partition, end] = PARTITION_PATH.exec(path) ?? [];
+  if (partition !== undefined) {
+    const template = `${start}{partition}${end}`;
+    return SCHEMA_POSTS.has(template) ? { template, partition: Number(partition) } : undefined;
+  }
+  // A path with the template's braces in it is nobody's.
+  return SCHEMA_POSTS.has(path) && !path.includes("{") ? { template: path } : undefined;
+}
 
 export interface SchemaRouteOptions {
   readonly service: NodeService;
@@ -66,23 +89,39 @@ export class SchemaGate {
   }
 
   /** POST of a JSON document to one of SCHEMA_POSTS. Rejects with RequestError. */
-  async post(request: Request): Promise<Response> {
+  async post(request: Request, principal?: Principal): Promise<Response> {
     const { path, query } = splitUrl(request.url);
     parseQuery(query, []);
     const headers = new RequestHeaders(request.headers);
     requireJson(headers);
-    const limitBytes = SCHEMA_POSTS.get(path) ?? 0;
+    const target = schemaPathOf(path);
+    assert(target !== undefined, `nothing is served at ${path}`);
+    const limitBytes = SCHEMA_POSTS.get(target.template) ?? 0;
     const body = await this.#bodies.read(request, headers.contentLength, limitBytes);
     const document = parseJson(body);
-    const route = (this.#routes ?? await this.#load()).posts.get(path);
+    if (principal !== undefined && !path.startsWith("/cluster/")) {
+      const refused = refusal(document, principal);
+      if (refused !== undefined) return refused;
+    }
+    const route = (this.#routes ?? await this.#load()).posts.get(target.template);
     assert(route !== undefined, `no schema-driven route at ${path}`);
-    return route.handle(document, { headers, body });
+    return route.handle(document, { headers, body, partition: target.partition });
   }
 
   async #load(): Promise<SchemaRoutes> {
     if (loaded === undefined) await preloadSchemaRoutes();
     return this.#routes ??= loaded!.createSchemaRoutes(this.#options);
   }
+}
+
+/** What the holder may not do of what the document says; undefined if it may do all of it. */
+function refusal(document: unknown, principal: Principal): Response | undefined {
+  const needs = documentNeeds(document);
+  const missing = missingRole(principal, needs.roles);
+  if (missing !== undefined) return forbidden(principal, `the role ${missing}`);
+  const { prefixes } = principal;
+  const isWithin = prefixes === undefined || needs.isWithin(prefixes);
+  return isWithin ? undefined : forbidden(principal, "these keys");
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -3,6 +3,7 @@
 // promises cost a transaction of four puts 7 us, the schema itself 3.
 
 import type { RouteConfig, z } from "@hono/zod-openapi";
+import type { PartitionId } from "../base/ids.ts";
 import { problem } from "./problem.ts";
 import type { RequestHeaders } from "./request_headers.ts";
 
@@ -10,6 +11,8 @@ import type { RequestHeaders } from "./request_headers.ts";
 export interface DocumentRequest {
   readonly headers: RequestHeaders;
   readonly body: Uint8Array;
+  /** Named in the path, if the route's template asks for one. */
+  readonly partition?: PartitionId;
 }
 
 /** A POST of a JSON document. */
@@ -32,10 +35,11 @@ export function schemaRoute<Schema extends z.ZodType>(
   schema: Schema,
   headers: z.ZodObject,
   run: (document: z.infer<Schema>, request: DocumentRequest) => Promise<Response>,
+  params?: z.ZodObject,
 ): SchemaRoute {
   const body = { required: true, content: { "application/json": { schema } } };
   return {
-    config: { ...config, method: "post", request: { headers, body } } as RouteConfig,
+    config: { ...config, method: "post", request: { headers, body, params } } as RouteConfig,
     handle(document, request) {
       const checked = schema.safeParse(document);
       return checked.success

@@ -2,11 +2,14 @@
 // first use (schema_gate.ts). Bodies that arrive here have been read and bounded.
 
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import { assert } from "../base/assert.ts";
+import type { PartitionId } from "../base/ids.ts";
 import { REQUEST_TIMEOUT_MS_MAX } from "../base/limits.ts";
 import type { MemberChange, NodeService, RequestOptions } from "../node/service.ts";
 import { batchRoute } from "./batch_route.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
 import { scanRouteConfig } from "./openapi_scan.ts";
+import { watchRouteConfig } from "./openapi_watch.ts";
 import { failureResponse } from "./problem.ts";
 import { timeoutMsOf } from "./request_headers.ts";
 import { type DocumentRequest, type SchemaRoute, schemaRoute } from "./schema_route.ts";
@@ -14,8 +17,11 @@ import type { SchemaRouteOptions } from "./schema_gate.ts";
 import {
   AcceptedSchema,
   ClusterSchema,
+  HandOverSchema,
+  HashesSchema,
   HealthSchema,
   MemberChangeSchema,
+  MoveSchema,
   TransferSchema,
 } from "./schemas.ts";
 import { txnRoute } from "./txn_route.ts";
@@ -31,7 +37,7 @@ const AdminHeaders = z.object({
 
 const adminProblems = {
   400: problemResponse("The request is malformed."),
-  404: problemResponse("There is no such member."),
+  404: problemResponse("There is no such member or partition."),
   409: problemResponse("It can't be done in the present state; `detail` says why."),
   415: problemResponse("The body is not application/json."),
   503: problemResponse("Definitely not accepted."),
@@ -85,6 +91,30 @@ const plainRoutes: readonly RouteConfig[] = [
   },
   {
     method: "get",
+    path: "/cluster/hash",
+    summary: "State hashes of the replicas on this node",
+    description: "Replicas of a partition are equal if their hashes at an equal index are.",
+    request: {
+      query: z.object({
+        partition: z.int().min(0).optional().openapi({ description: "This one only." }),
+        applied: z.int().min(0).optional().openapi({
+          description: "With partition: not before its replica has applied this index.",
+        }),
+      }),
+      headers: AdminHeaders,
+    },
+    responses: {
+      200: {
+        description: "Hashes, each with the index at which it was taken.",
+        content: { "application/json": { schema: HashesSchema } },
+      },
+      400: problemResponse("The request is malformed."),
+      409: problemResponse("This node holds no whole replica of the partition."),
+      503: problemResponse("The replica was not far enough in time."),
+    },
+  },
+  {
+    method: "get",
     path: "/openapi.json",
     summary: "This document",
     responses: {
@@ -99,7 +129,7 @@ const plainRoutes: readonly RouteConfig[] = [
 function changeOf(body: z.infer<typeof MemberChangeSchema>): MemberChange {
   return body.action === "add"
     ? { kind: "add", peer: body.peer }
-    : { kind: "remove", node: body.node };
+    : { kind: body.action, node: body.node };
 }
 
 function adminOptions({ headers }: DocumentRequest): RequestOptions {
@@ -108,12 +138,46 @@ function adminOptions({ headers }: DocumentRequest): RequestOptions {
 
 function membersRoute(service: NodeService): SchemaRoute {
   const path = "/cluster/members";
-  const config = { path, summary: "Add or remove a member", responses: adminResponses };
+  const config = { path, summary: "Add, drain or remove a member", responses: adminResponses };
   return schemaRoute(config, MemberChangeSchema, AdminHeaders, async (body, request) => {
     const answer = await service.changeMembers(changeOf(body), adminOptions(request));
     if (!answer.ok) return failureResponse(answer, path, false);
     return Response.json({ accepted: true, epoch: answer.epoch });
   });
+}
+
+const PartitionParams = z.object({
+  partition: z.int().min(0).openapi({ description: "0 is the meta group.", example: 1 }),
+});
+
+function partitionOf({ partition }: DocumentRequest): PartitionId {
+  assert(partition !== undefined, "the path names a partition");
+  return partition;
+}
+
+function moveRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/partitions/{partition}/move";
+  const config = {
+    path,
+    summary: "Move a replica from one member to another",
+    responses: adminResponses,
+  };
+  return schemaRoute(config, MoveSchema, AdminHeaders, async ({ from, to }, request) => {
+    const partition = partitionOf(request);
+    const answer = await service.moveReplica(partition, from, to, adminOptions(request));
+    if (!answer.ok) return failureResponse(answer, path, false);
+    return Response.json({ accepted: true, epoch: answer.epoch });
+  }, PartitionParams);
+}
+
+function handOverRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/partitions/{partition}/transfer";
+  const config = { path, summary: "Hand a partition's leadership over", responses: adminResponses };
+  return schemaRoute(config, HandOverSchema, AdminHeaders, async ({ to }, request) => {
+    const partition = partitionOf(request);
+    const answer = await service.transferLeadership(partition, to, adminOptions(request));
+    return answer.ok ? Response.json({ accepted: true }) : failureResponse(answer, path, false);
+  }, PartitionParams);
 }
 
 function transferRoute(service: NodeService): SchemaRoute {
@@ -138,6 +202,8 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
   const { service } = options;
   const routes = [
     membersRoute(service),
+    moveRoute(service),
+    handOverRoute(service),
     transferRoute(service),
     txnRoute(options),
     batchRoute(options),
@@ -149,6 +215,7 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
         ...plainRoutes,
         ...keyRouteConfigs,
         scanRouteConfig,
+        watchRouteConfig,
         ...routes.map((one) => one.config),
       ]),
   };

@@ -22,6 +22,7 @@ export const ProblemSchema = z.object({
   revision: z.int().optional().openapi({
     description: "With condition-failed: the key's revision, 0 if it is absent.",
   }),
+  remedy: z.string().optional().openapi({ description: "With history-gone: what to do." }),
   leader: z.string().optional().openapi({ description: "With not-leader: where to go." }),
   epoch: z.int().optional().openapi({ description: "With not-leader: epoch of the map known." }),
 }).openapi("Problem");
@@ -86,7 +87,24 @@ export const MemberChangeSchema = z.discriminatedUnion("action", [
     action: z.literal("remove"),
     node: NodeName.openapi({ description: "Name or nodeId of a member.", example: "n3" }),
   }),
+  z.strictObject({
+    action: z.literal("drain"),
+    node: NodeName.openapi({ description: "Its replicas go elsewhere; it stays a member." }),
+  }),
+  z.strictObject({
+    action: z.literal("activate"),
+    node: NodeName.openapi({ description: "Takes a drain or a removal under way back." }),
+  }),
 ]).openapi("MemberChange");
+
+export const MoveSchema = z.strictObject({
+  from: NodeName.openapi({ description: "Name or nodeId of the node that gives its replica up." }),
+  to: NodeName.openapi({ description: "Name or nodeId of the node that gets one." }),
+}).openapi("Move");
+
+export const HandOverSchema = z.strictObject({
+  to: NodeName.openapi({ description: "Name or nodeId of the node that shall lead." }),
+}).openapi("HandOver");
 
 export const TransferSchema = z.strictObject({
   partition: z.int().min(0),
@@ -111,6 +129,15 @@ const ReplicaSchema = z.object({
   lag: z.int().optional(),
 }).openapi("Replica");
 
+export const HashesSchema = z.object({
+  node: z.string().openapi({ description: "nodeId" }),
+  partitions: z.array(z.object({
+    partition: z.int(),
+    applied: z.int().openapi({ description: "The log index at which the hash was taken." }),
+    hash: z.string().openapi({ description: "16 hex digits." }),
+  })),
+}).openapi("Hashes");
+
 export const ClusterSchema = z.object({
   clusterId: z.string(),
   nodeId: z.string(),
@@ -123,7 +150,8 @@ export const ClusterSchema = z.object({
       name: z.string(),
       http: z.string(),
       peer: z.string(),
-      state: z.enum(["active", "leaving"]),
+      state: z.enum(["active", "draining", "drained", "leaving"]),
+      replicas: z.int().openapi({ description: "Of data partitions, by the map." }),
       weight: z.number(),
       zone: z.string().optional(),
       host: z.string().optional(),
@@ -147,6 +175,10 @@ export const ClusterSchema = z.object({
       commitIndex: z.int(),
       appliedIndex: z.int(),
       replicas: z.array(ReplicaSchema),
+      asleep: z.boolean().openapi({ description: "Idle: its clocks stand still." }),
+      keys: z.int().optional(),
+      logBytes: z.number().openapi({ description: "Since the last snapshot." }),
+      snapshotBytes: z.number(),
       health: z.string(),
     }).openapi("Partition"),
   ),
@@ -160,4 +192,24 @@ export const ClusterSchema = z.object({
       leader: z.string().optional().openapi({ description: "Absent while none is known." }),
     }).openapi("Routing"),
   ).openapi({ description: "Every data partition: where clients send requests for its keys." }),
+  moves: z.array(
+    z.object({
+      partition: z.int(),
+      beganEpoch: z.int(),
+      adding: z.array(z.string()).openapi({ description: "Nodes." }),
+      removing: z.array(z.string()).openapi({ description: "Nodes." }),
+      phase: z.enum(["learning", "promoted"]),
+      cancelled: z.boolean(),
+      progress: z.array(z.object({
+        nodeId: z.string(),
+        matchIndex: z.int(),
+        lag: z.int().openapi({ description: "Log entries that it lacks." }),
+      })).optional().openapi({ description: "On the node that leads the partition." }),
+      waitingFor: z.string().optional(),
+    }).openapi("MoveUnderWay"),
+  ),
+  plan: z.object({
+    waiting: z.int().openapi({ description: "Moves that wait for those under way." }),
+    blocked: z.array(z.object({ partition: z.int(), reason: z.string() })),
+  }).optional().openapi({ description: "On the node that leads the meta group." }),
 }).openapi("Cluster");

@@ -1,9 +1,10 @@
 // A transaction's document as the command it stands for, and the checks that a schema can't express:
 // names, sizes, and that all keys are of one partition (RULES 23). Throws RequestError.
 
-import { TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { TXN_DECOMPRESSED_BYTES_MAX, TXN_SIZE_BYTES_MAX } from "../base/limits.ts";
 import { hashTag } from "../base/slot.ts";
 import { keysOfTransaction } from "../store/command_keys.ts";
+import { commandValueLength } from "../store/mod.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Key, TxnCommand, TxnCompare, TxnOperation } from "../store/types.ts";
 import { keyOf, storedValueOf, valueOf } from "./json_members.ts";
@@ -47,7 +48,21 @@ function plainSizeBytes(command: TxnCommand): number {
   let sizeBytes = 0;
   for (const key of keysOfTransaction(command)) sizeBytes += key.length;
   for (const part of [...command.compares, ...command.then, ...command.else]) {
-    if ("value" in part) sizeBytes += part.value.length;
+    if ("value" in part) sizeBytes += commandValueLength(part.value);
+  }
+  return sizeBytes;
+}
+
+/**
+ * What applying may have to decompress, at most (RULES 24): a comparison for equality as much as it
+ * compares with, since a value of another length differs anyway; one by order the longest value.
+ */
+function decompressedSizeBytes(command: TxnCommand, valueSizeBytesMax: number): number {
+  let sizeBytes = 0;
+  for (const compare of command.compares) {
+    if (compare.target !== "value") continue;
+    const byOrder = compare.operator === "<" || compare.operator === ">";
+    sizeBytes += byOrder ? valueSizeBytesMax : compare.value.length;
   }
   return sizeBytes;
 }
@@ -103,6 +118,13 @@ export function txnCommandOf(document: TxnDocument, service: NodeService): TxnCo
     throw new RequestError(
       "value-too-large",
       `Keys and values of a transaction may have ${TXN_SIZE_BYTES_MAX} bytes at most`,
+    );
+  }
+  if (decompressedSizeBytes(command, service.valueSizeBytesMax) > TXN_DECOMPRESSED_BYTES_MAX) {
+    throw new RequestError(
+      "value-too-large",
+      "The transaction compares too many values by < or >: together the values of these keys may " +
+        `have ${TXN_DECOMPRESSED_BYTES_MAX} bytes at most`,
     );
   }
   checkPartition(command, service);

@@ -3,6 +3,7 @@
 
 import { bytesFromLatin1, utf8TextOrUndefined } from "../base/bytes.ts";
 import { CONTENT_TYPE_SIZE_BYTES_MAX } from "../base/limits.ts";
+import { plainValue } from "../store/mod.ts";
 import type { RecordView } from "../store/types.ts";
 import { encodeBase64Url } from "./base64url.ts";
 import { RequestError } from "./problem.ts";
@@ -97,7 +98,7 @@ const TEXT_TYPE_JSON = JSON.stringify(TEXT_TYPE);
  */
 export function recordJson(record: RecordView, timeMs?: number): string {
   const { key, value, contentType } = record;
-  return `{${keyMember(key)},${valueMembers(value, contentType)}${
+  return `{${keyMember(key)},${valueMembers(plainValue(value), contentType)}${
     metadataMembers(record, timeMs)
   }}`;
 }
@@ -114,6 +115,14 @@ function metadataMembers(record: RecordView, timeMs: number | undefined): string
     : `,"ttlMs":${Math.max(0, expiresAtMs - timeMs)}`;
   const type = contentType === TEXT_TYPE ? TEXT_TYPE_JSON : JSON.stringify(contentType);
   return `,"revision":${revision},"createRevision":${createRevision},"contentType":${type}${ttl}`;
+}
+
+/**
+ * A document in one line. Only JSON values that were put over several lines have breaks in them, and there
+ * they stand between tokens, where a space means the same.
+ */
+export function oneLine(json: string): string {
+  return /[\n\r]/.test(json) ? json.replace(/[\n\r]/g, " ") : json;
 }
 
 /** A value as a body: a string where that is the same bytes, which is cheaper. */

@@ -1,5 +1,6 @@
 // What a node is started with. Values only; main.ts reads them from flags, tests write them down.
 
+import type { CompressionOptions } from "./compression.ts";
 import type { Address } from "../platform/ports.ts";
 
 /** One of the first nodes, by the name it will bear. */
@@ -29,6 +30,8 @@ export interface NodeConfig {
   readonly weight: number;
   readonly secret: Uint8Array;
   readonly valueSizeBytesMax: number;
+  /** Values are kept plain if absent. */
+  readonly compression?: CompressionOptions;
   /** Peer address -> address to dial instead. */
   readonly dialOverrides: ReadonlyMap<Address, Address>;
   /** Log bytes of one group after which its next snapshot is taken. */

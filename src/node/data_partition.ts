@@ -17,9 +17,11 @@ import {
   type PageQuery,
   stampEnvelope,
   stateHash,
+  stateHashSteps,
   Store,
 } from "../store/mod.ts";
 import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
+import { WatchHub } from "./watch_hub.ts";
 
 /** A group whose next expiry is nearer than this does not sleep: it would only wake again. */
 const EXPIRY_NEAR_MS = 1000;
@@ -29,6 +31,8 @@ const EXPIRY_TIMER_MS_MAX = 3_600_000;
 /** The store as a replica drives it. */
 export class StoreMachine implements StateMachine<Applied> {
   readonly store = new Store();
+  /** Runs when a snapshot has replaced the state. */
+  onReplaced: () => void = () => {};
 
   apply(index: LogIndex, _term: Term, data: Uint8Array): Applied {
     return this.store.apply(index, data);
@@ -40,11 +44,23 @@ export class StoreMachine implements StateMachine<Applied> {
   }
 
   beginLoad(): MachineLoader {
-    return new ImageLoader(this.store);
+    const loader = new ImageLoader(this.store);
+    return {
+      push: (chunk) => loader.push(chunk),
+      finish: () => {
+        loader.finish();
+        this.onReplaced();
+      },
+    };
   }
 
   stateHash(): string {
     return stateHash(this.store.freeze());
+  }
+
+  /** The state hash of this moment, computed in steps while the state goes on. */
+  stateHashSteps(): Generator<void, string> {
+    return stateHashSteps(this.store.freeze());
   }
 }
 
@@ -61,6 +77,8 @@ export class DataPartition {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #time: PartitionClock;
+  /** Who watches the partition here. */
+  readonly hub: WatchHub;
   #leading = false;
   #expiring = false;
   /** Stands for the ticks of a sleeping group: wakes it for its next expiry. */
@@ -71,6 +89,8 @@ export class DataPartition {
     this.#store = machine.store;
     this.#clock = clock;
     this.#time = new PartitionClock(clock);
+    this.hub = new WatchHub(machine.store, () => replica.appliedIndex);
+    machine.onReplaced = () => this.hub.replaced();
   }
 
   get store(): Store {
@@ -125,9 +145,10 @@ export class DataPartition {
       timeMs: 0,
       command: { kind: "expire", limit: EXPIRE_BATCH_KEYS },
     });
-    this.#stampAndPropose(data, this.#clock.monotonicMs() + 5000, () => {
+    this.#stampAndPropose(data, this.#clock.monotonicMs() + 5000, ({ kind }) => {
       this.#expiring = false;
-      this.tick();
+      // The next batch at once, but a refusal (a transfer is under way) is not answered by asking again.
+      if (kind === "applied") this.tick();
     });
   }
 

@@ -8,11 +8,15 @@
 //     4 wanted    partition u32 | replicaId f64: please send me a snapshot
 //     5 suspect   partition u32 | replicaId f64: this replica of mine is damaged
 //     6 page      page_codec.ts
-//   answer: u32 length of a JSON text, the text, then raw value bytes if the JSON says so
+//     7 transfer  partition u32 | nodeId: hand your leadership over to that node's replica
+//     8 leads     nothing: which data partitions do you lead?
+//     9 events    watch_codec.ts
+//   answer: u32 length of a JSON text, the text, then the values of its records (store/value.ts), in order
 
-import { bytesFromLatin1, concatBytes, latin1FromBytes, utf8Bytes } from "../base/bytes.ts";
+import { utf8Bytes } from "../base/bytes.ts";
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
-import type { PartitionId, ReplicaId } from "../base/ids.ts";
+import type { NodeId, PartitionId, ReplicaId } from "../base/ids.ts";
+import { readStoredValue, type StoredValue, writeStoredValue } from "../store/mod.ts";
 import type { RecordView, TxnOperationResult } from "../store/types.ts";
 import type { Failure, ReadAnswer, WriteAnswer } from "./service.ts";
 
@@ -23,6 +27,9 @@ export const enum RequestKind {
   SnapshotWanted = 4,
   Suspect = 5,
   Page = 6,
+  Transfer = 7,
+  Leads = 8,
+  Events = 9,
 }
 
 export function encodeWriteRequest(
@@ -50,28 +57,38 @@ export function encodeReplicaRequest(
   return new BytesWriter(16).u8(kind).u32(partition).f64(replicaId).take();
 }
 
+export function encodeTransferRequest(
+  partition: PartitionId,
+  to: NodeId,
+): Uint8Array<ArrayBuffer> {
+  return new BytesWriter(96).u8(RequestKind.Transfer).u32(partition).latin1(to).take();
+}
+
+export function encodeLeadsRequest(): Uint8Array<ArrayBuffer> {
+  return new BytesWriter(1).u8(RequestKind.Leads).take();
+}
+
 /** Any request, its kind read. Throws CodecError. */
 export function openRequest(body: Uint8Array): { kind: RequestKind; reader: BytesReader } {
   const reader = new BytesReader(body);
   const kind = reader.u8();
-  if (kind < RequestKind.Write || kind > RequestKind.Page) {
+  if (kind < RequestKind.Write || kind > RequestKind.Events) {
     throw new CodecError(`peer request of unknown kind ${kind}`);
   }
   return { kind, reader };
 }
 
 /** Values travel beside the JSON, so that no byte of them is escaped. */
-function withoutValue(record: RecordView, blobs: string[]): unknown {
-  blobs.push(record.value);
-  return { ...record, value: undefined, valueLength: record.value.length };
+function withoutValue(record: RecordView, values: StoredValue[]): unknown {
+  values.push(record.value);
+  return { ...record, value: undefined };
 }
 
-function packed(header: unknown, blobs: readonly string[]): Uint8Array<ArrayBuffer> {
-  const text = utf8Bytes(JSON.stringify(header));
-  const writer = new BytesWriter(text.length + 64).u32(text.length).raw(text);
-  return blobs.length === 0
-    ? writer.take()
-    : concatBytes([writer.take(), ...blobs.map((blob) => bytesFromLatin1(blob))]);
+function packed(header: unknown, values: readonly StoredValue[]): Uint8Array<ArrayBuffer> {
+  return packedWith(header, (writer) => {
+    for (const value of values) writeStoredValue(writer, value);
+    return writer;
+  });
 }
 
 /** An answer whose raw part `write` appends. */
@@ -85,20 +102,20 @@ export function packedWith(
 
 export function encodeWriteAnswer(answer: WriteAnswer | Failure): Uint8Array<ArrayBuffer> {
   if (!answer.ok || answer.applied.result.kind !== "txn") return packed(answer, []);
-  const blobs: string[] = [];
+  const values: StoredValue[] = [];
   const results = answer.applied.result.results.map((one) =>
     one.kind === "get" && one.record !== undefined
-      ? { ...one, record: withoutValue(one.record, blobs) }
+      ? { ...one, record: withoutValue(one.record, values) }
       : one
   );
   const result = { ...answer.applied.result, results };
-  return packed({ ...answer, applied: { ...answer.applied, result } }, blobs);
+  return packed({ ...answer, applied: { ...answer.applied, result } }, values);
 }
 
 export function encodeReadAnswer(answer: ReadAnswer | Failure): Uint8Array<ArrayBuffer> {
   if (!answer.ok || answer.record === undefined) return packed(answer, []);
-  const blobs: string[] = [];
-  return packed({ ...answer, record: withoutValue(answer.record, blobs) }, blobs);
+  const values: StoredValue[] = [];
+  return packed({ ...answer, record: withoutValue(answer.record, values) }, values);
 }
 
 /** Any plain JSON answer. */
@@ -106,11 +123,11 @@ export function encodePlainAnswer(answer: unknown): Uint8Array<ArrayBuffer> {
   return packed(answer, []);
 }
 
-type PackedRecord = Omit<RecordView, "value"> & { valueLength: number };
+type PackedRecord = Omit<RecordView, "value">;
 
 function restoreRecord(packedRecord: PackedRecord, reader: BytesReader): RecordView {
-  const { key, contentType, revision, createRevision, expiresAtMs, valueLength } = packedRecord;
-  const value = latin1FromBytes(reader.raw(valueLength));
+  const { key, contentType, revision, createRevision, expiresAtMs } = packedRecord;
+  const value = readStoredValue(reader);
   return { key, value, contentType, revision, createRevision, expiresAtMs };
 }
 

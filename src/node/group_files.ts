@@ -57,10 +57,14 @@ export function pointOf(marker: SnapshotMarker | null): SnapshotPoint {
 
 /** A recovered group in its replica's terms, entries yet to be replayed into it. */
 export function recoveredReplica(group: RecoveredGroup): RecoveredReplica {
+  const { hardState, configuration, lastIndex } = group;
+  // A configuration was recorded because it took effect, so its entry was committed, even where the log
+  // knows of no later commit. Going by the one before could mean asking voters that are gone by now.
+  const effective = Math.min(configuration?.index ?? 0, lastIndex);
   return {
     group: group.group,
     replicaId: group.replicaId,
-    hardState: group.hardState,
+    hardState: { ...hardState, commit: Math.max(hardState.commit, effective) },
     snapshot: pointOf(group.snapshot),
     entries: [],
     suspect: group.suspect,

@@ -17,7 +17,7 @@ import {
   replicaFate,
   UNKNOWN_MAP,
 } from "../partition/mod.ts";
-import { EMPTY_HARD_STATE, type Message } from "../raft/mod.ts";
+import { EMPTY_HARD_STATE, type Message, NONE } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
 import { Replica, type ReplicaObserver } from "../replica/replica.ts";
@@ -46,6 +46,8 @@ export interface HostingHost {
   readonly snapshotLogBytes: number;
   /** The genesis record, if this is one of the first nodes. */
   readonly genesis: Genesis | undefined;
+  /** A part of the log is damaged that may have named groups of which nothing is left. */
+  readonly mayHaveLostGroups: boolean;
   linksOf(partition: PartitionId): ReplicaLinks;
   readonly observer: ReplicaObserver;
   /** Whether this node can speak to the other and hear it. */
@@ -57,6 +59,8 @@ export class Hosting {
   readonly #hosted = new Map<PartitionId, Hosted>();
   /** Replicas being deleted; a new one of the same partition waits for them. */
   readonly #deleting = new Set<PartitionId>();
+  /** Partitions of which it is known what the log held: whatever comes later is new. */
+  readonly #accounted = new Set<PartitionId>();
 
   constructor(host: HostingHost) {
     this.#host = host;
@@ -87,9 +91,10 @@ export class Hosting {
     const { genesis } = this.#host;
     const replicas = [...recovered];
     // A first start that was cut short has left some of them, none of which has lived yet.
-    if (genesis !== undefined && recovered.every(isNewborn)) {
+    if (genesis !== undefined && !this.#host.mayHaveLostGroups && recovered.every(isNewborn)) {
       replicas.push(...await this.#createFromGenesis(genesis, recovered));
     }
+    for (const { group, replicaId } of replicas) if (replicaId !== NONE) this.#accounted.add(group);
     // The meta group first: the others' links go by its map.
     replicas.sort((a, b) => a.group - b.group);
     for (const replica of replicas) await this.#open(replica);
@@ -273,8 +278,13 @@ export class Hosting {
   /** Creates and deletes replicas as `map` says. Call after every change of the map. */
   reconcile(map: ClusterMap): void {
     for (const hosted of [...this.#hosted.values()]) {
-      const fate = replicaFate(map, hosted.partition, hosted.replicaId);
       const replaced = this.#wanted(hosted.partition);
+      if (hosted.replicaId === NONE) {
+        // Which replica was lost nobody knows: the one that the map names may be it, and must not begin anew.
+        if (replaced !== undefined) this.#mourn(hosted.partition, replaced);
+        continue;
+      }
+      const fate = replicaFate(map, hosted.partition, hosted.replicaId);
       if (fate === "delete" || (replaced !== undefined && replaced > hosted.replicaId)) {
         this.#delete(hosted);
       }
@@ -282,9 +292,10 @@ export class Hosting {
     for (const { partition, replicaId } of this.#host.topology.index.hostedBy(this.#host.nodeId)) {
       // A restarted node goes by an old map first, which may name replicas that are gone by now.
       if (this.#host.wal.isDeleted(partition, replicaId)) continue;
-      if (!this.#hosted.has(partition) && !this.#deleting.has(partition)) {
-        this.#createEmpty(partition, replicaId);
-      }
+      if (this.#hosted.has(partition) || this.#deleting.has(partition)) continue;
+      const accounted = !this.#host.mayHaveLostGroups || this.#accounted.has(partition);
+      if (accounted) this.#createEmpty(partition, replicaId);
+      else this.#mourn(partition, replicaId);
     }
   }
 
@@ -292,6 +303,35 @@ export class Hosting {
   #wanted(partition: PartitionId): ReplicaId | undefined {
     return this.#host.topology.index.hostedBy(this.#host.nodeId)
       .find((ref) => ref.partition === partition)?.replicaId;
+  }
+
+  /**
+   * The log has lost the record of a replica, or may have: this one never votes again, in this life or a
+   * later one, and waits to be replaced (RULES 4).
+   */
+  #mourn(partition: PartitionId, replicaId: ReplicaId): void {
+    const { wal, store, platform, scheduler } = this.#host;
+    const reason = "the record of it may have been lost with a damaged part of the log";
+    platform.log.log("error", "replica may have lost acknowledged data: it waits to be replaced", {
+      partition,
+      replicaId,
+    });
+    const snapshots = new SharedGroupSnapshots(store, partition);
+    this.#hosted.set(partition, { kind: "suspect", partition, replicaId, snapshots, reason });
+    this.#accounted.add(partition);
+    if (!wal.isDeleted(partition, replicaId)) wal.removeGroup(partition, replicaId);
+    scheduler.schedule();
+  }
+
+  /** Replicas the map has here that can't be: damaged, or buried because they were. */
+  unusable(): { readonly partition: PartitionId; readonly replicaId: ReplicaId }[] {
+    const { topology, nodeId, wal } = this.#host;
+    return topology.index.hostedBy(nodeId).filter(({ partition, replicaId }) => {
+      const hosted = this.#hosted.get(partition);
+      if (hosted?.replicaId === replicaId) return hosted.kind === "suspect";
+      return hosted === undefined && !this.#deleting.has(partition) &&
+        wal.isDeleted(partition, replicaId);
+    });
   }
 
   /** A replica that gets everything from its leader. */
@@ -321,6 +361,7 @@ export class Hosting {
     const { partition, replicaId } = hosted;
     platform.log.log("info", "replica deleted", { partition, replicaId });
     if (hosted.kind !== "suspect") hosted.replica.stop();
+    if (hosted.kind === "data") hosted.data.hub.close();
     scheduler.remove(partition);
     this.#hosted.delete(partition);
     this.#deleting.add(partition);
@@ -386,6 +427,7 @@ export class Hosting {
   stop(): void {
     for (const hosted of this.#hosted.values()) {
       if (hosted.kind !== "suspect") hosted.replica.stop();
+      if (hosted.kind === "data") hosted.data.hub.close();
     }
   }
 }

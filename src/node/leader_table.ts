@@ -67,6 +67,11 @@ export class LeaderTable {
     return { kind: "remote", nodeId, http: this.#topology.member(nodeId)?.http };
   }
 
+  /** Some other node with a replica of a partition; each call may give another one. */
+  replicaElsewhere(partition: PartitionId): NodeId | undefined {
+    return this.#anyReplica(partition);
+  }
+
   /** Some replica of a partition that is not here: it will say who leads. */
   #anyReplica(partition: PartitionId): NodeId | undefined {
     const replicas = this.#topology.map.partitions[partition]?.replicas ?? [];

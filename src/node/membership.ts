@@ -20,7 +20,8 @@ import {
 } from "./control.ts";
 import { failure } from "./data_partition.ts";
 import type { NodeRecord } from "./node_record.ts";
-import type { Failure, MemberChange } from "./service.ts";
+import { type Accepted, acceptedOr } from "./administration.ts";
+import type { Failure } from "./service.ts";
 import type { Topology } from "./topology.ts";
 
 const MAP_FETCH_INTERVAL_MS = 1000;
@@ -216,43 +217,26 @@ export class Membership {
     }
   }
 
-  // ------------------------------------------------------------------------------------- admin verbs
-
-  async change(
-    change: MemberChange,
-    timeoutMs: number,
-  ): Promise<{ ok: true; epoch: number } | Failure> {
+  /** Admits the node that listens for peers at `peer` and belongs to no other cluster. */
+  async admit(peer: Address, timeoutMs: number): Promise<Accepted | Failure> {
     const { topology } = this.#host;
-    if (change.kind === "remove") {
-      const member = topology.findMember(change.node);
-      if (member === undefined) return failure("unknown-member", "none", `no ${change.node} here`);
-      return await this.#propose({ kind: "leaveMember", nodeId: member.nodeId }, timeoutMs);
-    }
-    const answer = await askAddress(this.#host, change.peer, { ask: "identity" });
+    const answer = await askAddress(this.#host, peer, { ask: "identity" });
     if (answer?.identity === undefined) {
-      return failure("unknown-member", "none", `no Pontoon node answers at ${change.peer}`);
+      return failure("unknown-member", "none", `no Pontoon node answers at ${peer}`);
     }
     const { nodeId, details, clusterId } = answer.identity;
     if (clusterId !== "" && clusterId !== topology.map.clusterId) {
-      return failure("conflict", "none", `${change.peer} belongs to cluster ${clusterId}`);
+      return failure("conflict", "none", `${peer} belongs to cluster ${clusterId}`);
     }
-    const added = await this.#propose({ kind: "addMember", nodeId, details }, timeoutMs);
+    const command: MetaCommand = { kind: "addMember", nodeId, details };
+    const added = acceptedOr(await this.#host.proposeMeta(command, timeoutMs));
     if (!added.ok) return added;
     const map = new TextDecoder().decode(encodeMap(topology.map));
-    await askAddress(this.#host, change.peer, {
+    await askAddress(this.#host, peer, {
       ask: "adopt",
       clusterId: topology.map.clusterId,
       map,
     });
     return added;
-  }
-
-  async #propose(
-    command: MetaCommand,
-    timeoutMs: number,
-  ): Promise<{ ok: true; epoch: number } | Failure> {
-    const result = await this.#host.proposeMeta(command, timeoutMs);
-    if (result.ok) return { ok: true, epoch: result.epoch };
-    return isRefused(result) ? failure("conflict", "none", result.detail) : result;
   }
 }

@@ -7,6 +7,7 @@ import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
 import { LOG_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
+  ALL_WELL,
   encodeCommand,
   type Genesis,
   type MemberDetails,
@@ -15,12 +16,21 @@ import {
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
 import { routingKeyOf } from "../store/command_keys.ts";
-import { type Command, encodeEnvelope, type Idempotency, type PageQuery } from "../store/mod.ts";
+import {
+  type Command,
+  encodeEnvelope,
+  type Idempotency,
+  type PageQuery,
+  type WatchFilter,
+  type WatchPosition,
+} from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { type CallResult, Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
+import { Administration } from "./administration.ts";
+import { Compressor } from "./compression.ts";
 import type { NodeConfig } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import {
@@ -35,23 +45,29 @@ import { Hosting } from "./hosting.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
 import { answerRequest } from "./peer_requests.ts";
+import { LeaderSurvey } from "./leader_survey.ts";
 import { LeaderTable } from "./leader_table.ts";
 import { Router } from "./router.ts";
+import { NONE } from "../raft/mod.ts";
 import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
   Failure,
+  HashesAnswer,
   MemberChange,
   NodeService,
   PageAnswer,
+  PendingEvents,
   ReadAnswer,
   RequestOptions,
   StaleBounds,
   WriteAnswer,
 } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { type HashWish, stateHashes } from "./state_hashes.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
+import { eventsFrom, type WatchSourceHost } from "./watch_source.ts";
 import { Topology } from "./topology.ts";
 
 /** Raft's tick. */
@@ -84,6 +100,8 @@ export interface NodeParts {
   readonly store: SnapshotStore;
   readonly keeper: NodeRecordKeeper;
   readonly details: MemberDetails;
+  /** A part of the log is damaged that may have named groups of which nothing is left (RULES 4). */
+  readonly mayHaveLostGroups: boolean;
 }
 
 export class Node implements NodeService {
@@ -96,7 +114,13 @@ export class Node implements NodeService {
   readonly #leaders: LeaderTable;
   readonly #courier: SnapshotCourier;
   readonly #memberWatch: MemberWatch;
+  readonly #administration: Administration;
+  readonly #survey: LeaderSurvey;
+  readonly #compressor: Compressor | undefined;
   readonly #staleReads: StaleReads;
+  readonly #watchSources: WatchSourceHost;
+  #stopAnnounced = false;
+  readonly #stopListeners = new Set<() => void>();
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #ticks = 0;
@@ -113,6 +137,7 @@ export class Node implements NodeService {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { config, platform, wal, keeper } = parts;
+    this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
       wal.flush();
       this.#transport.flush();
@@ -193,6 +218,13 @@ export class Node implements NodeService {
       (partition, timeoutMs) =>
         this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
     );
+    this.#watchSources = {
+      clock: platform.clock,
+      hosted: (partition) => this.#hosting?.data(partition),
+      replicaElsewhere: (partition) => this.#leaders.replicaElsewhere(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      change: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    };
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -209,6 +241,34 @@ export class Node implements NodeService {
       proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
       isConnected: (nodeId) => this.#isConnected(nodeId),
     });
+    this.#survey = new LeaderSurvey({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      leaders: this.#leaders,
+      hosting: () => this.#hosting,
+      isUp: (nodeId) => this.#transport.isUp(nodeId),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+    });
+    this.#administration = new Administration({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      hosting: () => this.#hosting,
+      status: () => this.#steward?.status() ?? ALL_WELL,
+      proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
+      admit: (peer, timeoutMs) => this.membership.admit(peer, timeoutMs),
+      leaderOf: (partition) => this.#leaderOf(partition),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    });
+  }
+
+  /** The leader of any partition, the meta group's included, as far as this node knows. */
+  #leaderOf(partition: PartitionId): NodeId | undefined {
+    if (partition !== META_PARTITION) return this.#leaders.leaderOf(partition);
+    const meta = this.#hosting?.meta();
+    return meta && this.topology.nodeOf(META_PARTITION, meta.replica.leader);
   }
 
   /** What this node says about itself. */
@@ -263,6 +323,7 @@ export class Node implements NodeService {
       nodeId: keeper.record.nodeId,
       snapshotLogBytes: config.snapshotLogBytes,
       genesis,
+      mayHaveLostGroups: this.#parts.mayHaveLostGroups,
       linksOf: (partition) => this.#linksOf(partition),
       isLinked: (nodeId) => this.#transport.isUp(nodeId) && this.#transport.isHeard(nodeId),
       observer: {
@@ -285,6 +346,7 @@ export class Node implements NodeService {
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
+      transfer: (partition, to) => this.#administration.transfer(partition, to, 1000),
       leaders: () => this.#leaders.known(),
     });
     await hosting.start(recovered);
@@ -333,6 +395,7 @@ export class Node implements NodeService {
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
+    this.#survey.tick();
     this.#memberWatch.tick();
     if (!this.#settled) this.#settle();
     this.#staleReads.tick();
@@ -350,15 +413,16 @@ export class Node implements NodeService {
 
   /** Replicas that lost their log or their state tell those who can mend it. */
   #askForHelp(): void {
+    for (const { partition, replicaId } of this.#hosting!.unusable()) {
+      const body = encodeReplicaRequest(RequestKind.Suspect, partition, replicaId);
+      for (const { nodeId } of this.topology.map.partitions[META_PARTITION]?.replicas ?? []) {
+        if (nodeId === this.nodeId) this.#steward!.reportSuspect(partition, replicaId);
+        else this.#transport.request(nodeId, body, 1000);
+      }
+    }
     for (const hosted of this.#hosting!.all()) {
       const { partition, replicaId } = hosted;
-      if (hosted.kind === "suspect") {
-        const body = encodeReplicaRequest(RequestKind.Suspect, partition, replicaId);
-        for (const { nodeId } of this.topology.map.partitions[META_PARTITION]?.replicas ?? []) {
-          if (nodeId === this.nodeId) this.#steward!.reportSuspect(partition, replicaId);
-          else this.#transport.request(nodeId, body, 1000);
-        }
-      } else if (hosted.replica.awaitingSnapshot) {
+      if (hosted.kind !== "suspect" && hosted.replica.awaitingSnapshot) {
         const leader = this.topology.nodeOf(partition, hosted.replica.leader);
         const body = encodeReplicaRequest(RequestKind.SnapshotWanted, partition, replicaId);
         if (leader !== undefined) this.#transport.request(leader, body, 1000);
@@ -407,6 +471,7 @@ export class Node implements NodeService {
         log: this.#parts.platform.log,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
+        transferHere: (partition, to) => this.#administration.transferHere(partition, to),
         proposeMetaHere: (command, timeoutMs) => this.#proposeMetaHere(command, timeoutMs),
       },
       from,
@@ -470,10 +535,13 @@ export class Node implements NodeService {
   ): Promise<WriteAnswer | Failure> {
     const key = routingKeyOf(command);
     assert(key !== undefined, "a client's command names a key");
+    const packed = this.#compressor?.pack(command) ?? command;
     let envelope: Uint8Array;
     try {
       envelope = encodeEnvelope(
-        idempotency === undefined ? { timeMs: 0, command } : { timeMs: 0, command, idempotency },
+        idempotency === undefined
+          ? { timeMs: 0, command: packed }
+          : { timeMs: 0, command: packed, idempotency },
       );
     } catch (cause) {
       if (!(cause instanceof CodecError)) throw cause;
@@ -521,6 +589,29 @@ export class Node implements NodeService {
     return this.#router.page(partition, query, options);
   }
 
+  events(
+    partition: PartitionId,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents {
+    return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
+  }
+
+  onStopping(listener: () => void): () => void {
+    if (this.#stopAnnounced) listener();
+    else this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
+  }
+
+  /** Ends what would otherwise go on for ever, such as event streams. */
+  announceStop(): void {
+    this.#stopAnnounced = true;
+    const listeners = [...this.#stopListeners];
+    this.#stopListeners.clear();
+    for (const listener of listeners) listener();
+  }
+
   cluster(): ClusterView {
     return clusterView({
       nodeId: this.nodeId,
@@ -529,42 +620,50 @@ export class Node implements NodeService {
       hosting: this.#hosting,
       clusterId: this.#parts.keeper.record.clusterId,
       leaders: this.#leaders.known(),
+      plan: this.#steward?.plan,
+      waitingFor: (partition) => this.#steward?.waitingFor(partition),
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
     });
+  }
+
+  stateHashes(
+    wanted: HashWish | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure> {
+    const hosting = this.#hosting;
+    if (hosting === undefined) {
+      return Promise.resolve(failure("no-leader", "none", "this node is in no cluster yet"));
+    }
+    return stateHashes(
+      { nodeId: this.nodeId, clock: this.#parts.platform.clock, hosting },
+      wanted,
+      options,
+    );
   }
 
   changeMembers(
     change: MemberChange,
     options: RequestOptions,
   ): Promise<{ ok: true; epoch: number } | Failure> {
-    return this.membership.change(change, options.timeoutMs);
+    return this.#administration.changeMembers(change, options.timeoutMs);
   }
 
   transferLeadership(
     partition: PartitionId,
     to: string,
-    _options: RequestOptions,
+    options: RequestOptions,
   ): Promise<{ ok: true } | Failure> {
-    const hosted = this.#hosting?.get(partition);
-    const member = this.topology.findMember(to);
-    if (member === undefined) {
-      return Promise.resolve(failure("unknown-member", "none", `there is no member ${to}`));
-    }
-    const target = this.topology.map.partitions[partition]?.replicas
-      .find((ref) => ref.nodeId === member.nodeId);
-    if (target === undefined) {
-      return Promise.resolve(
-        failure("conflict", "none", `${to} holds no voter of partition ${partition}`),
-      );
-    }
-    if (hosted === undefined || hosted.kind === "suspect" || !hosted.replica.isLeader) {
-      return Promise.resolve(
-        failure("not-leader", "none", "ask the node that leads the partition (GET /cluster)"),
-      );
-    }
-    hosted.replica.transferLeadership(target.replicaId);
-    return Promise.resolve({ ok: true });
+    return this.#administration.transfer(partition, to, options.timeoutMs);
+  }
+
+  moveReplica(
+    partition: PartitionId,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    return this.#administration.moveReplica(partition, from, to, options.timeoutMs);
   }
 
   ready(): { ready: boolean; reason: string } {
@@ -582,6 +681,8 @@ export class Node implements NodeService {
     for (const hosted of this.#hosting.all()) {
       const { partition } = hosted;
       if (hosted.kind === "suspect") {
+        // Of a replica whose very id is lost the map may want nothing more here.
+        if (hosted.replicaId === NONE) continue;
         return { ready: false, reason: `partition ${partition}: replica is damaged` };
       }
       const { replica } = hosted;

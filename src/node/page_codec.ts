@@ -5,11 +5,11 @@
 //            | size u32 | start: u16 length, bytes | end: u16 length, bytes
 //   answer:  the JSON header of forward.ts with `recordCount` and `contentTypes`, then for each record
 //            key: u16 length, bytes | content type u16 (its place in the list) | revision f64
-//            | create revision f64 | expiry f64 (0: none) | value: u32 length, bytes
+//            | create revision f64 | expiry f64 (0: none) | value (store/value.ts)
 
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import type { PartitionId } from "../base/ids.ts";
-import type { PageQuery } from "../store/page.ts";
+import { type PageQuery, readStoredValue, writeStoredValue } from "../store/mod.ts";
 import type { RecordView } from "../store/types.ts";
 import { openAnswer, packedWith, RequestKind } from "./forward.ts";
 import type { Failure, PageAnswer } from "./service.ts";
@@ -74,7 +74,7 @@ function writeRecord(writer: BytesWriter, record: RecordView, typePlace: number)
   const { key, value, revision, createRevision, expiresAtMs } = record;
   writer.u16(key.length).latin1(key).u16(typePlace);
   writer.f64(revision).f64(createRevision).f64(expiresAtMs ?? 0);
-  writer.u32(value.length).latin1(value);
+  writeStoredValue(writer, value);
 }
 
 /** Throws CodecError. */
@@ -95,6 +95,6 @@ function readRecord(reader: BytesReader, contentTypes: readonly string[]): Recor
   const revision = reader.integer();
   const createRevision = reader.integer();
   const expiresAtMs = reader.integer() || undefined;
-  const value = reader.latin1(reader.u32());
+  const value = readStoredValue(reader);
   return { key, value, contentType, revision, createRevision, expiresAtMs };
 }

@@ -12,9 +12,12 @@ import {
   RequestKind,
 } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
+import { ledHere } from "./leader_survey.ts";
 import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
 import type { Failure } from "./service.ts";
 import type { Steward } from "./steward.ts";
+import { encodeEventsAnswer, readEventsRequest } from "./watch_codec.ts";
+import { eventsForPeer } from "./watch_source.ts";
 
 /** What answering needs of the node. */
 export interface PeerRequestHost {
@@ -24,6 +27,7 @@ export interface PeerRequestHost {
   readonly log: Log;
   readonly diskLow: boolean;
   leaderOf(partition: PartitionId): NodeId | undefined;
+  transferHere(partition: PartitionId, to: NodeId): { ok: true } | Failure;
   proposeMetaHere(command: Uint8Array, timeoutMs: number): Promise<MetaResult | Failure>;
 }
 
@@ -82,6 +86,14 @@ async function answer(
         await new Promise((settle) => hosted.data.page(query, deadlineMs, settle)),
       );
     }
+    case RequestKind.Events: {
+      const hosted = hosting.data(reader.u32());
+      if (hosted === undefined) return encodePlainAnswer(NOT_LEADER);
+      const { waitMs, ...query } = readEventsRequest(reader);
+      return encodeEventsAnswer(
+        await eventsForPeer(hosted, query, Math.min(waitMs, budgetMs), host.clock),
+      );
+    }
     case RequestKind.Meta:
       return encodePlainAnswer(
         await host.proposeMetaHere(reader.raw(reader.remaining), budgetMs),
@@ -93,6 +105,12 @@ async function answer(
       }
       return encodePlainAnswer({ ok: true });
     }
+    case RequestKind.Transfer: {
+      const partition = reader.u32();
+      return encodePlainAnswer(host.transferHere(partition, reader.latin1(reader.remaining)));
+    }
+    case RequestKind.Leads:
+      return encodePlainAnswer({ leads: ledHere(hosting) });
     case RequestKind.Suspect:
       host.steward?.reportSuspect(reader.u32(), reader.integer());
       return encodePlainAnswer({ ok: true });

@@ -1,6 +1,7 @@
 // Starts a node on a platform: log, links, API, cluster. Resolves when the node listens; becoming part of
 // a cluster goes on behind it and is told by `/health/ready`.
 
+import { type AccessPolicy, Doorkeeper, NO_POLICY } from "../http/access/mod.ts";
 import { createApp } from "../http/app.ts";
 import type { Platform } from "../platform/ports.ts";
 import type { MemberDetails } from "../partition/mod.ts";
@@ -24,12 +25,16 @@ export interface RunningNode {
 }
 
 /**
- * Runs a node.
+ * Runs a node. Without `access` it asks for no tokens and goes by its advertised and the loopback's names.
  *
  * @throws DiskError `locked` if another process has the data directory; WalError if the log can't be
  * used; Error "Cannot listen on …" if an address is taken.
  */
-export async function runNode(config: NodeConfig, platform: Platform): Promise<RunningNode> {
+export async function runNode(
+  config: NodeConfig,
+  platform: Platform,
+  access?: AccessPolicy,
+): Promise<RunningNode> {
   const { clock, random, disk, log, process } = platform;
   const { wal, recovered } = await Wal.open({
     disk,
@@ -49,7 +54,8 @@ export async function runNode(config: NodeConfig, platform: Platform): Promise<R
     weight: config.weight,
   };
   const store = SnapshotStore.open({ disk, clock, log, process });
-  const node = new Node({ config, platform, wal, store, keeper, details });
+  const mayHaveLostGroups = recovered.damages.some(({ groups }) => groups === null);
+  const node = new Node({ config, platform, wal, store, keeper, details, mayHaveLostGroups });
   const app = createApp(node, {
     clock,
     digest: platform.digest,
@@ -58,7 +64,13 @@ export async function runNode(config: NodeConfig, platform: Platform): Promise<R
     bodyIdleMs: BODY_IDLE_MS,
   });
   const peerAddress = await node.listen();
-  const http = await platform.http.listen(config.http, (request) => app.fetch(request));
+  const doorkeeper = new Doorkeeper((request, environment) => app.fetch(request, environment), {
+    policy: access ?? { ...NO_POLICY, hosts: [details.http] },
+    clock,
+    digest: platform.digest,
+    log,
+  });
+  const http = await platform.http.listen(config.http, doorkeeper.handle);
   log.log("info", "node started", {
     nodeId: keeper.record.nodeId,
     boots: keeper.record.boots,
@@ -143,6 +155,7 @@ async function stopNode(
 ): Promise<void> {
   platform.log.log("info", "node stopping");
   await node.handOver();
+  node.announceStop();
   await http.shutdown(STOP_GRACE_MS);
   node.stop();
   await started;

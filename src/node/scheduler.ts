@@ -1,11 +1,16 @@
-// Turns of the node's event loop: whatever woke a group is gathered, and at the end of the turn every
-// awake group does its work once, then the log and the links are flushed once for all of them.
+// Turns of the node's event loop: whatever woke a group is gathered, and at the end of the turn the
+// awake groups do their work, one after the other in the order in which they woke; then the log and the
+// links are flushed once for all of them. No group gets a second turn before every other that waits had
+// its first, and no turn goes on for long: a hot group costs the others a place in the queue, no more.
 
 import { assert } from "../base/assert.ts";
 import type { PartitionId } from "../base/ids.ts";
 import type { Clock, TimerHandle } from "../platform/ports.ts";
 
-/** Something that does its due work when its turn comes. */
+/** Longest stretch of groups' work before the log and the links are flushed and requests get heard. */
+const STRETCH_MS_MAX = 8;
+
+/** Something that does its due work, a bounded part of it at a time, when its turn comes. */
 export interface Turning {
   turn(): void;
 }
@@ -75,11 +80,23 @@ export class Scheduler {
   #turn(): void {
     this.#due = undefined;
     if (this.#stopped) return;
-    const awake = this.#awake;
+    const startedMs = this.#clock.monotonicMs();
+    const waiting = this.#awake;
     this.#awake = this.#spare;
-    for (const group of awake) this.#members.get(group)?.turn();
-    awake.clear();
-    this.#spare = awake;
+    for (const group of waiting) {
+      if (this.#clock.monotonicMs() - startedMs >= STRETCH_MS_MAX) break;
+      waiting.delete(group);
+      this.#members.get(group)?.turn();
+    }
+    if (waiting.size === 0) {
+      this.#spare = waiting;
+    } else {
+      // Whoever was left out comes before those that woke meanwhile.
+      for (const group of this.#awake) waiting.add(group);
+      this.#spare = new Set();
+      this.#awake = waiting;
+      this.schedule();
+    }
     this.#flush();
   }
 }

@@ -4,7 +4,16 @@
 import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
-import type { Applied, Command, Idempotency, Key, RecordView } from "../store/types.ts";
+import type { WatchPosition } from "../store/history.ts";
+import type {
+  Applied,
+  Command,
+  Idempotency,
+  Key,
+  RecordView,
+  WatchEvent,
+  WatchFilter,
+} from "../store/types.ts";
 
 /** Every problem code of the API. HTTP status and words hang on it (http/problem.ts). */
 export type ProblemCode =
@@ -18,7 +27,10 @@ export type ProblemCode =
   | "idempotency-table-full" // 429
   // Refused membership changes.
   | "unknown-member" // 404
+  | "unknown-partition" // 404
   | "conflict" // 409
+  // Event streams.
+  | "history-gone" // 410: what a watcher missed is no longer kept
   // Unknown outcome (writes only).
   | "timeout" // 504
   | "internal"; // 500
@@ -90,6 +102,27 @@ export interface PageAnswer {
   readonly stale?: Staleness;
 }
 
+/** Events of one partition behind a position. */
+export interface EventsAnswer {
+  readonly ok: true;
+  readonly partition: PartitionId;
+  /** Partition time when they were read. */
+  readonly timeMs: number;
+  readonly events: readonly WatchEvent[];
+  /** Everything up to it was looked at, and what was wanted of it is in `events`. */
+  readonly position: WatchPosition;
+}
+
+/** A read of a partition's history that may wait. */
+export interface PendingEvents {
+  /** At least one event, unless the wait was ended. `history-gone` is final, other failures pass. */
+  readonly result: Promise<EventsAnswer | Failure>;
+  /** How far the wait has seen without finding anything, if that is known and further than asked. */
+  seen(): WatchPosition | undefined;
+  /** Nobody awaits the result any more. */
+  cancel(): void;
+}
+
 /** How the client wants to be routed when this node does not lead the key's partition. */
 export type ForwardMode = "forward" | "never" | "redirect";
 
@@ -105,7 +138,10 @@ export interface MemberView {
   readonly name: string;
   readonly http: string;
   readonly peer: string;
-  readonly state: "active" | "leaving";
+  /** `drained`: it was drained and holds no replica any more. */
+  readonly state: "active" | "draining" | "drained" | "leaving";
+  /** Data partitions' replicas that it holds, or is about to hold, by the map. */
+  readonly replicas: number;
   /** Share of the replicas, relative to other members' weights. */
   readonly weight: number;
   readonly zone?: string;
@@ -136,6 +172,13 @@ export interface PartitionView {
   readonly commitIndex: LogIndex;
   readonly appliedIndex: LogIndex;
   readonly replicas: readonly ReplicaView[];
+  /** Nothing was asked of the group for a while: its clocks stand still (RULES 12). */
+  readonly asleep: boolean;
+  /** Keys in the state, expired ones that are not reaped yet included. */
+  readonly keys?: number;
+  /** Bytes of log since the last snapshot, and of that snapshot. */
+  readonly logBytes: number;
+  readonly snapshotBytes: number;
   /** `corrupt`, `awaiting-snapshot` … (RULES 4), or `ok`. */
   readonly health: string;
 }
@@ -162,14 +205,60 @@ export interface ClusterView {
   readonly partitions: readonly PartitionView[];
   /** Every data partition, ascending. */
   readonly routing: readonly RoutingView[];
+  readonly moves: readonly MoveView[];
+  /** On the node that leads the meta group. */
+  readonly plan?: PlanView;
+}
+
+/** `GET /cluster/hash`. */
+export interface HashesAnswer {
+  readonly ok: true;
+  readonly nodeId: NodeId;
+  readonly partitions: readonly {
+    readonly partition: PartitionId;
+    /** The index at which it was taken. */
+    readonly applied: LogIndex;
+    /** Sixteen hex digits. */
+    readonly hash: string;
+  }[];
 }
 
 /** `POST /cluster/members`. */
 export type MemberChange =
   /** A running node without a cluster listens for peers at `peer`. */
   | { readonly kind: "add"; readonly peer: string }
-  /** By name or nodeId. */
-  | { readonly kind: "remove"; readonly node: string };
+  /** Its replicas go elsewhere, then it is no member any more. By name or nodeId. */
+  | { readonly kind: "remove"; readonly node: string }
+  /** Its replicas go elsewhere; it stays a member without any. */
+  | { readonly kind: "drain"; readonly node: string }
+  /** Takes a drain or a removal that is under way back. */
+  | { readonly kind: "activate"; readonly node: string };
+
+/** One partition's change of voters under way, for `GET /cluster`. */
+export interface MoveView {
+  readonly partition: PartitionId;
+  /** Epoch of the map that began it. */
+  readonly beganEpoch: LogIndex;
+  readonly adding: readonly NodeId[];
+  readonly removing: readonly NodeId[];
+  /** `learning`: additions catch up. `promoted`: at least one of them votes. */
+  readonly phase: "learning" | "promoted";
+  readonly cancelled: boolean;
+  /** Known on the partition's leader: how far each addition is, and what is waited for. */
+  readonly progress?: readonly {
+    readonly nodeId: NodeId;
+    readonly matchIndex: LogIndex;
+    readonly lag: number;
+  }[];
+  readonly waitingFor?: string;
+}
+
+/** What is yet to be moved, as the meta group's leader plans it. */
+export interface PlanView {
+  /** Steps that wait for those under way. */
+  readonly waiting: number;
+  readonly blocked: readonly { readonly partition: PartitionId; readonly reason: string }[];
+}
 
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
@@ -199,7 +288,24 @@ export interface NodeService {
     bounds: StaleBounds | undefined,
     options: RequestOptions,
   ): Promise<PageAnswer | Failure>;
+  /** Committed events of a partition behind a position; `waits`: for the first one to come. */
+  events(
+    partition: PartitionId,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents;
+  /** Calls `listener` once, when the node begins to stop. Returns how to take that back. */
+  onStopping(listener: () => void): () => void;
   cluster(): ClusterView;
+  /**
+   * State hashes of the replicas on this node, or of one of them once it has applied `applied`: equal
+   * ones at equal index mean equal replicas.
+   */
+  stateHashes(
+    wanted: { readonly partition: PartitionId; readonly applied: LogIndex } | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure>;
   /** Resolves when the meta group has committed the intent; `/cluster` shows it being carried out. */
   changeMembers(
     change: MemberChange,
@@ -211,6 +317,13 @@ export interface NodeService {
     to: string,
     options: RequestOptions,
   ): Promise<{ ok: true } | Failure>;
+  /** As `changeMembers`; names or nodeIds. */
+  moveReplica(
+    partition: PartitionId,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure>;
   /** Ready to take traffic: every replica caught up to a known leader, not stopping. */
   ready(): { readonly ready: boolean; readonly reason: string };
 }

@@ -9,6 +9,7 @@ import type { Message } from "../raft/mod.ts";
 import {
   decodeTransferMessage,
   encodeTransferMessage,
+  Gate,
   type SnapshotFile,
   SnapshotReceiver,
   SnapshotSender,
@@ -28,11 +29,17 @@ export interface CourierHost {
   send(to: NodeId, body: Uint8Array): boolean;
 }
 
+/** Snapshots on their way from this node at a time; each keeps to a byte rate. */
+const SNAPSHOT_TRANSFERS_MAX = 2;
+
 export class SnapshotCourier {
   readonly #host: CourierHost;
   readonly #receiver: SnapshotReceiver;
+  /** Many groups may need one at once, as after a join: the rest of the node goes on meanwhile. */
+  readonly #gate = new Gate(SNAPSHOT_TRANSFERS_MAX);
   readonly #sending = new Map<number, { readonly to: NodeId; readonly sender: SnapshotSender }>();
   #nextTransfer = 1;
+  #stopped = false;
 
   constructor(host: CourierHost) {
     this.#host = host;
@@ -47,13 +54,18 @@ export class SnapshotCourier {
     });
   }
 
-  /** Ships `file` and with it `message`; resolves true when the receiver holds it durably. */
-  async ship(
+  /** Ships `file` and with it `message`, when its turn comes; resolves true when the receiver holds it durably. */
+  ship(to: NodeId, partition: PartitionId, file: SnapshotFile, message: Message): Promise<boolean> {
+    return this.#gate.run(() => this.#ship(to, partition, file, message));
+  }
+
+  async #ship(
     to: NodeId,
     partition: PartitionId,
     file: SnapshotFile,
     message: Message,
   ): Promise<boolean> {
+    if (this.#stopped) return false;
     const { clock, log, store, send } = this.#host;
     const writer = new BytesWriter(512);
     writeMessage(writer, partition, message);
@@ -109,6 +121,7 @@ export class SnapshotCourier {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const { sender } of this.#sending.values()) sender.cancel("the node is stopping");
   }
 

@@ -17,6 +17,7 @@ import {
 import { type AnyConfChange, ConfChangeTransition, ConfChangeType } from "../raft/mod.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Hosting } from "./hosting.ts";
+import type { PlanView } from "./service.ts";
 import type { Topology } from "./topology.ts";
 
 /** A proposed change is given this long to be applied before the next step is asked for. */
@@ -41,6 +42,8 @@ export interface StewardHost {
   isReachable(nodeId: NodeId): boolean;
   /** Proposes a command to the meta group, wherever its leader is. Best effort. */
   proposeMeta(command: MetaCommand): Promise<void>;
+  /** Has the partition's leader, wherever it is, hand over. Best effort. */
+  transfer(partition: PartitionId, to: NodeId): void;
   /** Who leads each data partition, as far as this node knows. */
   leaders(): ReadonlyMap<PartitionId, NodeId>;
 }
@@ -65,6 +68,9 @@ export class Steward {
   #planning = false;
   /** `deadAfter` starts anew with a new meta leader. */
   #ledMeta = false;
+  #lastPlan: PlanView | undefined;
+  /** What the moves of groups led here wait for. */
+  readonly #waitReasons = new Map<PartitionId, string>();
 
   constructor(host: StewardHost) {
     this.#host = host;
@@ -74,6 +80,16 @@ export class Steward {
   reportSuspect(partition: PartitionId, replicaId: ReplicaId): void {
     const known = this.#suspects.get(partition) ?? new Set();
     this.#suspects.set(partition, known.add(replicaId));
+  }
+
+  /** What is yet to be moved; undefined unless this node leads the meta group. */
+  get plan(): PlanView | undefined {
+    return this.#lastPlan;
+  }
+
+  /** What the move of a partition led here waits for; undefined if it goes on, or is led elsewhere. */
+  waitingFor(partition: PartitionId): string | undefined {
+    return this.#waitReasons.get(partition);
   }
 
   /** Call at every tick. */
@@ -103,6 +119,8 @@ export class Steward {
     // While a group sleeps, nothing about it changes but what the map intends.
     if (replica.asleep && this.#settledEpochs.get(replica.group) === map.epoch) return;
     const step = nextStep(entry, map.epoch, this.#statusOf(replica, nowMs));
+    if (step?.kind === "wait") this.#waitReasons.set(replica.group, step.reason);
+    else this.#waitReasons.delete(replica.group);
     if (step === null) this.#settledEpochs.set(replica.group, map.epoch);
     else this.#settledEpochs.delete(replica.group);
     if (step === null || step.kind === "wait") return;
@@ -133,7 +151,9 @@ export class Steward {
         replica.transferLeadership(step.to);
         return;
       case "record":
-        return this.#record(replica.group, step.command);
+        // What the record lets go of must not be asked again: see Replica.confirmConfiguration.
+        if (replica.confirmConfiguration()) this.#record(replica.group, step.command);
+        return;
     }
   }
 
@@ -177,7 +197,9 @@ export class Steward {
     }
   }
 
-  #clusterStatus(nowMs: number): ClusterStatus {
+  /** Who is silent, and whose log is damaged, as far as this node knows. */
+  status(): ClusterStatus {
+    const nowMs = this.#host.clock.monotonicMs();
     const dead = [...this.#downSinceMs]
       .filter(([, sinceMs]) => nowMs - sinceMs >= this.#host.deadAfterMs)
       .map(([nodeId]) => nodeId);
@@ -193,9 +215,10 @@ export class Steward {
     const leads = meta?.replica.isLeader ?? false;
     if (leads && !this.#ledMeta) this.#downSinceMs.clear();
     this.#ledMeta = leads;
+    if (!leads) this.#lastPlan = undefined;
     if (!leads || this.#planning) return;
     const { map } = this.#host.topology;
-    const status = this.#clusterStatus(nowMs);
+    const status = this.status();
     const { steps, blocked } = planMoves(map, status);
     for (const { partition, reason } of blocked) {
       this.#host.log.log("debug", "a needed move is not possible", { partition, reason });
@@ -206,6 +229,7 @@ export class Steward {
         return command;
       },
     );
+    this.#lastPlan = { waiting: steps.length - commands.length, blocked };
     for (const { nodeId, state } of map.members) {
       if (state === "leaving" && !this.#holdsReplicas(nodeId)) {
         commands.push({ kind: "removeMember", nodeId });
@@ -225,12 +249,10 @@ export class Steward {
     }
   }
 
-  /** Only the leaders that are here can be told; those elsewhere even themselves out likewise. */
   #onLeaderPlan(transfers: ReturnType<typeof planLeaders>): void {
-    for (const { partition, from, to } of transfers) {
-      if (from === this.#host.nodeId) {
-        this.#host.hosting.data(partition)?.replica.transferLeadership(to);
-      }
+    for (const { partition, to } of transfers) {
+      const nodeId = this.#host.topology.nodeOf(partition, to);
+      if (nodeId !== undefined) this.#host.transfer(partition, nodeId);
     }
   }
 

@@ -3,10 +3,10 @@
 
 import type { NodeId } from "../base/ids.ts";
 import type { BeginMove } from "./commands.ts";
-import type { ClusterMap } from "./map.ts";
+import type { ClusterMap, ReplicaRef } from "./map.ts";
 import { applyCommand } from "./meta_machine.ts";
 import { planMoves, type PlannedStep } from "./plan.ts";
-import type { ClusterStatus } from "./status.ts";
+import { type ClusterStatus, isSuspect } from "./status.ts";
 
 /**
  * Why a member should not be drained now, or undefined: it is the last one, or some partition on it
@@ -26,6 +26,36 @@ export function drainObstacle(
     map.partitions[partition].replicas.some((ref) => ref.nodeId === nodeId)
   );
   return mine && `partition ${mine.partition} could not leave it: ${mine.reason}`;
+}
+
+/**
+ * Why a move that an operator wishes should not begin, or undefined: the state machine would refuse it, a
+ * node it needs is down, or too few of the voters that remain are alive. For admin verbs.
+ */
+export function moveObstacle(
+  map: ClusterMap,
+  command: BeginMove,
+  status: ClusterStatus,
+): string | undefined {
+  const outcome = applyCommand(map, map.epoch + 1, command);
+  if (outcome.kind === "refused") return outcome.detail;
+  const nameOf = (nodeId: NodeId) =>
+    map.members.find((member) => member.nodeId === nodeId)?.name ?? nodeId;
+  const isDown = (nodeId: NodeId) => status.down.has(nodeId) || status.dead.has(nodeId);
+  const unreachable = command.add.find(isDown);
+  if (unreachable !== undefined) return `${nameOf(unreachable)} is out of reach`;
+  const entry = map.partitions[command.partition];
+  const isLive = (ref: ReplicaRef) =>
+    !isDown(ref.nodeId) && !isSuspect(status, command.partition, ref.replicaId);
+  if (2 * entry.replicas.filter(isLive).length <= entry.replicas.length) {
+    return "too few of the partition's replicas are alive to agree on a change";
+  }
+  const staying = entry.replicas.filter((ref) => !command.remove.includes(ref.replicaId));
+  const live = staying.filter(isLive).length + command.add.length;
+  if (2 * live <= staying.length + command.add.length) {
+    return "too few of the replicas that would remain are alive";
+  }
+  return undefined;
 }
 
 /** How much may move at a time. */

@@ -53,7 +53,7 @@ export function updateMember(map: ClusterMap, epoch: LogIndex, command: UpdateMe
   return withMember(map, epoch, { nodeId, ...detailsOf(details), state: known.state });
 }
 
-/** Draining and taking it back. */
+/** Draining, leaving, and taking either back. */
 export function setMemberState(
   map: ClusterMap,
   epoch: LogIndex,
@@ -66,7 +66,7 @@ export function setMemberState(
   const others = map.members.some((member) =>
     member.nodeId !== nodeId && member.state === "active"
   );
-  if (state === "leaving" && !others) {
+  if (state !== "active" && !others) {
     return refused(
       "last-member",
       `${known.name} is the last active member; its data has nowhere to go`,

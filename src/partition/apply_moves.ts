@@ -61,7 +61,9 @@ function refuseMembers(
     const nodeId = command.add[i];
     const member = memberOf(map, nodeId);
     if (member === undefined) return `node ${nodeId} is not a member`;
-    if (member.state !== "active") return `${member.name} is leaving`;
+    if (member.state !== "active") {
+      return `${member.name} is ${member.state} and takes no new replicas`;
+    }
     if (command.add.includes(nodeId, i + 1)) return `${member.name} is listed twice`;
     if (entry.replicas.some((ref) => ref.nodeId === nodeId)) {
       return `${member.name} holds a voter of the partition; only a suspect one is replaced in place`;

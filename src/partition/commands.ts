@@ -33,13 +33,19 @@ export interface UpdateMember {
   readonly details: MemberDetails;
 }
 
-/** Starts draining a member. */
+/** Starts moving a member's replicas elsewhere; it stays a member. */
+export interface DrainMember {
+  readonly kind: "drainMember";
+  readonly nodeId: NodeId;
+}
+
+/** Starts draining a member that is to be removed then. */
 export interface LeaveMember {
   readonly kind: "leaveMember";
   readonly nodeId: NodeId;
 }
 
-/** Takes {@linkcode LeaveMember} back. */
+/** Takes {@linkcode DrainMember} or {@linkcode LeaveMember} back. */
 export interface StayMember {
   readonly kind: "stayMember";
   readonly nodeId: NodeId;
@@ -91,6 +97,7 @@ export interface RecordConfiguration {
 export type MetaCommand =
   | AddMember
   | UpdateMember
+  | DrainMember
   | LeaveMember
   | StayMember
   | RemoveMember
@@ -101,6 +108,7 @@ export type MetaCommand =
 const KINDS = [
   "addMember",
   "updateMember",
+  "drainMember",
   "leaveMember",
   "stayMember",
   "removeMember",
@@ -120,6 +128,7 @@ function canonical(command: MetaCommand): MetaCommand {
     case "addMember":
     case "updateMember":
       return { kind, nodeId: command.nodeId, details: detailsOf(command.details) };
+    case "drainMember":
     case "leaveMember":
     case "stayMember":
     case "removeMember":
@@ -162,6 +171,7 @@ function readCommand(fields: FieldReader): MetaCommand {
       inner.end();
       return { kind, nodeId, details };
     }
+    case "drainMember":
     case "leaveMember":
     case "stayMember":
     case "removeMember":

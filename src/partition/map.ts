@@ -23,8 +23,11 @@ export const WEIGHT_MAX = 1000;
 /** Epoch and log index of the genesis map; logs start behind it. */
 export const GENESIS_INDEX: LogIndex = 1;
 
-/** `leaving`: takes no new replicas and is being drained. */
-export type MemberState = "active" | "leaving";
+/**
+ * A member that is not `active` takes no new replicas, and those it has go elsewhere. Then one that is
+ * `draining` stays a member without replicas; one that is `leaving` is taken off the map.
+ */
+export type MemberState = "active" | "draining" | "leaving";
 
 /** What a member says about itself. */
 export interface MemberDetails {

@@ -76,7 +76,7 @@ function decodeMember(item: unknown, path: string): Member {
   const member: Member = {
     nodeId: readNodeId(fields),
     ...readDetails(fields),
-    state: fields.oneOf("state", ["active", "leaving"]),
+    state: fields.oneOf("state", ["active", "draining", "leaving"]),
   };
   fields.end();
   return member;
@@ -187,17 +187,21 @@ export function contradictionIn(map: ClusterMap): string | undefined {
   const conflict = contradictionInMembers(map.members);
   if (conflict !== undefined) return conflict;
   if (map.partitions.length < 2) return "it has no data partition";
-  const owner = new Int16Array(SLOT_COUNT).fill(-1);
+  const ranges: { readonly start: number; readonly end: number }[] = [];
   for (let i = 0; i < map.partitions.length; i++) {
     const entry = map.partitions[i];
     if (entry.partition !== i) return `partition ${entry.partition} stands at ${i}`;
     if ((i === 0) !== (entry.slots.length === 0)) return `partition ${i} has wrong slots`;
-    for (const { start, end } of entry.slots) {
-      if (owner.subarray(start, end).some((other) => other !== -1)) return "slots overlap";
-      owner.fill(i, start, end);
-    }
+    ranges.push(...entry.slots);
   }
-  if (owner.includes(-1)) return "some slots belong to no partition";
+  ranges.sort((a, b) => a.start - b.start);
+  let covered = 0;
+  for (const { start, end } of ranges) {
+    if (start < covered) return "slots overlap";
+    if (start > covered) break;
+    covered = end;
+  }
+  if (covered !== SLOT_COUNT) return "some slots belong to no partition";
   const memberIds = new Set(map.members.map((member) => member.nodeId));
   for (const entry of map.partitions) {
     const wrong = contradictionInEntry(entry, memberIds);

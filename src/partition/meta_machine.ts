@@ -20,6 +20,8 @@ export function applyCommand(map: ClusterMap, index: LogIndex, command: MetaComm
       return addMember(map, index, command);
     case "updateMember":
       return updateMember(map, index, command);
+    case "drainMember":
+      return setMemberState(map, index, command.nodeId, "draining");
     case "leaveMember":
       return setMemberState(map, index, command.nodeId, "leaving");
     case "stayMember":

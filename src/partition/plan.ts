@@ -318,7 +318,7 @@ class Planner {
   }
 
   #isLeaving(node: number): boolean {
-    return this.#map.members[node].state === "leaving";
+    return this.#map.members[node].state !== "active";
   }
 
   #isDown(node: number): boolean {

@@ -28,7 +28,13 @@ export class PartitionClock {
 
   /** Partition time now, in whole milliseconds; never before `stateTimeMs`. */
   nowMs(stateTimeMs: number): number {
-    const elapsedMs = this.#clock.monotonicMs() - this.#sinceMs;
-    return Math.max(stateTimeMs, Math.floor(this.#baseMs + elapsedMs));
+    const monotonicMs = this.#clock.monotonicMs();
+    const ownMs = Math.floor(this.#baseMs + monotonicMs - this.#sinceMs);
+    if (ownMs >= stateTimeMs) return ownMs;
+    // Entries of an earlier leader, applied since the election, were ahead: time goes on from theirs,
+    // it does not stand still until ours has caught up.
+    this.#baseMs = stateTimeMs;
+    this.#sinceMs = monotonicMs;
+    return stateTimeMs;
   }
 }

@@ -50,8 +50,10 @@ export const IDLE_TICKS = 10;
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
 /** Proposals that are worth a batch of their own while a sync is under way. */
 const GATHER_MAX = 64;
-/** Longest stretch of work before other groups and requests get their turn. */
-const TURN_MS_MAX = 8;
+/** Pause after a snapshot that could not be written: a full disk is not helped by trying at once. */
+const SNAPSHOT_RETRY_MS = 1000;
+/** Longest stretch of one group's work before the others get their turn. */
+const TURN_MS_MAX = 4;
 
 /** What a replica tells its owner. All calls are synchronous. */
 export interface ReplicaObserver {
@@ -109,6 +111,8 @@ export class Replica<Result = unknown> {
   readonly #grants = new Map<ReplicaId, number>();
   #grantTerm: Term = 0;
   #configuration: AppliedConfiguration;
+  /** The entry that tells a quorum of `#configuration`. */
+  #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
   /** Proposals wait for the end of a sync. */
   #gathering = false;
   readonly #fill = new BatchFill();
@@ -213,6 +217,11 @@ export class Replica<Result = unknown> {
     return this.#awaitingSnapshot;
   }
 
+  /** Bytes of log since the last snapshot. */
+  get logBytes(): number {
+    return this.#options.log.bytesSinceSnapshot;
+  }
+
   /** The core, for status only. */
   get core(): RawNode {
     return this.#core;
@@ -275,7 +284,9 @@ export class Replica<Result = unknown> {
    */
   doubt(id: ReplicaId): void {
     if (this.#stopped || !this.#core.quiescent) return;
-    if (id === this.#leader) this.#core.forgetLeader();
+    // A learner could not look for another leader: it keeps the one it knows, who may well sleep on.
+    const isLearner = this.#configuration.confState.learners.includes(this.id);
+    if (id === this.#leader && !isLearner) this.#core.forgetLeader();
     this.#rouse();
   }
 
@@ -319,10 +330,35 @@ export class Replica<Result = unknown> {
     return result.kind === "appended";
   }
 
+  /**
+   * Whether a quorum of the present configuration knows durably that it took effect. A replica only has
+   * the entry in its log after a power cut, and still asks the voters before it, of which one may be
+   * deleted by then. So an entry behind it, sent when it was committed and committed itself, has to
+   * carry the word; the first call proposes that entry.
+   */
+  confirmConfiguration(): boolean {
+    if (this.#stopped || !this.isLeader) return false;
+    const { confIndex } = this.#configuration;
+    const confirming = this.#confirming;
+    if (confirming?.confIndex === confIndex && confirming.term === this.#core.term) {
+      return this.#core.committed >= confirming.index;
+    }
+    const result = this.#core.proposeBatch([NO_DATA]);
+    if (result.kind !== "appended") return false;
+    this.#confirming = { confIndex, term: result.term, index: result.index };
+    this.#rouse();
+    return false;
+  }
+
   transferLeadership(to: ReplicaId): void {
     if (this.#stopped || !this.isLeader) return;
     this.#core.transferLeader(to);
     this.#options.wake();
+  }
+
+  /** Whether the leader has heard from replica `id` since its last look at its quorum, or `id` sleeps. */
+  hears(id: ReplicaId): boolean {
+    return this.#core.status().progress.some((one) => one.id === id && one.recentActive);
   }
 
   /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
@@ -584,11 +620,13 @@ export class Replica<Result = unknown> {
     const latest = this.#options.snapshots.latest;
     if (latest !== undefined && latest.point.index >= this.#appliedIndex) return;
     this.#snapshotting = true;
-    this.#takeSnapshot().catch((cause) => {
-      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
-    }).finally(() => {
+    const done = () => {
       this.#snapshotting = false;
       this.#options.wake();
+    };
+    this.#takeSnapshot().then(done, (cause) => {
+      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
+      this.#options.clock.setTimer(SNAPSHOT_RETRY_MS, done);
     });
   }
 

@@ -1,5 +1,6 @@
 // Snapshot files and their transfer. Start reading at store.ts; format.ts has the byte layout.
 
+export { Gate } from "./gate.ts";
 export * from "./types.ts";
 export { SnapshotStore, type SnapshotStoreOptions } from "./store.ts";
 export { type ReceiverOptions, SnapshotReceiver } from "./receiver.ts";

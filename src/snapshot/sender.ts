@@ -9,7 +9,7 @@ import { SnapshotError, type SnapshotFile } from "./types.ts";
 
 export const DEFAULT_SEND_LIMITS: SendLimits = {
   windowBytes: 1024 * 1024,
-  bytesPerSecondMax: 64 * 1024 * 1024,
+  bytesPerSecondMax: 32 * 1024 * 1024,
   replyTimeoutMs: 10_000,
 };
 /** After the link's queue was full. */

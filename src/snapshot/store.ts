@@ -6,6 +6,7 @@ import type { LogIndex, PartitionId, Term } from "../base/ids.ts";
 import { type Clock, type Disk, type DiskFile, type Log, type Process } from "../platform/ports.ts";
 import { hasFooterSync, readHeaderSync, SnapshotFileReader } from "./file_reader.ts";
 import { SnapshotFileWriter } from "./file_writer.ts";
+import { Gate } from "./gate.ts";
 import {
   SnapshotError,
   type SnapshotFile,
@@ -13,8 +14,10 @@ import {
   type SnapshotSource,
 } from "./types.ts";
 
-/** Default bound of the rate at which a snapshot is written: the log's syncs share the disk. */
-const WRITE_BYTES_PER_SECOND_MAX = 64 * 1024 * 1024;
+/** Snapshots written at a time: a large one must not keep all small ones waiting. */
+const SNAPSHOT_WRITES_MAX = 2;
+/** Default bound of the rate at which each is written: the log's syncs share the disk. */
+const WRITE_BYTES_PER_SECOND_MAX = 32 * 1024 * 1024;
 const NAME = /^(\d+)-(\d{16})-(\d+)\.snap$/;
 
 export interface SnapshotStoreOptions {
@@ -38,6 +41,8 @@ export class SnapshotStore {
   /** Per group, oldest first. *Invariant:* every file here was durable when it was added. */
   readonly #files = new Map<PartitionId, SnapshotFile[]>();
   readonly #writing = new Set<PartitionId>();
+  /** Groups whose snapshots fall due together take turns. */
+  readonly #gate = new Gate(SNAPSHOT_WRITES_MAX);
   #closed = false;
 
   private constructor(options: SnapshotStoreOptions) {
@@ -119,6 +124,12 @@ export class SnapshotStore {
       throw new SnapshotError("abandoned", `Cannot write two snapshots of group ${group} at once`);
     }
     this.#writing.add(group);
+    return await this.#gate.run(() => this.#write(source)).finally(() =>
+      this.#writing.delete(group)
+    );
+  }
+
+  async #write(source: SnapshotSource): Promise<SnapshotFile> {
     const temporary = `${this.#folder}/${this.#name(source.metadata)}.tmp`;
     const { disk, clock } = this.#options;
     let written = false;
@@ -136,7 +147,6 @@ export class SnapshotStore {
       return await this.install(temporary, source.metadata, sizeBytes);
     } finally {
       file.close();
-      this.#writing.delete(group);
       if (!written) this.discard(temporary);
     }
   }

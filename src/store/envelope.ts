@@ -17,8 +17,7 @@
 //   txn    counts of compares, then, else: 3 x u8 | compares | operations | operations
 //   expire limit u32                  time   nothing
 //   key: u16 length, bytes; content type: u8 length, bytes
-//   value: codec u8, 0 plain | u32 length, bytes; other codecs are reserved (with plain length u32 and
-//          plain checksum u32 before the length) and refused
+//   value: value.ts; a compare's is plain
 //   condition: u8 0 none, 1 revision + f64, 2 present, 3 absent
 
 import { assert, unreachable } from "../base/assert.ts";
@@ -39,11 +38,10 @@ import type {
   TxnCompare,
   TxnOperation,
 } from "./types.ts";
+import { type CommandValue, readCommandValue, writeCommandValue } from "./value.ts";
 
 const VERSION = 1;
 const TIME_OFFSET = 4;
-/** The codec of a value kept as it came. */
-const PLAIN = 0;
 /** Bytes of a request fingerprint. */
 export const FINGERPRINT_SIZE_BYTES = 16;
 
@@ -150,14 +148,10 @@ function writeKey(key: string): void {
   writer.u16(key.length).latin1(key);
 }
 
-function writeValue(value: Uint8Array): void {
-  writer.u8(PLAIN).u32(value.length).raw(value);
-}
-
-function writeTypedValue(contentType: string, value: Uint8Array): void {
+function writeTypedValue(contentType: string, value: CommandValue): void {
   checkLength("content type", contentType.length, CONTENT_TYPE_SIZE_BYTES_MAX);
   writer.u8(contentType.length).latin1(contentType);
-  writeValue(value);
+  writeCommandValue(writer, value);
 }
 
 function writeCompare(compare: TxnCompare): void {
@@ -168,7 +162,7 @@ function writeCompare(compare: TxnCompare): void {
     case "value":
       writer.u8(3).u8(OPERATORS.indexOf(compare.operator));
       writeKey(compare.key);
-      return writeValue(compare.value);
+      return writeCommandValue(writer, compare.value);
     default:
       writer.u8(compare.target === "revision" ? 0 : 1).u8(OPERATORS.indexOf(compare.operator));
       writeKey(compare.key);
@@ -234,7 +228,7 @@ function readCommand(reader: BytesReader, kind: Command["kind"] | undefined): Co
       const ttlMs = readTtl(reader);
       const key = readKey(reader);
       const contentType = readContentType(reader);
-      const value = readValue(reader);
+      const value = readCommandValue(reader);
       return { kind, key, value, contentType, condition, ttlMs };
     }
     case "delete": {
@@ -280,10 +274,10 @@ function readContentType(reader: BytesReader): string {
   return lastContentType = reader.latin1Guessed(reader.u8(), lastContentType);
 }
 
-function readValue(reader: BytesReader): Uint8Array {
-  const codec = reader.u8();
-  if (codec !== PLAIN) throw new CodecError(`Cannot read value codec ${codec}: only 0 is known`);
-  return reader.raw(reader.u32());
+function readPlainValue(reader: BytesReader): Uint8Array {
+  const value = readCommandValue(reader);
+  if (value instanceof Uint8Array) return value;
+  throw new CodecError("Cannot read compare: its value is compressed");
 }
 
 function readCondition(reader: BytesReader): Condition | undefined {
@@ -316,7 +310,7 @@ function readCompare(reader: BytesReader): TxnCompare {
   }
   const operator = readOperator(reader);
   const key = readKey(reader);
-  if (target === 3) return { target: "value", key, operator, value: readValue(reader) };
+  if (target === 3) return { target: "value", key, operator, value: readPlainValue(reader) };
   if (target > 1) throw new CodecError(`Cannot read compare target ${target}`);
   const name = target === 0 ? "revision" : "createRevision";
   return { target: name, key, operator, revision: reader.integer() };
@@ -331,7 +325,7 @@ function readOperation(reader: BytesReader): TxnOperation {
       const ttlMs = readTtl(reader);
       const key = readKey(reader);
       const contentType = readContentType(reader);
-      return { kind: "put", key, contentType, value: readValue(reader), ttlMs };
+      return { kind: "put", key, contentType, value: readCommandValue(reader), ttlMs };
     }
     case 2:
       return { kind: "delete", key: readKey(reader) };

@@ -4,7 +4,8 @@
 import type { Revision } from "../base/ids.ts";
 import { HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX } from "../base/limits.ts";
 import type { StoredRecord } from "./records.ts";
-import type { Key, WatchEvent } from "./types.ts";
+import type { Key, WatchEvent, WatchFilter } from "./types.ts";
+import { storedLength } from "./value.ts";
 
 /** Events in a block; full blocks are shared with images, so a clone copies references only. */
 const BLOCK_EVENTS_MAX = 256;
@@ -39,7 +40,7 @@ interface Block {
 }
 
 function sizeOf(change: Change): number {
-  const valueLength = "removed" in change ? 0 : change.value.length;
+  const valueLength = "removed" in change ? 0 : storedLength(change.value);
   return EVENT_OVERHEAD_BYTES + change.key.length + valueLength;
 }
 
@@ -47,8 +48,29 @@ function sizeOf(change: Change): number {
 export function eventOf(change: Change, subIndex: number): WatchEvent {
   const { revision, key } = change;
   if ("removed" in change) return { revision, subIndex, kind: change.removed, key };
-  const { value, contentType } = change;
-  return { revision, subIndex, kind: "put", key, value, contentType };
+  const { value, contentType, createRevision, expiresAtMs } = change;
+  return { revision, subIndex, kind: "put", key, value, contentType, createRevision, expiresAtMs };
+}
+
+/** What one read of the history is bounded by. */
+export interface HistoryBounds {
+  readonly eventsMax: number;
+  /** Changes looked at, wanted or not. */
+  readonly examinedMax: number;
+  /** The read ends with the event whose key and value reach this size. */
+  readonly sizeBytesMax: number;
+}
+
+/** One piece of the history. */
+export interface HistoryPiece {
+  readonly events: WatchEvent[];
+  /** Everything up to it was looked at; undefined if everything kept was. */
+  readonly resume: WatchPosition | undefined;
+}
+
+/** Whether `filter` wants changes of `key`. */
+export function wants(filter: WatchFilter, key: Key): boolean {
+  return filter.kind === "key" ? key === filter.key : key.startsWith(filter.prefix);
 }
 
 /** The latest changes and the position of the newest one that was dropped. */
@@ -147,26 +169,52 @@ export class History {
    * Up to `limit` events after `position`, oldest first; undefined if some of them are gone.
    */
   after(position: WatchPosition, limit: number): WatchEvent[] | undefined {
+    const bounds = { eventsMax: limit, examinedMax: Infinity, sizeBytesMax: Infinity };
+    return this.read(position, undefined, bounds)?.events;
+  }
+
+  /**
+   * Events after `position` that `filter` wants (undefined: all), oldest first, as far as `bounds`
+   * allow; undefined if some events after `position` are gone, wanted or not.
+   */
+  read(
+    position: WatchPosition,
+    filter: WatchFilter | undefined,
+    bounds: HistoryBounds,
+  ): HistoryPiece | undefined {
     const { revision, subIndex } = position;
     if (
       revision < this.#floorRevision ||
       (revision === this.#floorRevision && subIndex < this.#floorSubIndex)
     ) return undefined;
-    const found: WatchEvent[] = [];
+    const events: WatchEvent[] = [];
+    let examined = 0;
+    let sizeBytes = 0;
+    let resume = position;
     // The last block that begins at or before the position holds the first event after it, if any
     // block before its end does.
     let b = firstIndex(this.#blocks.length, (i) => isAfter(this.#blocks[i], 0, position)) - 1;
     if (b < 0) b = 0;
-    for (; b < this.#blocks.length && found.length < limit; b++) {
+    for (; b < this.#blocks.length; b++) {
       const block = this.#blocks[b];
       const { changes, subIndexes } = block;
       // Dropped changes are at or before the floor, so none of them is after the position.
       let i = firstIndex(changes.length, (at) => isAfter(block, at, position));
-      for (; i < changes.length && found.length < limit; i++) {
-        found.push(eventOf(changes[i], subIndexes[i]));
+      for (; i < changes.length; i++) {
+        if (
+          events.length >= bounds.eventsMax || examined >= bounds.examinedMax ||
+          sizeBytes >= bounds.sizeBytesMax
+        ) return { events, resume };
+        examined++;
+        const change = changes[i];
+        resume = { revision: change.revision, subIndex: subIndexes[i] };
+        if (filter !== undefined && !wants(filter, change.key)) continue;
+        const event = eventOf(change, subIndexes[i]);
+        events.push(event);
+        sizeBytes += event.key.length + storedLength(event.value ?? "");
       }
     }
-    return found;
+    return { events, resume: undefined };
   }
 }
 

@@ -4,7 +4,7 @@
 //
 // Each item begins with a type byte, and types never go down; records and changes ascend strictly,
 // others do not repeat.
-// Numbers, values and their codec byte are as in envelope.ts; a session id is 16 bytes:
+// Numbers are as in envelope.ts, values as in value.ts; a session id is 16 bytes:
 //   1 header   format version u8 | partition time | floor revision | floor sub-index
 //   2 record   key | revision | create revision | expiry (0: none) | content type | value
 //   3 session  id | acknowledged through | last used, ms
@@ -12,7 +12,8 @@
 //   5 outcome of a bare key  u8 length, key | forgotten from, ms | outcome
 //   6 purge    time | kind u8: 0 key, 1 session | u8 length, key or session id in hex
 //   7 change   revision | sub-index u32 | kind u8: 0 put, 1 delete, 2 expire, 3 current | key
-//              | for put: content type | value; current is the put that made the key's record
+//              | for put: create revision | expiry | content type | value; current is the put that made
+//              the key's record
 //   8 end      counts of items 2 to 7: 6 x f64
 //   outcome:   fingerprint 16 | index | result (result_codec.ts)
 
@@ -25,12 +26,12 @@ import { type Change, History, type WatchPosition } from "./history.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import { readResult, writeResult } from "./result_codec.ts";
 import type { Store, StoreState } from "./store.ts";
+import { readStoredValue, type StoredValue, writeStoredValue } from "./value.ts";
 
 const VERSION = 1;
 /** Chunks end after the item that reaches this size. */
 const CHUNK_BYTES = 128 * 1024;
 const SESSION_ID_SIZE_BYTES = 16;
-const PLAIN = 0;
 
 const enum Item {
   Header = 1,
@@ -47,13 +48,22 @@ const COUNTED = Item.End - Item.Record;
 const CHANGE_KINDS = ["put", "delete", "expire", "current"] as const;
 const PURGE_KINDS: readonly Purge["kind"][] = ["key", "session"];
 
-/** The state's chunks. `state` must not change meanwhile (see {@linkcode Store.freeze}). */
-export function* imageChunks(state: StoreState): Generator<Uint8Array<ArrayBuffer>> {
+/** How a value goes into the chunks. */
+type WriteValue = (writer: BytesWriter, value: StoredValue) => void;
+
+/**
+ * The state's chunks. `state` must not change meanwhile (see {@linkcode Store.freeze}). With another
+ * `writeValue` they are no image that can be loaded.
+ */
+export function* imageChunks(
+  state: StoreState,
+  writeValue: WriteValue = writeStoredValue,
+): Generator<Uint8Array<ArrayBuffer>> {
   const writer = new BytesWriter(CHUNK_BYTES * 2);
   const counts = new Array<number>(COUNTED).fill(0);
   const { floor } = state.history;
   writer.u8(Item.Header).u8(VERSION).f64(state.timeMs).f64(floor.revision).f64(floor.subIndex);
-  for (const _ of writeItems(writer, state, counts)) {
+  for (const _ of writeItems(writer, state, counts, writeValue)) {
     if (writer.length >= CHUNK_BYTES) yield writer.take();
   }
   writer.u8(Item.End);
@@ -62,7 +72,16 @@ export function* imageChunks(state: StoreState): Generator<Uint8Array<ArrayBuffe
 }
 
 /** Writes item after item, stopping after each. */
-function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): Generator<void> {
+function* writeItems(
+  writer: BytesWriter,
+  state: StoreState,
+  counts: number[],
+  writeValue: WriteValue,
+): Generator<void> {
+  const writeTypedValue = ({ contentType, value }: StoredRecord) => {
+    writer.u8(contentType.length).latin1(contentType);
+    writeValue(writer, value);
+  };
   const { records, dedupe, history } = state;
   const begin = (item: Item) => {
     counts[item - Item.Record]++;
@@ -75,7 +94,7 @@ function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): 
     begin(Item.Record);
     writer.u16(record.key.length).latin1(record.key);
     writer.f64(record.revision).f64(record.createRevision).f64(record.expiresAtMs ?? 0);
-    yield writeTypedValue(writer, record);
+    yield writeTypedValue(record);
   }
   for (const session of dedupe.sessions()) {
     begin(Item.Session);
@@ -102,7 +121,11 @@ function* writeItems(writer: BytesWriter, state: StoreState, counts: number[]): 
     const kind = "removed" in change ? change.removed : recent.has(change) ? "current" : "put";
     writer.f64(change.revision).u32(subIndex).u8(CHANGE_KINDS.indexOf(kind));
     writer.u16(change.key.length).latin1(change.key);
-    if (kind === "put") writeTypedValue(writer, change as StoredRecord);
+    if (kind === "put") {
+      const { createRevision, expiresAtMs } = change as StoredRecord;
+      writer.f64(createRevision).f64(expiresAtMs ?? 0);
+      writeTypedValue(change as StoredRecord);
+    }
     yield;
   }
 }
@@ -111,12 +134,6 @@ function sessionIdBytes(id: string): Uint8Array {
   const bytes = bytesFromHex(id);
   assert(bytes?.length === SESSION_ID_SIZE_BYTES, "a session id has 32 hex digits");
   return bytes;
-}
-
-function writeTypedValue(writer: BytesWriter, record: StoredRecord): void {
-  const { contentType, value } = record;
-  writer.u8(contentType.length).latin1(contentType);
-  writer.u8(PLAIN).u32(value.length).latin1(value);
 }
 
 function writeOutcome(writer: BytesWriter, outcome: Outcome): void {
@@ -242,7 +259,7 @@ export class ImageLoader {
     const createRevision = reader.integer();
     const expiresAtMs = reader.integer() || undefined;
     const contentType = this.#contentType(reader);
-    const value = readValue(reader);
+    const value = readStoredValue(reader);
     const record = newRecord(key, value, contentType, revision, createRevision, expiresAtMs);
     this.#sorted.push(record);
     if (revision >= this.#floorRevision) this.#recent.set(key, record);
@@ -268,9 +285,17 @@ export class ImageLoader {
       return current;
     }
     if (kind !== "put") return { removed: kind, key, revision };
+    const createRevision = reader.integer();
+    const expiresAtMs = reader.integer() || undefined;
     const contentType = this.#contentType(reader);
-    // Of a put that was overwritten the history needs no more than its event shows.
-    return newRecord(key, readValue(reader), contentType, revision, revision, undefined);
+    return newRecord(
+      key,
+      readStoredValue(reader),
+      contentType,
+      revision,
+      createRevision,
+      expiresAtMs,
+    );
   }
 
   /** Content types repeat: one string each. */
@@ -295,12 +320,6 @@ export class ImageLoader {
       throw new CodecError("Cannot load state: its idempotency table repeats itself");
     }
   }
-}
-
-function readValue(reader: BytesReader): string {
-  const codec = reader.u8();
-  if (codec !== PLAIN) throw new CodecError(`Cannot read value codec ${codec}: only 0 is known`);
-  return reader.latin1(reader.u32());
 }
 
 function readOutcome(reader: BytesReader): Outcome {

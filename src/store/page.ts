@@ -4,6 +4,7 @@
 import { SCAN_EXAMINED_MAX } from "../base/limits.ts";
 import type { Records, StoredRecord } from "./records.ts";
 import type { Key, PartitionTimeMs, RecordView } from "./types.ts";
+import { storedLength } from "./value.ts";
 
 /** What one page is to hold: live records of [start, end), in byte order or its reverse. */
 export interface PageQuery {
@@ -52,7 +53,7 @@ export function readPage(records: Records, timeMs: PartitionTimeMs, query: PageQ
     count++;
     if (want === "count") continue;
     found.push(want === "keys" ? keyOnly(record) : record);
-    sizeBytes += record.key.length + (want === "keys" ? 0 : record.value.length);
+    sizeBytes += record.key.length + (want === "keys" ? 0 : storedLength(record.value));
   }
   return { records: found, count, resume: undefined };
 }

@@ -12,6 +12,7 @@ import {
   treeSetOfSorted,
 } from "./tree.ts";
 import type { Key, PartitionTimeMs, RecordView } from "./types.ts";
+import type { StoredValue } from "./value.ts";
 
 /** How one value is kept. Never changed once stored: images and history share it with the live map. */
 export type StoredRecord = RecordView;
@@ -100,7 +101,7 @@ export class Records {
 /** A record as apply makes it; one shape, so that all share a hidden class. */
 export function newRecord(
   key: Key,
-  value: string,
+  value: StoredValue,
   contentType: string,
   revision: Revision,
   createRevision: Revision,

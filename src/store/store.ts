@@ -8,7 +8,14 @@ import type { LogIndex, Revision } from "../base/ids.ts";
 import { TXN_RANGE_KEYS_MAX } from "../base/limits.ts";
 import { Dedupe } from "./dedupe.ts";
 import { decodeEnvelope } from "./envelope.ts";
-import { type Change, eventOf, History, type WatchPosition } from "./history.ts";
+import {
+  type Change,
+  eventOf,
+  History,
+  type HistoryBounds,
+  type HistoryPiece,
+  type WatchPosition,
+} from "./history.ts";
 import { type Page, type PageQuery, readPage } from "./page.ts";
 import { newRecord, Records, type StoredRecord } from "./records.ts";
 import type {
@@ -26,7 +33,15 @@ import type {
   TxnOperation,
   TxnOperationResult,
   WatchEvent,
+  WatchFilter,
 } from "./types.ts";
+import {
+  type CommandValue,
+  plainLength,
+  plainValue,
+  type StoredValue,
+  storedValueOf,
+} from "./value.ts";
 
 /** The parts of a state, as an image encodes them. */
 export interface StoreState {
@@ -120,6 +135,15 @@ export class Store {
     return this.#history.after(position, limit);
   }
 
+  /** One bounded piece of the history; undefined if some events after `position` are gone. */
+  history(
+    position: WatchPosition,
+    filter: WatchFilter,
+    bounds: HistoryBounds,
+  ): HistoryPiece | undefined {
+    return this.#history.read(position, filter, bounds);
+  }
+
   #isLive(record: StoredRecord): boolean {
     return isLiveAt(record, this.#timeMs);
   }
@@ -206,20 +230,20 @@ export class Store {
   #put(
     operation: {
       readonly key: Key;
-      readonly value: Uint8Array;
+      readonly value: CommandValue;
       readonly contentType: string;
       readonly ttlMs?: number;
     },
     live: StoredRecord | undefined,
   ): { kind: "put"; created: boolean; revision: Revision } {
-    const value = latin1FromBytes(operation.value);
+    const value = storedValueOf(operation.value);
     this.#store(operation.key, value, operation.contentType, operation.ttlMs, live);
     return { kind: "put", created: live === undefined, revision: this.#index };
   }
 
   #store(
     key: Key,
-    value: string,
+    value: StoredValue,
     contentType: string,
     ttlMs: number | undefined,
     live: StoredRecord | undefined,
@@ -283,7 +307,7 @@ export class Store {
         return (record !== undefined) === compare.exists;
       case "value": {
         if (record === undefined) return compare.operator === "!=";
-        return compares(record.value, compare.operator, latin1FromBytes(compare.value));
+        return valueCompares(record.value, compare.operator, latin1FromBytes(compare.value));
       }
       case "revision":
         return compares(record?.revision ?? 0, compare.operator, compare.revision);
@@ -364,6 +388,13 @@ function failedCondition(
     ? live !== undefined
     : live === undefined;
   return holds ? undefined : { kind: "condition-failed", revision };
+}
+
+/** As plain bytes. What can be told from the length alone is not decompressed for (RULES 24). */
+function valueCompares(stored: StoredValue, operator: CompareOperator, value: string): boolean {
+  const byEquality = operator === "=" || operator === "!=";
+  if (byEquality && plainLength(stored) !== value.length) return operator === "!=";
+  return compares(plainValue(stored), operator, value);
 }
 
 function compares<T extends number | string>(

@@ -2,6 +2,7 @@
 // Types only. Keys are latin1 strings: one character per byte, so `<` is byte order (bytes.ts).
 
 import type { LogIndex, Revision } from "../base/ids.ts";
+import type { CommandValue, StoredValue } from "./value.ts";
 
 /** 1..4096 bytes, one character per byte. */
 export type Key = string;
@@ -25,7 +26,7 @@ export type Condition =
 export interface PutCommand {
   readonly kind: "put";
   readonly key: Key;
-  readonly value: Uint8Array;
+  readonly value: CommandValue;
   readonly contentType: ContentType;
   readonly condition?: Condition;
   /** Time to live in milliseconds of partition time, from apply; > 0. */
@@ -73,7 +74,7 @@ export type TxnOperation =
   | {
     readonly kind: "put";
     readonly key: Key;
-    readonly value: Uint8Array;
+    readonly value: CommandValue;
     readonly contentType: ContentType;
     readonly ttlMs?: number;
   }
@@ -133,8 +134,7 @@ export interface Envelope {
 /** A live key as a reader sees it. */
 export interface RecordView {
   readonly key: Key;
-  /** Value bytes as latin1 (one character per byte). */
-  readonly value: string;
+  readonly value: StoredValue;
   readonly contentType: ContentType;
   readonly revision: Revision;
   readonly createRevision: Revision;
@@ -188,7 +188,14 @@ export interface WatchEvent {
   readonly subIndex: number;
   readonly kind: "put" | "delete" | "expire";
   readonly key: Key;
-  /** Present for `put`. */
-  readonly value?: string;
+  /** Present for `put`, with what follows; the last is absent for a key that never expires. */
+  readonly value?: StoredValue;
   readonly contentType?: ContentType;
+  readonly createRevision?: Revision;
+  readonly expiresAtMs?: PartitionTimeMs;
 }
+
+/** Which changes a watcher wants. */
+export type WatchFilter =
+  | { readonly kind: "prefix"; readonly prefix: string }
+  | { readonly kind: "key"; readonly key: Key };

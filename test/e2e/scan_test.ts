@@ -16,6 +16,30 @@ async function page(node: TestNode, query: string): Promise<Page | undefined> {
   return undefined;
 }
 
+interface Hash {
+  readonly partition: number;
+  readonly applied: number;
+  readonly hash: string;
+}
+
+/** Every replica of every data partition has the same hash at the same index. */
+async function replicasAgree(nodes: readonly TestNode[]): Promise<void> {
+  await until("equal hashes at equal indexes", 20_000, async () => {
+    const answers = await Promise.all(nodes.map(async ({ http }) => {
+      const response = await fetch(`http://${http}/cluster/hash`);
+      return (await response.json()).partitions as Hash[];
+    }));
+    const hashes = answers.flat().filter(({ partition }) => partition > 0);
+    assertEquals(hashes.length, 12);
+    for (const { partition, applied, hash } of hashes) {
+      const same = hashes.filter((one) => one.partition === partition);
+      if (same.some((one) => one.applied !== applied)) return false; // not at rest yet
+      assertEquals(same.map((one) => one.hash), [hash, hash, hash]);
+    }
+    return true;
+  });
+}
+
 Deno.test("a scan is the same from every node, and its cursor outlives a node", async () => {
   await using cluster = TestCluster.start({
     nodes: 4,
@@ -33,6 +57,7 @@ Deno.test("a scan is the same from every node, and its cursor outlives a node", 
     assertEquals(all?.keys.map(({ key }) => key), keys);
     assertEquals(all?.cursor, null);
   }
+  await replicasAgree(cluster.nodes);
   const [, ...survivors] = cluster.nodes;
   const found: string[] = [];
   for (let cursor: string | null = "", i = 0; cursor !== null; i++) {

@@ -3,14 +3,19 @@
 
 import { hashTag } from "../../src/base/slot.ts";
 import { routingKeyOf } from "../../src/store/command_keys.ts";
-import { type PageQuery, Store } from "../../src/store/mod.ts";
-import type { Command, Idempotency } from "../../src/store/types.ts";
+import { type PageQuery, stateHash, Store, type WatchPosition } from "../../src/store/mod.ts";
+import type { Command, Idempotency, WatchFilter } from "../../src/store/types.ts";
+import type { HostedData } from "../../src/node/group.ts";
+import { WatchHub } from "../../src/node/watch_hub.ts";
+import { LocalEvents } from "../../src/node/watch_source.ts";
 import type {
   ClusterView,
   Failure,
+  HashesAnswer,
   MemberChange,
   NodeService,
   PageAnswer,
+  PendingEvents,
   ReadAnswer,
   RequestOptions,
   StaleBounds,
@@ -42,6 +47,7 @@ export class FakeNode implements NodeService {
   lastBounds: StaleBounds | undefined;
   readonly writes: { command: Command; idempotency: Idempotency | undefined }[] = [];
   readonly changes: MemberChange[] = [];
+  readonly moves: { partition: number; from: string; to: string }[] = [];
   readonly transfers: { partition: number; to: string }[] = [];
   lastOptions: RequestOptions | undefined;
   staleReads = 0;
@@ -52,6 +58,9 @@ export class FakeNode implements NodeService {
   nextFault: Error | undefined;
   /** Partition time of the next entries. */
   timeMs = 0;
+  /** Answers the next read of a partition's history. */
+  nextEventsFailure: Failure | undefined;
+  readonly stopListeners = new Set<() => void>();
   #index = 0;
 
   /** Keys that begin with "far" are of another partition. */
@@ -124,6 +133,35 @@ export class FakeNode implements NodeService {
     });
   }
 
+  /** The partition's replica as its watchers see it. */
+  readonly #hosted = new Map([...this.stores].map(([partition, store]) => {
+    const hub = new WatchHub(store, () => this.#index);
+    const replica = { serving: true, group: partition };
+    return [partition, { data: { store, hub, replica } } as unknown as HostedData];
+  }));
+
+  events(
+    partition: number,
+    position: WatchPosition,
+    filter: WatchFilter,
+    waits: boolean,
+  ): PendingEvents {
+    const { nextEventsFailure } = this;
+    if (nextEventsFailure !== undefined) {
+      this.nextEventsFailure = undefined;
+      const result = Promise.resolve(nextEventsFailure);
+      return { result, seen: () => undefined, cancel: () => {} };
+    }
+    const pending = new LocalEvents(this.#hosted.get(partition)!, { position, filter });
+    if (!waits) pending.nudge();
+    return pending;
+  }
+
+  onStopping(listener: () => void): () => void {
+    this.stopListeners.add(listener);
+    return () => this.stopListeners.delete(listener);
+  }
+
   cluster(): ClusterView {
     return {
       clusterId: "c",
@@ -138,13 +176,32 @@ export class FakeNode implements NodeService {
           http: "h:1",
           peer: "h:2",
           state: "active",
+          replicas: 1,
           weight: 1,
           reachable: true,
         },
       ],
       partitions: [],
       routing: [{ partition: PARTITION, slots: [[0, 16384]], replicas: ["a"], leader: "a" }],
+      moves: [],
     };
+  }
+
+  stateHashes(
+    wanted: { partition: number; applied: number } | undefined,
+    options: RequestOptions,
+  ): Promise<HashesAnswer | Failure> {
+    return this.#settle(options, () => ({
+      ok: true,
+      nodeId: "a",
+      partitions: [...this.stores]
+        .filter(([partition]) => wanted === undefined || wanted.partition === partition)
+        .map(([partition, store]) => ({
+          partition,
+          applied: this.#index,
+          hash: stateHash(store.freeze()),
+        })),
+    }));
   }
 
   changeMembers(
@@ -162,6 +219,16 @@ export class FakeNode implements NodeService {
   ): Promise<{ ok: true } | Failure> {
     this.transfers.push({ partition, to });
     return this.#settle(options, () => ({ ok: true }));
+  }
+
+  moveReplica(
+    partition: number,
+    from: string,
+    to: string,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    this.moves.push({ partition, from, to });
+    return this.#settle(options, () => ({ ok: true, epoch: 5 }));
   }
 
   ready() {

@@ -96,10 +96,34 @@ Deno.test("a member is added and removed", async () => {
   });
   assertEquals(removed.status, 200);
   assertEquals(api.node.lastOptions, { forward: "forward", timeoutMs: 123 });
+  for (const action of ["drain", "activate"] as const) {
+    assertEquals((await post(api, "/cluster/members", { action, node: "n3" })).status, 200);
+  }
   assertEquals(api.node.changes, [
     { kind: "add", peer: "127.0.0.1:7104" },
     { kind: "remove", node: "n3" },
+    { kind: "drain", node: "n3" },
+    { kind: "activate", node: "n3" },
   ]);
+});
+
+Deno.test("a replica is moved and a leadership handed over by the partition in the path", async () => {
+  const api = new Api();
+  const moved = await post(api, "/cluster/partitions/12/move", { from: "n1", to: "n4" });
+  assertEquals([moved.status, moved.json], [200, { accepted: true, epoch: 5 }]);
+  assertEquals(api.node.moves, [{ partition: 12, from: "n1", to: "n4" }]);
+  const handed = await post(api, "/cluster/partitions/0/transfer", { to: "n2" });
+  assertEquals([handed.status, handed.json], [200, { accepted: true }]);
+  assertEquals(api.node.transfers, [{ partition: 0, to: "n2" }]);
+  for (const id of ["01", "-1", "1e3", "{partition}", "99999", "1/1", ""]) {
+    const path = `/cluster/partitions/${id}/move`;
+    assertProblem(await post(api, path, { from: "n1", to: "n4" }), "no-such-route");
+  }
+  assertProblem(await post(api, "/cluster/partitions/1/move", { from: "n1" }), "invalid-body");
+  assertProblem(await api.get("/cluster/partitions/1/move"), "method-not-allowed");
+  api.node.nextFailure = failureOf("unknown-partition");
+  const unknown = await post(api, "/cluster/partitions/99/move", { from: "n1", to: "n2" });
+  assertEquals(unknown.status, 404);
 });
 
 Deno.test("leadership is handed over", async () => {
@@ -185,18 +209,44 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
   for (const route of described) {
     const [method, path] = route.split(" ");
-    const reached = await api.call(method.toUpperCase(), path.replace("{key}", "a"));
+    const reached = await api.call(
+      method.toUpperCase(),
+      path.replace("{key}", "a").replace("{partition}", "1"),
+    );
     assert(reached.status !== 405 && reached.json?.code !== "no-such-route", route);
   }
   const expected = ["/key/{key}", "/key"].flatMap((path) => [
     ...["get", "head", "put", "delete"].map((method) => `${method} ${path}`),
     `post ${path}/ttl`,
   ]);
-  const rest = ["/", "/health/live", "/health/ready", "/cluster", "/openapi.json", "/keys"];
+  const rest = [
+    "/",
+    "/health/live",
+    "/health/ready",
+    "/cluster",
+    "/cluster/hash",
+    "/openapi.json",
+    "/keys",
+    "/watch",
+  ];
   expected.push(...rest.map((path) => `get ${path}`));
   expected.push("post /cluster/members", "post /cluster/transfer", "post /txn", "post /batch");
+  expected.push(
+    ...["move", "transfer"].map((verb) => `post /cluster/partitions/{partition}/${verb}`),
+  );
   assertEquals(described.toSorted(), expected.toSorted());
   const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
   assert(references.length > 10);
   for (const [, name] of references) assert(name in answer.json.components.schemas, name);
+});
+
+Deno.test("GET /cluster/hash gives the index of each hash", async () => {
+  const api = new Api();
+  await api.put("/key/a", "1");
+  const { node, partitions } = (await api.get("/cluster/hash")).json;
+  assertEquals([node, partitions.length], ["a", 2]);
+  const [one] = (await api.get("/cluster/hash?partition=7&applied=1")).json.partitions;
+  assertEquals([one.applied, one.hash], [1, partitions[0].hash]);
+  assertProblem(await api.get("/cluster/hash?applied=1"), "invalid-parameter");
+  assertProblem(await api.get("/cluster/hash?partition=x"), "invalid-parameter");
 });

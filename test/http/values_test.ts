@@ -144,7 +144,7 @@ Deno.test("Accept chooses between JSON and the bare bytes", async () => {
   for (const [accept, isBare] of bare) {
     const answer = await api.get("/key/a", accept === undefined ? {} : { accept });
     assertEquals([accept, answer.text === "v"], [accept, isBare]);
-    assertEquals(answer.headers.get("vary"), "Accept");
+    assertEquals(answer.headers.get("vary"), "Accept, Accept-Encoding");
     assertEquals(answer.headers.get("etag"), '"1"');
   }
   const forced = await api.get("/key/a?raw", { accept: "application/json" });
@@ -172,7 +172,7 @@ Deno.test("an absent key is a decided 404", async () => {
   const absent = await api.get("/key/b");
   assertProblem(absent, "not-found");
   assertEquals(absent.headers.get("pontoon-applied"), "1");
-  assertEquals(absent.headers.get("vary"), "Accept");
+  assertEquals(absent.headers.get("vary"), "Accept, Accept-Encoding");
   const removed = await api.call("DELETE", "/key/b");
   assertProblem(removed, "not-found");
   assertEquals(removed.headers.get("pontoon-applied"), "2");

@@ -1,10 +1,96 @@
-// Turns: what wakes a group is gathered, and done at the end of the round or of the gathered work.
+// Turns: what wakes groups is gathered and done at the end of the round or of the gathered work; a group
+// with endless work delays the others by a place in the queue, no more.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Scheduler } from "../../src/node/scheduler.ts";
+import type { Clock } from "../../src/platform/ports.ts";
 import { Incarnation, Scheduler as Events, SimClock } from "../sim/clock.ts";
 
+/** A clock that stands still but for `pass`, and runs what was deferred when told. */
+class HandClock implements Clock {
+  nowMs = 0;
+  readonly #deferred: (() => void)[] = [];
+  monotonicMs = () => this.nowMs;
+  wallMs = () => this.nowMs;
+  setTimer = () => ({ cancel: () => {} });
+  defer = (callback: () => void) => {
+    this.#deferred.push(callback);
+    return { cancel: () => {} };
+  };
+
+  /** Runs one deferred callback; false if there is none. */
+  step(): boolean {
+    const callback = this.#deferred.shift();
+    callback?.();
+    return callback !== undefined;
+  }
+}
+
 function rig() {
+  const clock = new HandClock();
+  const turns: number[] = [];
+  let flushes = 0;
+  const scheduler = new Scheduler(clock, () => flushes++);
+  const add = (group: number, costMs: number, again: () => boolean) =>
+    scheduler.add(group, {
+      turn: () => {
+        turns.push(group);
+        clock.nowMs += costMs;
+        if (again()) scheduler.wake(group);
+      },
+    });
+  return { clock, scheduler, turns, add, flushes: () => flushes };
+}
+
+Deno.test("a group that never runs out of work takes turns with all others", () => {
+  const { clock, scheduler, turns, add } = rig();
+  add(1, 4, () => true);
+  for (let group = 2; group <= 5; group++) {
+    add(group, 0.1, () => false);
+    scheduler.wake(1);
+    scheduler.wake(group);
+  }
+  for (let i = 0; i < 3; i++) clock.step();
+  assertEquals(turns.slice(0, 5), [1, 2, 3, 4, 5]);
+  scheduler.wake(3);
+  const before = turns.length;
+  while (turns.length < before + 2) clock.step();
+  assert(turns.slice(before).includes(3), "one turn of the hot group at most comes first");
+});
+
+Deno.test("many hot groups share evenly, and the log is flushed after each stretch", () => {
+  const { clock, scheduler, turns, add, flushes } = rig();
+  for (let group = 0; group < 64; group++) {
+    add(group, 4, () => true);
+    scheduler.wake(group);
+  }
+  while (turns.length < 640) {
+    const startedMs = clock.nowMs;
+    const flushed = flushes();
+    clock.step();
+    assert(clock.nowMs - startedMs <= 12, "a stretch is bounded");
+    assertEquals(flushes(), flushed + 1);
+  }
+  for (let group = 0; group < 64; group++) {
+    const count = turns.filter((one) => one === group).length;
+    assert(count === 10, `group ${group} had ${count} of 640 turns`);
+  }
+});
+
+Deno.test("a group removed while it waits gets no turn", () => {
+  const { clock, scheduler, turns, add } = rig();
+  add(1, 10, () => false);
+  add(2, 1, () => false);
+  scheduler.wake(1);
+  scheduler.wake(2);
+  clock.step();
+  scheduler.remove(2);
+  while (clock.step());
+  assertEquals(turns, [1]);
+});
+
+/** A scheduler on simulated time, and what it does in order. */
+function traced() {
   const events = new Events();
   const done: string[] = [];
   const scheduler = new Scheduler(
@@ -16,7 +102,7 @@ function rig() {
 }
 
 Deno.test("wake() gives each group one turn at the end of the round", async () => {
-  const { events, done, scheduler } = rig();
+  const { events, done, scheduler } = traced();
   for (const group of [1, 2, 1]) scheduler.wake(group);
   assertEquals(done, []);
   await events.runFor(1);
@@ -24,7 +110,7 @@ Deno.test("wake() gives each group one turn at the end of the round", async () =
 });
 
 Deno.test("gather() runs the turn right behind the work, with what was due before", async () => {
-  const { events, done, scheduler } = rig();
+  const { events, done, scheduler } = traced();
   scheduler.wake(2);
   scheduler.gather(() => {
     scheduler.wake(1);
@@ -36,7 +122,7 @@ Deno.test("gather() runs the turn right behind the work, with what was due befor
 });
 
 Deno.test("gather() runs no turn for work that woke nobody", async () => {
-  const { events, done, scheduler } = rig();
+  const { events, done, scheduler } = traced();
   scheduler.wake(2);
   scheduler.gather(() => done.push("work"));
   assertEquals(done, ["work"]);
@@ -45,7 +131,7 @@ Deno.test("gather() runs no turn for work that woke nobody", async () => {
 });
 
 Deno.test("a group that wakes itself in its turn gets the next one", async () => {
-  const { events, done, scheduler } = rig();
+  const { events, done, scheduler } = traced();
   let again = true;
   scheduler.add(3, {
     turn: () => {

@@ -44,3 +44,13 @@ Deno.test("partition time never runs behind the state's", () => {
   time.elected(100, [50]);
   assertEquals(time.nowMs(400), 400);
 });
+
+Deno.test("partition time goes on from an earlier leader's entries that come in after the election", () => {
+  const clock = new HandClock();
+  const time = new PartitionClock(clock);
+  time.elected(100, [50]);
+  clock.monotonic = 10;
+  assertEquals(time.nowMs(400), 400);
+  clock.monotonic = 30;
+  assertEquals(time.nowMs(400), 420);
+});

@@ -1,27 +1,50 @@
 // Clients of a simulated cluster. They enter at the node's HTTP handler, retry as a careful client does,
 // and record one operation per call: from first send to last answer, unknown where any attempt was and
-// no later one under the same key was decided.
+// no later one under the same key was decided (RULES 14).
 
-import type { KvInput, KvOutput, Operation } from "../../checker/mod.ts";
+import type { KvInput, KvOutput, Operation, TxnInput, TxnOutput } from "../../checker/mod.ts";
 import type { Scheduler } from "./clock.ts";
 import type { SeededRandom } from "./random.ts";
 import type { SimOptions } from "./schedule.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Trace } from "./trace.ts";
+import {
+  type Answer,
+  type HistoryName,
+  outputOf,
+  type PlannedCall,
+  readCall,
+  Workload,
+} from "./workload.ts";
 
 const PATIENCE_MS = 3000;
 const ATTEMPTS_MAX = 4;
+/** The keys of transactions are of one partition; so the checker sees one state. */
+const TXN_PARTITION = "t";
 
-export type RecordedOperation = Operation<KvInput, KvOutput | null>;
+export type RecordedOperation = Operation<KvInput | TxnInput, KvOutput | TxnOutput | null>;
 
-interface OpenOperation {
-  process: number;
-  call: number;
+/** A call as recorded, with what the checker's models do not need. */
+export interface RecordedCall {
+  readonly history: HistoryName;
+  readonly operation: RecordedOperation;
+  readonly callMs: number;
+  /** When its answer came; undefined while its outcome is unknown. */
+  readonly returnMs: number | undefined;
+  readonly ttlMs: number | undefined;
+}
+
+interface OpenCall {
+  readonly plan: PlannedCall;
+  readonly process: number;
+  readonly call: number;
+  readonly callMs: number;
   return: number | undefined;
-  input: KvInput;
-  output: KvOutput | null;
-  applied?: number;
-  partition?: number;
+  returnMs: number | undefined;
+  output: KvOutput | TxnOutput | null;
+  applied: number | undefined;
+  /** Surely without effect: no part of the history. */
+  dropped: boolean;
 }
 
 export interface ClientHost {
@@ -36,23 +59,25 @@ export interface ClientHost {
 
 /** How one attempt ended. `none`: surely without effect. */
 type Attempt =
-  | {
-    readonly kind: "decided";
-    readonly status: number;
-    readonly headers: Headers;
-    readonly body: string;
-  }
-  | { readonly kind: "none" }
-  | { readonly kind: "unknown" };
+  | { readonly kind: "decided"; readonly answer: Answer }
+  | { readonly kind: "none"; readonly reason: string }
+  | { readonly kind: "unknown"; readonly reason: string };
+
+/** One client: what it has seen, and the session its writes belong to. */
+interface Client {
+  process: number;
+  readonly revisions: Map<string, number>;
+  readonly sessionId: string;
+  sequence: number;
+}
 
 export class Clients {
   readonly #host: ClientHost;
   readonly #random: SeededRandom;
-  readonly #operations: OpenOperation[] = [];
-  readonly #dropped = new Set<OpenOperation>();
+  readonly #workload: Workload;
+  readonly #calls: OpenCall[] = [];
   #sequence = 0;
   #processes = 0;
-  #values = 0;
   #stopped = false;
   #busy = 0;
   decided = 0;
@@ -61,6 +86,7 @@ export class Clients {
   constructor(host: ClientHost) {
     this.#host = host;
     this.#random = host.random.stream("workload");
+    this.#workload = new Workload(this.#random, host.options);
   }
 
   /** Calls that are still open. */
@@ -69,7 +95,11 @@ export class Clients {
   }
 
   start(): void {
-    for (let i = 0; i < this.#host.options.clients; i++) this.#next(i, this.#processes++, 0);
+    for (let i = 0; i < this.#host.options.clients; i++) {
+      const bytes = this.#random.bytes(16);
+      const sessionId = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      this.#next({ process: this.#processes++, revisions: new Map(), sessionId, sequence: 0 });
+    }
   }
 
   /** No new calls. */
@@ -77,98 +107,121 @@ export class Clients {
     this.#stopped = true;
   }
 
-  /** What the checker is given: calls without effect left out. */
-  history(): RecordedOperation[] {
-    return this.#operations.filter((operation) => !this.#dropped.has(operation));
+  /** Reads every key once more, each under a process of its own. */
+  readAll(): void {
+    for (const { history, key } of this.#workload.allKeys()) {
+      const client = {
+        process: this.#processes++,
+        revisions: new Map(),
+        sessionId: "",
+        sequence: 0,
+      };
+      this.#busy++;
+      this.#call(client, readCall(history, key)).then(() => this.#busy--);
+    }
   }
 
-  #next(client: number, process: number, revision: number): void {
+  /** What was seen; calls surely without effect are left out. */
+  calls(): RecordedCall[] {
+    return this.#calls.filter((call) => !call.dropped).map((call) => ({
+      history: call.plan.history,
+      callMs: call.callMs,
+      returnMs: call.returnMs,
+      ttlMs: call.plan.ttlMs,
+      operation: {
+        process: call.process,
+        call: call.call,
+        return: call.return,
+        input: call.plan.input,
+        output: call.output,
+        ...(call.applied === undefined ? {} : { applied: call.applied }),
+        ...(call.plan.history === "txn" ? { partition: TXN_PARTITION } : {}),
+      },
+    }));
+  }
+
+  #next(client: Client): void {
     const { scheduler, options } = this.#host;
     const meanMs = 1000 * options.clients / options.operationsPerSecond;
     scheduler.schedule(this.#random.between(0, 2 * meanMs), () => {
-      if (this.#stopped) return;
+      const limit = options.operationsMax ?? Infinity;
+      if (this.#stopped || this.#calls.length >= limit) return;
       this.#busy++;
-      this.#call(process, revision).then(({ known, revision }) => {
+      this.#call(client, this.#workload.draw(client.revisions)).then((known) => {
         this.#busy--;
-        this.#next(client, known ? process : this.#processes++, revision);
+        if (!known) client.process = this.#processes++;
+        this.#next(client);
       });
     });
   }
 
-  #draw(revision: number): KvInput {
-    const random = this.#random;
-    const key = `k${random.int(this.#host.options.keys)}`;
-    const dice = random.float();
-    if (dice < 0.4) return { f: "get", key };
-    const value = `v${++this.#values}`;
-    if (dice < 0.7) return { f: "put", key, value };
-    if (dice < 0.8) return { f: "put", key, value, ifNoneMatch: "*" };
-    if (dice < 0.9) return { f: "cas", key, value, ifMatch: Math.max(1, revision) };
-    return { f: "delete", key };
-  }
-
-  async #call(process: number, seen: number): Promise<{ known: boolean; revision: number }> {
-    const { scheduler, nodes, options, trace } = this.#host;
-    const input = this.#draw(seen);
-    const operation: OpenOperation = {
-      process,
+  /** True if its outcome is known. */
+  async #call(client: Client, plan: PlannedCall): Promise<boolean> {
+    const { scheduler, nodes, trace } = this.#host;
+    const call: OpenCall = {
+      plan,
+      process: client.process,
       call: this.#sequence++,
+      callMs: scheduler.nowMs,
       return: undefined,
-      input,
+      returnMs: undefined,
       output: null,
+      applied: undefined,
+      dropped: false,
     };
-    this.#operations.push(operation);
-    const isRead = input.f === "get";
-    const idempotent = isRead || this.#random.chance(options.idempotentChance);
-    const idempotencyKey = idempotent && !isRead ? `op-${operation.call}` : undefined;
-    const started = `#${operation.call} ${JSON.stringify(input)}`;
-    trace.note(scheduler.nowMs, `c${process}`, started);
+    this.#calls.push(call);
+    const keyed = this.#keyOf(client, call);
+    const repeatable = plan.isRead || keyed !== undefined;
+    const who = `c${call.process}`;
+    trace.note(scheduler.nowMs, who, `#${call.call} ${JSON.stringify(plan.input)}`);
     let doubt = false;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const node = this.#random.pick(nodes);
-      const result = await this.#attempt(node, input, idempotencyKey);
-      trace.note(
-        scheduler.nowMs,
-        `c${process}`,
-        `#${operation.call} ${node.name} -> ${
-          result.kind === "decided" ? `${result.status} ${result.body.slice(0, 80)}` : result.kind
-        }`,
-      );
+      const result = await this.#attempt(node, plan, keyed);
+      const told = result.kind === "decided"
+        ? `${result.answer.status} ${result.answer.body.slice(0, 80)}`
+        : `${result.kind} (${result.reason})`;
+      trace.note(scheduler.nowMs, who, `#${call.call} ${node.name} -> ${told}`);
       if (result.kind === "decided") {
-        operation.return = this.#sequence++;
-        operation.output = this.#outputOf(input, result);
-        this.decided++;
-        return { known: true, revision: operation.output?.revision ?? seen };
+        this.#decide(client, call, result.answer);
+        return true;
       }
       if (result.kind === "unknown") doubt = true;
-      if (!idempotent && doubt) break;
+      if (!repeatable && doubt) break;
       await this.#pause(20 + this.#random.float() * 100);
     }
-    if (isRead || !doubt) {
-      this.#dropped.add(operation);
-      operation.return = this.#sequence++;
-      return { known: true, revision: seen };
+    if (plan.isRead || !doubt) {
+      call.dropped = true;
+      return true;
     }
     this.unknown++;
-    return { known: false, revision: seen };
+    return false;
   }
 
-  #outputOf(input: KvInput, answer: Attempt & { kind: "decided" }): KvOutput {
-    const { status, headers, body } = answer;
-    const allowed = input.f === "get" ? [200, 404] : [200, 201, 404, 412];
-    if (!allowed.includes(status)) {
-      this.#host.onViolation(`${input.f} was answered ${status}: ${body}`);
-      return { status };
+  /** The header that makes a write repeatable, if it shall be. */
+  #keyOf(client: Client, { plan, call }: OpenCall): Readonly<Record<string, string>> | undefined {
+    const { keyedChance, sessionChance } = this.#host.options;
+    if (plan.isRead || !this.#random.chance(keyedChance)) return undefined;
+    if (!this.#random.chance(sessionChance)) return { "idempotency-key": `op-${call}` };
+    // One call at a time: whatever came before is answered or given up.
+    const sequence = ++client.sequence;
+    return { "pontoon-session": `${client.sessionId};seq=${sequence};ack=${sequence - 1}` };
+  }
+
+  #decide(client: Client, call: OpenCall, answer: Answer): void {
+    const output = outputOf(call.plan, answer);
+    if (typeof output === "string") return this.#host.onViolation(output);
+    call.return = this.#sequence++;
+    call.returnMs = this.#host.scheduler.nowMs;
+    call.output = output;
+    const applied = answer.headers.get("pontoon-applied");
+    if (applied !== null) call.applied = Number(applied);
+    else this.#host.onViolation(`a decided answer without Pontoon-Applied: ${answer.status}`);
+    const { input } = call.plan;
+    if (input.f !== "txn" && output.revision !== undefined) {
+      client.revisions.set(String(input.key), output.revision);
     }
-    if (status === 404) return { status };
-    const etag = headers.get("etag");
-    if (status === 412) return { status };
-    const record = JSON.parse(body);
-    if (etag !== null && etag !== `"${record.revision}"`) {
-      this.#host.onViolation(`etag ${etag} and body ${body} differ`);
-    }
-    const revision: number = record.revision;
-    return input.f === "get" ? { status, value: record.value, revision } : { status, revision };
+    this.decided++;
   }
 
   #pause(delayMs: number): Promise<void> {
@@ -176,22 +229,15 @@ export class Clients {
   }
 
   /** One request to one node. */
-  #attempt(node: SimNode, input: KvInput, idempotencyKey: string | undefined): Promise<Attempt> {
+  #attempt(
+    node: SimNode,
+    { method, path, headers, body }: PlannedCall,
+    keyed: Readonly<Record<string, string>> | undefined,
+  ): Promise<Attempt> {
     const { scheduler } = this.#host;
-    const headers: Record<string, string> = { "pontoon-timeout-ms": "1500" };
-    if (idempotencyKey !== undefined) headers["idempotency-key"] = idempotencyKey;
-    if (input.ifMatch !== undefined) headers["if-match"] = `"${input.ifMatch}"`;
-    if (input.ifNoneMatch !== undefined) headers["if-none-match"] = "*";
-    let body: string | undefined;
-    if (input.f === "put" || input.f === "cas") {
-      body = String(input.value);
-      headers["content-type"] = "text/plain; charset=utf-8";
-      headers["content-length"] = String(body.length);
-    }
-    const method = input.f === "get" ? "GET" : input.f === "delete" ? "DELETE" : "PUT";
-    const request = new Request(`http://${node.config.http}/key/${input.key}`, {
+    const request = new Request(`http://${node.config.http}${path}`, {
       method,
-      headers,
+      headers: { "pontoon-timeout-ms": "1500", ...headers, ...keyed },
       body,
     });
     return new Promise((resolve) => {
@@ -202,17 +248,20 @@ export class Clients {
         patience.cancel();
         resolve(attempt);
       };
-      const patience = scheduler.schedule(PATIENCE_MS, () => settle({ kind: "unknown" }));
+      const lost = (reason: string) => settle({ kind: "unknown", reason });
+      const patience = scheduler.schedule(PATIENCE_MS, () => lost("no answer"));
       scheduler.schedule(this.#delayMs(), () => {
         const life = node.life;
         const handler = life?.handler;
         // Refused: nothing listens, so nothing was received.
-        if (life === undefined || handler === undefined) return settle({ kind: "none" });
+        if (life === undefined || handler === undefined) {
+          return settle({ kind: "none", reason: "refused" });
+        }
         life.incarnation.onDeath(() => {
-          scheduler.schedule(this.#delayMs(), () => settle({ kind: "unknown" }));
+          if (open) scheduler.schedule(this.#delayMs(), () => lost("connection lost"));
         });
         life.incarnation.run(() => {
-          this.#serve(handler, request).then((attempt) => {
+          serve(handler, request).then((attempt) => {
             scheduler.schedule(this.#delayMs(), () => settle(attempt));
           });
         });
@@ -220,20 +269,20 @@ export class Clients {
     });
   }
 
-  async #serve(
-    handler: (request: Request) => Response | Promise<Response>,
-    request: Request,
-  ): Promise<Attempt> {
-    const response = await handler(request);
-    const body = await response.text();
-    const { status, headers } = response;
-    // 503, 429: surely without effect. 504 and 500: nobody knows.
-    if (status === 503 || status === 429) return { kind: "none" };
-    if (status === 504 || status === 500) return { kind: "unknown" };
-    return { kind: "decided", status, headers, body };
-  }
-
   #delayMs(): number {
     return 0.1 + this.#random.float();
   }
+}
+
+async function serve(
+  handler: (request: Request) => Response | Promise<Response>,
+  request: Request,
+): Promise<Attempt> {
+  const response = await handler(request);
+  const body = await response.text();
+  const { status, headers } = response;
+  // 503, 429: surely without effect. 504 and 500: nobody knows.
+  if (status === 503 || status === 429) return { kind: "none", reason: String(status) };
+  if (status === 504 || status === 500) return { kind: "unknown", reason: String(status) };
+  return { kind: "decided", answer: { status, headers, body } };
 }

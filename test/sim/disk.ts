@@ -11,7 +11,8 @@ import {
   type OpenOptions,
   type Random,
 } from "../../src/platform/ports.ts";
-import { SimDirectory, SimFile, type SyncRound } from "./disk_image.ts";
+import { Mount, SimHandle } from "./disk_handles.ts";
+import { SimDirectory, SimFile } from "./disk_image.ts";
 
 /** Runs `callback` once, `delayMs` from now in the simulation's time. */
 export type Schedule = (delayMs: number, callback: () => void) => void;
@@ -31,7 +32,8 @@ export interface DiskCall {
   readonly path: string;
 }
 
-const NO_QUOTA_BYTES = 2 ** 50;
+/** No bound to speak of. */
+export const NO_QUOTA_BYTES = 2 ** 50;
 
 export class SimDisk implements Disk {
   #root: SimDirectory;
@@ -46,8 +48,10 @@ export class SimDisk implements Disk {
    * incarnation: the call then does not happen.
    */
   onCall: ((call: DiskCall) => DiskErrorCode | undefined) | undefined;
-  /** Applied to the next write: where it lands instead. */
-  misdirectNextWrite: ((path: string, offset: number) => number) | undefined;
+  /** Asked for each write until it names an offset: there that one lands instead. */
+  misdirectNextWrite:
+    | ((path: string, offset: number, lengthBytes: number) => number | undefined)
+    | undefined;
   syncCount = 0;
 
   constructor(options: SimDiskOptions = {}, root: SimDirectory = new SimDirectory()) {
@@ -219,8 +223,9 @@ export class SimDisk implements Disk {
 
   write(path: string, file: SimFile, bytes: Uint8Array, offset: number): void {
     this.#hook("write", path);
-    const landing = this.misdirectNextWrite?.(path, offset) ?? offset;
-    this.misdirectNextWrite = undefined;
+    const misdirected = this.misdirectNextWrite?.(path, offset, bytes.length);
+    if (misdirected !== undefined) this.misdirectNextWrite = undefined;
+    const landing = misdirected ?? offset;
     const growth = file.growthBytes(landing + bytes.length);
     if (growth > 0 && growth > this.freeBytes()) {
       throw new DiskError("no-space", `Cannot write ${path}: no space left`);
@@ -278,128 +283,4 @@ function splitPath(path: string): string[] {
   const names = path.split("/").filter((name) => name !== "");
   if (names.includes("..")) throw new DiskError("other", `Cannot leave the directory: got ${path}`);
   return names;
-}
-
-/** One incarnation's disk: every call of a dead process fails, whoever still makes it. */
-class Mount implements Disk {
-  readonly #disk: SimDisk;
-  readonly #incarnation: number;
-
-  constructor(disk: SimDisk, incarnation: number) {
-    this.#disk = disk;
-    this.#incarnation = incarnation;
-  }
-
-  get #alive(): SimDisk {
-    this.#disk.check(this.#incarnation);
-    return this.#disk;
-  }
-
-  open(path: string, options?: OpenOptions): DiskFile {
-    return this.#alive.open(path, options);
-  }
-
-  mkdir(path: string): void {
-    this.#alive.mkdir(path);
-  }
-
-  list(path: string): string[] {
-    return this.#alive.list(path);
-  }
-
-  exists(path: string): boolean {
-    return this.#alive.exists(path);
-  }
-
-  rename(from: string, to: string): void {
-    this.#alive.rename(from, to);
-  }
-
-  remove(path: string): void {
-    this.#alive.remove(path);
-  }
-
-  syncDirectory(path: string): Promise<void> {
-    return this.#alive.syncDirectory(path);
-  }
-
-  syncDirectorySync(path: string): void {
-    this.#alive.syncDirectorySync(path);
-  }
-
-  lock(): void {
-    this.#alive.lock();
-  }
-
-  freeBytes(): number {
-    return this.#alive.freeBytes();
-  }
-}
-
-class SimHandle implements DiskFile {
-  readonly path: string;
-  readonly #disk: SimDisk;
-  readonly #file: SimFile;
-  readonly #incarnation: number;
-
-  constructor(disk: SimDisk, path: string, file: SimFile, incarnation: number) {
-    this.path = path;
-    this.#disk = disk;
-    this.#file = file;
-    this.#incarnation = incarnation;
-  }
-
-  writeSync(bytes: Uint8Array, offset: number): void {
-    this.#disk.check(this.#incarnation);
-    this.#disk.write(this.path, this.#file, bytes, offset);
-  }
-
-  readSync(into: Uint8Array, offset: number): number {
-    this.#disk.check(this.#incarnation);
-    return this.#file.read(into, offset);
-  }
-
-  read(into: Uint8Array, offset: number): Promise<number> {
-    return this.#disk.complete(0, () => this.readSync(into, offset));
-  }
-
-  write(bytes: Uint8Array, offset: number): Promise<void> {
-    return this.#disk.complete(0, () => this.writeSync(bytes, offset));
-  }
-
-  sync(): Promise<void> {
-    this.#disk.check(this.#incarnation);
-    const round = this.#file.beginSync();
-    return this.#disk.complete(this.#disk.syncDelay(), () => this.#endSync(round));
-  }
-
-  syncSync(): void {
-    this.#disk.check(this.#incarnation);
-    this.#endSync(this.#file.beginSync());
-  }
-
-  #endSync(round: SyncRound): void {
-    try {
-      this.#disk.syncHook(this.path);
-    } catch (error) {
-      // A sync that was cut short by its process's death has not failed: a later one may cover it.
-      if (this.#disk.isAlive(this.#incarnation)) this.#file.endSync(round, false);
-      throw error;
-    }
-    this.#file.endSync(round, true);
-  }
-
-  sizeSync(): number {
-    this.#disk.check(this.#incarnation);
-    return this.#file.sizeBytes;
-  }
-
-  truncateSync(sizeBytes: number): void {
-    this.#disk.check(this.#incarnation);
-    this.#file.truncate(sizeBytes);
-  }
-
-  close(): void {
-    // Nothing to give back; a closed file that is used again is a caller's bug that sync tests find.
-  }
 }

@@ -4,11 +4,13 @@
 import { assert } from "@std/assert";
 import type { NodeConfig } from "../../src/node/config.ts";
 import type { Hosted } from "../../src/node/group.ts";
+import type { ClusterView } from "../../src/node/service.ts";
+import { preloadSchemaRoutes } from "../../src/http/app.ts";
 import { banAmbient } from "./ambient.ts";
 import { Scheduler } from "./clock.ts";
 import { SimNetwork } from "./network.ts";
 import { SeededRandom } from "./random.ts";
-import { SimNode } from "./sim_node.ts";
+import { type SimHost, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
 
 const SLEEP_MS_MAX = 20_000;
@@ -20,6 +22,9 @@ export interface IdleOptions {
   readonly deadAfterMs?: number;
 }
 
+// deno-lint-ignore no-explicit-any -- answers are looked into by name
+type Json = any;
+
 /** A replica that runs, not a damaged one. */
 export type RunningReplica = Exclude<Hosted, { kind: "suspect" }>;
 
@@ -28,11 +33,14 @@ export class IdleCluster {
   readonly network: SimNetwork;
   readonly nodes: SimNode[] = [];
   readonly failures: string[] = [];
+  readonly #host: SimHost;
+  readonly #options: IdleOptions;
 
   constructor(options: IdleOptions) {
+    this.#options = options;
     const random = new SeededRandom(options.seed ?? 1);
     this.network = new SimNetwork(this.scheduler, random, { delayMsMean: 1 });
-    const host = {
+    this.#host = {
       scheduler: this.scheduler,
       network: this.network,
       random,
@@ -44,26 +52,93 @@ export class IdleCluster {
       name: `n${i}`,
       peer: `n${i}:1`,
     }));
-    for (const { name, peer } of initial) {
-      const config: NodeConfig = {
-        name,
-        peer,
-        http: `${name}:80`,
-        initial,
-        join: [],
-        partitions: options.partitions,
-        replication: 3,
-        weight: 1,
-        secret: new Uint8Array(32).fill(7),
-        valueSizeBytesMax: 1024 * 1024,
-        dialOverrides: new Map(),
-        logSizes: { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 },
-        snapshotLogBytes: 1024 * 1024,
-        deadAfterMs: options.deadAfterMs ?? 300_000,
-        requestTimeoutMs: 2000,
-      };
-      this.nodes.push(new SimNode(host, config));
-    }
+    for (const { name } of initial) this.#add(name, { initial, join: [] });
+  }
+
+  #add(name: string, how: Pick<NodeConfig, "initial" | "join">): SimNode {
+    const { partitions, deadAfterMs } = this.#options;
+    const config: NodeConfig = {
+      name,
+      peer: `${name}:1`,
+      http: `${name}:80`,
+      ...how,
+      partitions,
+      replication: 3,
+      weight: 1,
+      secret: new Uint8Array(32).fill(7),
+      valueSizeBytesMax: 1024 * 1024,
+      dialOverrides: new Map(),
+      logSizes: { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 },
+      snapshotLogBytes: 1024 * 1024,
+      deadAfterMs: deadAfterMs ?? 300_000,
+      requestTimeoutMs: 2000,
+    };
+    const node = new SimNode(this.#host, config);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Starts one more node, which asks the first one for admission. */
+  join(name: string): SimNode {
+    const node = this.#add(name, { initial: [], join: [this.nodes[0].config.peer] });
+    this.scheduler.schedule(0, () => node.start());
+    return node;
+  }
+
+  /** The cluster as `node` sees it. */
+  view(node: SimNode): ClusterView {
+    const running = node.life?.running;
+    assert(running !== undefined, `${node.name} does not run`);
+    return running.node.cluster();
+  }
+
+  /** Data partitions' replicas on each node by its name, as `node`'s map says. */
+  replicaCounts(node: SimNode): Record<string, number> {
+    return Object.fromEntries(
+      this.view(node).members.map(({ name, replicas }) => [name, replicas]),
+    );
+  }
+
+  /** Data partitions led by each node that runs, by its name. */
+  leaderCounts(): Record<string, number> {
+    return Object.fromEntries(
+      this.nodes.filter(({ life }) => life !== undefined).map((node) => [
+        node.name,
+        this.replicas([node]).filter(({ kind, replica }) => kind === "data" && replica.isLeader)
+          .length,
+      ]),
+    );
+  }
+
+  /** Waits until no move is under way or due, as every running node sees it, and everything sleeps. */
+  async atRest(limitMs: number): Promise<void> {
+    const running = () => this.nodes.filter(({ life }) => life?.running !== undefined);
+    let since = this.scheduler.nowMs;
+    await this.until("the cluster is at rest", limitMs, () => {
+      const restless = running().some((node) => {
+        const { moves, plan } = this.view(node);
+        return moves.length > 0 || (plan?.waiting ?? 0) > 0;
+      });
+      if (restless) since = this.scheduler.nowMs;
+      return this.scheduler.nowMs - since > 2000;
+    });
+  }
+
+  /** POSTs a JSON document to a node's API. */
+  async post(node: SimNode, path: string, body: unknown): Promise<{ status: number; json: Json }> {
+    const response = await this.fetch(node, path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    let json: Json = {};
+    let read = false;
+    response.json().then((value) => {
+      json = value;
+      read = true;
+    });
+    await this.until("the answer's body", 1000, () => read);
+    return { status: response.status, json };
   }
 
   /** The running replicas of the nodes that are up. */
@@ -126,6 +201,7 @@ export async function withCluster(
   body: (cluster: IdleCluster) => Promise<void>,
 ): Promise<void> {
   await new Response("warm").text();
+  await preloadSchemaRoutes();
   const restore = banAmbient();
   try {
     const cluster = new IdleCluster(options);

@@ -1,60 +1,186 @@
 // `deno task sim`: runs seeds and says which fail.
 
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { drawSchedule } from "./schedule.ts";
+import {
+  type CampaignOptions,
+  type CampaignState,
+  loadCampaign,
+  newCampaign,
+  reportFailure,
+  runCampaign,
+} from "./campaign.ts";
+import { writeReport } from "./report.ts";
 import { runSchedule } from "./run.ts";
+import { drawSchedule, type Overrides, type SimSchedule } from "./schedule.ts";
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    seeds: { type: "string", default: "1..100" },
-    seed: { type: "string" },
-    minutes: { type: "string" },
-    nodes: { type: "string" },
-    out: { type: "string" },
-    "stop-after": { type: "string", default: "1" },
-  },
-});
-const [low, high] = values.seed !== undefined
-  ? [Number(values.seed), Number(values.seed)]
-  : values.seeds.split("..").map(Number);
-const nodes = values.nodes === undefined ? undefined : Number(values.nodes);
-const untilMs = performance.now() + Number(values.minutes ?? Infinity) * 60_000;
-const startedMs = performance.now();
-let simulatedMs = 0, failures = 0, done = 0, operations = 0, unknown = 0, undecided = 0;
-for (let seed = low; seed <= high && performance.now() < untilMs; seed++) {
-  const result = await runSchedule(drawSchedule(seed, nodes), values.seed !== undefined);
-  done++;
-  simulatedMs += result.simulatedMs;
-  operations += result.operations;
-  unknown += result.unknown;
-  if (result.undecided) undecided++;
-  if (result.failure !== undefined) {
-    failures++;
-    console.log(
-      `seed ${seed} FAILED (${result.failure.invariant}): ${result.failure.message.slice(0, 1500)}`,
-    );
-    console.log(
-      `  replay: deno task sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`}`,
-    );
-  }
-  if (values.seed !== undefined && values.out !== undefined) {
-    Deno.mkdirSync(values.out, { recursive: true });
-    Deno.writeTextFileSync(`${values.out}/events.txt`, result.lines.join("\n"));
-    Deno.writeTextFileSync(
-      `${values.out}/schedule.json`,
-      JSON.stringify(drawSchedule(seed, nodes), null, 2),
-    );
-    Deno.writeTextFileSync(`${values.out}/history.json`, JSON.stringify(result.history));
-  }
-  if (failures >= Number(values["stop-after"])) break;
-  if (done % 20 === 0 || seed === high) {
-    const wallSeconds = (performance.now() - startedMs) / 1000;
-    console.log(
-      `${done} seeds, ${failures} failed, ${operations} operations (${unknown} unknown, ` +
-        `${undecided} histories undecided), ` +
-        `${(simulatedMs / 1000 / wallSeconds).toFixed(1)} simulated s/s, trace ${result.traceHash}`,
-    );
+const HELP = `Usage: deno task sim [options]
+
+  --seeds A..B      seeds to run, one after the other       [1..100]
+  --seed N          one seed; with --out its events, schedule, calls and picture are left
+  --schedule FILE   one schedule, as left by a failing seed
+  --minutes M       end after M minutes
+  --nodes N         a cluster of N nodes, whatever a seed draws
+  --partitions N    likewise partitions
+  --rate N          likewise client operations a simulated second, without the other workload options
+  --shrink          make the schedule of a failing seed small
+  --out DIR         where failing seeds and the state of the campaign are left   [out/sim]
+  --resume DIR      go on with the campaign that was left in DIR
+  --stop-after N    failing seeds after which the campaign ends                  [1]
+  --mutant NAME     on a copy of the tree with this known bug (mutants/catalogue.ts)
+  --help
+
+Exit codes: 0 no property was broken, 1 a seed failed, 64 usage.`;
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 64;
+const DEFAULT_OUT = "out/sim";
+const SHRINK_MINUTES = 3;
+const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
+
+class UsageError extends Error {}
+
+function readFlags() {
+  try {
+    return parseArgs({
+      strict: true,
+      options: {
+        seeds: { type: "string", default: "1..100" },
+        seed: { type: "string" },
+        schedule: { type: "string" },
+        minutes: { type: "string" },
+        nodes: { type: "string" },
+        partitions: { type: "string" },
+        rate: { type: "string" },
+        shrink: { type: "boolean", default: false },
+        out: { type: "string" },
+        resume: { type: "string" },
+        "stop-after": { type: "string", default: "1" },
+        mutant: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause));
   }
 }
-if (failures > 0) Deno.exit(1);
+
+type Flags = ReturnType<typeof readFlags>;
+
+function whole(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new UsageError(`--${name} takes a whole number from ${least} to ${most}: got ${text}`);
+  }
+  return value;
+}
+
+function overridesOf(flags: Flags): Overrides {
+  return {
+    ...(flags.nodes === undefined ? {} : { nodes: whole("nodes", flags.nodes, 3, 24) }),
+    ...(flags.partitions === undefined
+      ? {}
+      : { partitions: whole("partitions", flags.partitions, 1, 64) }),
+    ...(flags.rate === undefined
+      ? {}
+      : { operationsPerSecond: whole("rate", flags.rate, 1, 10_000), clients: 8 }),
+  };
+}
+
+function seedsOf(text: string): [number, number] {
+  const match = /^(\d+)\.\.(\d+)$/.exec(text);
+  if (match === null || Number(match[1]) > Number(match[2])) {
+    throw new UsageError(`--seeds takes a range such as 1..1000: got ${text}`);
+  }
+  return [Number(match[1]), Number(match[2])];
+}
+
+function optionsOf(flags: Flags): CampaignOptions {
+  const minutes = flags.minutes === undefined ? Infinity : Number(flags.minutes);
+  if (!(minutes > 0)) throw new UsageError(`--minutes takes a number: got ${flags.minutes}`);
+  return {
+    out: flags.resume ?? flags.out ?? DEFAULT_OUT,
+    minutes,
+    failuresMax: whole("stop-after", flags["stop-after"], 1, 1_000_000),
+    shrink: flags.shrink,
+    shrinkMinutes: SHRINK_MINUTES,
+  };
+}
+
+async function main(flags: Flags): Promise<boolean> {
+  if (flags.mutant !== undefined) return await runMutated(flags.mutant, flags);
+  const options = optionsOf(flags);
+  if (flags.schedule !== undefined) {
+    const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(flags.schedule));
+    return await runOne(schedule, flags, options, `--schedule ${flags.schedule}`);
+  }
+  if (flags.seed !== undefined) {
+    const seed = whole("seed", flags.seed, 0, Number.MAX_SAFE_INTEGER);
+    return await runOne(drawSchedule(seed, overridesOf(flags)), flags, options, `--seed ${seed}`);
+  }
+  const state: CampaignState = flags.resume === undefined
+    ? newCampaign(...seedsOf(flags.seeds), overridesOf(flags))
+    : loadCampaign(flags.resume);
+  return await runCampaign(state, options);
+}
+
+/** One run, all of which is left in --out. */
+async function runOne(
+  schedule: SimSchedule,
+  flags: Flags,
+  options: CampaignOptions,
+  name: string,
+): Promise<boolean> {
+  const result = await runSchedule(schedule, { record: true });
+  const { failure, simulatedMs, events, operations, unknown, elections, traceHash } = result;
+  console.log(
+    `${name}: ${failure === undefined ? "no property is broken" : "FAILED"}; ` +
+      `${
+        (simulatedMs / 1000).toFixed(1)
+      } simulated s, ${events} events, ${operations} operations ` +
+      `decided, ${unknown} unknown, ${elections} elections, trace ${traceHash}`,
+  );
+  if (failure !== undefined) {
+    await reportFailure(schedule, result, overridesOf(flags), options);
+  } else if (flags.out !== undefined) {
+    const folder = `${flags.out}/seed-${schedule.seed}`;
+    writeReport(folder, schedule, result);
+    console.log(`  left in ${folder}`);
+  }
+  return failure === undefined;
+}
+
+/** Flags as arguments of a command that runs in another folder. */
+function argumentsFor(flags: Flags): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    if (value === true) return [`--${name}`];
+    return [`--${name}`, PATH_FLAGS.has(name) ? resolve(value) : value];
+  });
+}
+
+/** The same command, in a copy of the tree that has the bug. */
+async function runMutated(name: string, flags: Flags): Promise<boolean> {
+  const { prepareTree } = await import("./mutants/tree.ts");
+  const folder = await prepareTree(name);
+  try {
+    const args = argumentsFor({ out: DEFAULT_OUT, ...flags, mutant: undefined });
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "sim", ...args],
+      cwd: folder,
+    }).spawn();
+    return (await child.status).success;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+try {
+  const flags = readFlags();
+  if (flags.help) console.log(HELP);
+  else if (!await main(flags)) Deno.exit(EXIT_FAILED);
+} catch (cause) {
+  if (!(cause instanceof UsageError)) throw cause;
+  console.error(`${cause.message}\n\n${HELP}`);
+  Deno.exit(EXIT_USAGE);
+}

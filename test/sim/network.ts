@@ -5,10 +5,13 @@
 // As with TCP, a blackhole loses nothing while the connection lives: bytes are held, and arrive when the
 // path is open again, unless either side has given the connection up by then.
 
-import { assert } from "../../src/base/assert.ts";
 import type { Address, Connection, Listener, Network } from "../../src/platform/ports.ts";
 import type { Incarnation, Scheduler } from "./clock.ts";
+import { SimConnection, type Wire } from "./connection.ts";
+import { DirectedLink } from "./link.ts";
 import type { SeededRandom } from "./random.ts";
+
+export { DirectedLink } from "./link.ts";
 
 export interface SimNetworkOptions {
   /** Least time of a chunk on its way. */
@@ -19,6 +22,10 @@ export interface SimNetworkOptions {
   readonly splitChance: number;
   /** Bytes a connection takes before its writer has to wait for the reader. */
   readonly bufferBytes: number;
+  /** Chance that a write takes a moment to be handed over, though there is room. */
+  readonly slowWriteChance: number;
+  /** Whether links keep Raft frames that may come again, see DirectedLink.lateFrameChance. */
+  readonly keepFrames: boolean;
 }
 
 const DEFAULT_OPTIONS: SimNetworkOptions = {
@@ -26,30 +33,9 @@ const DEFAULT_OPTIONS: SimNetworkOptions = {
   delayMsMean: 0.2,
   splitChance: 0.1,
   bufferBytes: 1024 * 1024,
+  slowWriteChance: 0.1,
+  keepFrames: false,
 };
-
-/** Faults and counters of one directed link; faults may be changed at any time through SimNetwork. */
-export class DirectedLink {
-  readonly from: string;
-  readonly to: string;
-  /** Bytes of the dialler are held. */
-  forwardBlocked = false;
-  /** Bytes of the acceptor are held. */
-  backwardBlocked = false;
-  /** New connections are refused. */
-  refusing = false;
-  /** Added to the delay of every chunk. */
-  extraDelayMs = 0;
-  /** Bytes that arrived at the acceptor, and at the dialler. */
-  forwardBytes = 0;
-  backwardBytes = 0;
-  readonly connections = new Set<SimConnection>();
-
-  constructor(from: string, to: string) {
-    this.from = from;
-    this.to = to;
-  }
-}
 
 interface ListenerEntry {
   readonly incarnation: Incarnation;
@@ -69,6 +55,8 @@ export class SimNetwork {
   /** Nodes whose machine is off: nothing answers, not even a refusal. */
   readonly #silent = new Set<string>();
   #nextPort = 40_000;
+  /** Sees what is sent on a link, in whole frames, from its dialler (`forward`) or back. */
+  onSend: Wire["onSend"];
 
   constructor(
     scheduler: Scheduler,
@@ -108,6 +96,7 @@ export class SimNetwork {
     let link = this.#links.get(key);
     if (link === undefined) {
       link = new DirectedLink(from, to);
+      link.keepsFrames = this.options.keepFrames;
       this.#links.set(key, link);
     }
     return link;
@@ -149,6 +138,23 @@ export class SimNetwork {
     for (const connection of [...this.link(from, to).connections]) connection.reset();
   }
 
+  /** Delays everything on one link. */
+  slow(from: string, to: string, delayMs: number): void {
+    this.link(from, to).extraDelayMs = delayMs;
+  }
+
+  /** Lets Raft frames of one link come again, late. */
+  repeatFrames(from: string, to: string, chance: number): void {
+    this.link(from, to).lateFrameChance = chance;
+  }
+
+  /** The node's machine was replaced: what was sent to or by the old one never arrives at the new one. */
+  replaced(name: string): void {
+    for (const link of this.#links.values()) {
+      if (link.from === name || link.to === name) link.forgetFrames();
+    }
+  }
+
   /** Holds the link's bytes for a while, then lets them through. */
   clog(from: string, to: string, durationMs: number): void {
     this.blackhole(from, to);
@@ -160,6 +166,7 @@ export class SimNetwork {
     const link = this.link(from, to);
     link.refusing = false;
     link.extraDelayMs = 0;
+    link.lateFrameChance = 0;
     this.#setBlocked(link, false, false);
   }
 
@@ -245,238 +252,5 @@ export class SimNetwork {
   /** Whether the node's machine is off. */
   isOff(name: string): boolean {
     return this.#silent.has(name);
-  }
-}
-
-/** What travels: bytes, or the end of the stream. */
-interface Chunk {
-  readonly bytes: Uint8Array | "end";
-  arrived: boolean;
-}
-
-/** One end of a connection. Holds what has arrived for it and what is on its way to it. */
-class SimConnection implements Connection {
-  readonly remote: Address;
-  readonly #network: SimNetwork;
-  readonly #link: DirectedLink;
-  readonly #owner: Incarnation;
-  /** The owner's open connections, this one among them. */
-  readonly #siblings: Set<SimConnection>;
-  readonly #isDialler: boolean;
-  #peer: SimConnection | null = null;
-  /** On its way to this end, in order. */
-  readonly #coming: Chunk[] = [];
-  /** Arrived, not yet read. */
-  readonly #unread: Uint8Array[] = [];
-  #unreadOffset = 0;
-  /** Bytes on their way or unread: what the other end has to wait for. */
-  #pendingBytes = 0;
-  #ended = false;
-  #closed = false;
-  #broken: Error | null = null;
-  #reading: {
-    into: Uint8Array;
-    resolve: (count: number | null) => void;
-    reject: (cause: Error) => void;
-  } | null = null;
-  /** Of the other end's write that waits for room here. */
-  #roomWanted: (() => void) | null = null;
-
-  constructor(
-    network: SimNetwork,
-    link: DirectedLink,
-    owner: Incarnation,
-    siblings: Set<SimConnection>,
-    isDialler: boolean,
-    remote: Address,
-  ) {
-    this.#network = network;
-    this.#link = link;
-    this.#owner = owner;
-    this.#siblings = siblings;
-    this.#isDialler = isDialler;
-    this.remote = remote;
-    link.connections.add(this);
-    siblings.add(this);
-  }
-
-  /** Makes the acceptor's end of this dialled connection. */
-  accepted(owner: Incarnation, siblings: Set<SimConnection>): SimConnection {
-    const remote = `${this.#owner.name}:0`;
-    const far = new SimConnection(this.#network, this.#link, owner, siblings, false, remote);
-    this.#peer = far;
-    far.#peer = this;
-    return far;
-  }
-
-  #forget(): void {
-    this.#link.connections.delete(this);
-    this.#siblings.delete(this);
-  }
-
-  /** Whether what comes to this end is held. */
-  get #isBlocked(): boolean {
-    return this.#isDialler ? this.#link.backwardBlocked : this.#link.forwardBlocked;
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    assert(this.#reading === null, "one read at a time");
-    assert(into.length > 0, "a read needs room");
-    return new Promise((resolve, reject) => {
-      this.#reading = { into, resolve, reject };
-      this.#serveRead();
-    });
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    const peer = this.#peer;
-    assert(peer !== null, "connections come in pairs");
-    if (this.#closed) return Promise.reject(new Error("connection closed"));
-    if (this.#broken !== null) return Promise.reject(this.#broken);
-    assert(peer.#roomWanted === null, "one write at a time");
-    this.#send(bytes.slice());
-    return new Promise((resolve, reject) => {
-      const complete = () => {
-        if (this.#broken !== null) reject(this.#broken);
-        else if (this.#closed) reject(new Error("connection closed"));
-        else resolve();
-      };
-      const proceed = () => this.#owner.schedule(0, complete);
-      if (peer.#pendingBytes <= this.#network.options.bufferBytes) proceed();
-      else peer.#roomWanted = proceed;
-    });
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#forget();
-    if (this.#broken === null) this.#dispatch("end");
-    const reading = this.#reading;
-    this.#reading = null;
-    if (reading !== null) this.#owner.run(() => reading.resolve(null));
-    this.#wakeWriters();
-  }
-
-  /** The process is gone. Its kernel says so to the other end, unless the machine is gone too. */
-  ownerDied(silently: boolean): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#forget();
-    this.#reading = null;
-    if (!silently && this.#broken === null) this.#dispatch("end");
-  }
-
-  /** Breaks the connection at both ends, as by an RST. */
-  reset(): void {
-    const peer = this.#peer;
-    this.#break();
-    if (peer !== null) peer.#break();
-  }
-
-  /** The path is open again: what arrived meanwhile can be had. */
-  pathOpened(): void {
-    this.#deliver();
-  }
-
-  #break(): void {
-    if (this.#broken !== null) return;
-    this.#broken = new Error("connection reset by peer");
-    this.#forget();
-    this.#serveRead();
-    this.#wakeWriters();
-  }
-
-  /** Lets the writes of both ends that wait for room go on to see what happened. */
-  #wakeWriters(): void {
-    this.#wakeWriter();
-    const peer = this.#peer;
-    if (peer !== null) peer.#wakeWriter();
-  }
-
-  #wakeWriter(): void {
-    const proceed = this.#roomWanted;
-    this.#roomWanted = null;
-    proceed?.();
-  }
-
-  /** Cuts bytes at random places and sends the pieces off. */
-  #send(bytes: Uint8Array): void {
-    const { random, options } = this.#network;
-    let rest = bytes;
-    while (rest.length > 1 && random.chance(options.splitChance)) {
-      const cut = 1 + random.int(rest.length - 1);
-      this.#dispatch(rest.subarray(0, cut));
-      rest = rest.subarray(cut);
-    }
-    if (rest.length > 0) this.#dispatch(rest);
-  }
-
-  #dispatch(bytes: Uint8Array | "end"): void {
-    const peer = this.#peer;
-    assert(peer !== null, "connections come in pairs");
-    const chunk: Chunk = { bytes, arrived: false };
-    peer.#coming.push(chunk);
-    if (bytes !== "end") peer.#pendingBytes += bytes.length;
-    this.#network.scheduler.schedule(this.#network.delayMs(this.#link), () => {
-      chunk.arrived = true;
-      peer.#deliver();
-    });
-  }
-
-  /** Takes what has arrived in order, if the path is open. */
-  #deliver(): void {
-    while (this.#coming.length > 0 && this.#coming[0].arrived && !this.#isBlocked) {
-      const { bytes } = this.#coming.shift()!;
-      if (bytes === "end") this.#ended = true;
-      else {
-        if (this.#isDialler) this.#link.backwardBytes += bytes.length;
-        else this.#link.forwardBytes += bytes.length;
-        if (this.#closed) this.#answerReset();
-        else this.#unread.push(bytes);
-      }
-    }
-    this.#serveRead();
-  }
-
-  /** Bytes came for a closed end: its kernel answers with an RST. */
-  #answerReset(): void {
-    const peer = this.#peer;
-    if (peer === null || peer.#broken !== null || this.#network.isOff(this.#owner.name)) return;
-    this.#network.scheduler.schedule(this.#network.delayMs(this.#link), () => {
-      if (!peer.#isBlocked) peer.#break();
-    });
-  }
-
-  #serveRead(): void {
-    const reading = this.#reading;
-    if (reading === null || this.#closed) return;
-    if (this.#broken !== null) {
-      const broken = this.#broken;
-      this.#reading = null;
-      this.#owner.run(() => reading.reject(broken));
-    } else if (this.#unread.length > 0) {
-      this.#reading = null;
-      this.#owner.run(() => reading.resolve(this.#take(reading.into)));
-    } else if (this.#ended) {
-      this.#reading = null;
-      this.#owner.run(() => reading.resolve(null));
-    }
-  }
-
-  #take(into: Uint8Array): number {
-    const { random, options } = this.#network;
-    const first = this.#unread[0];
-    let count = Math.min(into.length, first.length - this.#unreadOffset);
-    if (count > 1 && random.chance(options.splitChance)) count = 1 + random.int(count - 1);
-    into.set(first.subarray(this.#unreadOffset, this.#unreadOffset + count));
-    this.#unreadOffset += count;
-    if (this.#unreadOffset === first.length) {
-      this.#unread.shift();
-      this.#unreadOffset = 0;
-    }
-    this.#pendingBytes -= count;
-    if (this.#pendingBytes <= options.bufferBytes) this.#wakeWriter();
-    return count;
   }
 }

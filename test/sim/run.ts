@@ -1,28 +1,30 @@
 // One run of one schedule: a cluster of production nodes, clients and faults; then everything is healed and
 // the cluster must make progress and converge; then the clients' history is judged.
 
-import { check, kv } from "../../checker/mod.ts";
 import type { NodeConfig } from "../../src/node/config.ts";
 import { banAmbient } from "./ambient.ts";
-import { Clients, type RecordedOperation } from "./clients.ts";
+import { Clients, type RecordedCall } from "./clients.ts";
 import { drainMicrotasks, Scheduler } from "./clock.ts";
+import { Injector } from "./injector.ts";
 import { Invariants, Violation } from "./invariants.ts";
+import { judge } from "./judge.ts";
 import { SimNetwork } from "./network.ts";
 import { SeededRandom } from "./random.ts";
-import type { Fault, SimSchedule } from "./schedule.ts";
+import { Recorder } from "./recorder.ts";
+import type { SimSchedule } from "./schedule.ts";
 import { ProcessEnded, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
 
+/** A seed's whole run ends by then. */
+export const RUN_MS_MAX = 20_000;
 const BOOT_MS_MAX = 5000;
-/** Long enough to replace the replicas of a wiped node. */
-const HEAL_MS_MAX = 12_000;
-/** A healed cluster in which no leader may change. */
+/** Decided answers that show that a healed cluster makes progress. */
+const PROGRESS_ANSWERS = 6;
+/** A healed cluster is watched for so long once it has converged. */
 const CALM_MS = 1500;
+const LAST_READS_MS_MAX = 2000;
 /** Small, so that a run of seconds sees segments roll. */
-/** Small enough that a run of seconds takes and ships snapshots. */
-const SNAPSHOT_LOG_BYTES = 48 * 1024;
 const LOG_SIZES = { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 };
-const CHECK_STEPS_MAX = 3_000_000;
 
 export interface RunResult {
   readonly seed: number;
@@ -35,17 +37,18 @@ export interface RunResult {
   /** The checker gave up within its bound. */
   readonly undecided: boolean;
   readonly failure: { readonly invariant: string; readonly message: string } | undefined;
-  /** The last of what happened, if asked for. */
+  /** What happened, an event a line, if it was recorded. */
   readonly lines: readonly string[];
-  readonly history: readonly RecordedOperation[];
+  readonly recorder: Recorder | undefined;
+  readonly calls: readonly RecordedCall[];
 }
 
 /** Runs `schedule`. Only one at a time in a process: globals are replaced meanwhile. */
 export async function runSchedule(
   schedule: SimSchedule,
-  keepLines = false,
+  { record = false }: { readonly record?: boolean } = {},
 ): Promise<RunResult> {
-  const run = new Run(schedule, keepLines);
+  const run = new Run(schedule, record);
   // Loads what the platform initialises lazily, with its own clocks, before those are taken away.
   await new Response("warm").text();
   const restore = banAmbient();
@@ -60,19 +63,17 @@ export async function runSchedule(
     await drainMicrotasks();
   } catch (cause) {
     failure = describe(cause);
+    run.recorder?.mark("failure", undefined, failure.message);
   } finally {
+    // Promises that were rejected in the last events are reported in turns of the real event loop.
+    await drainMicrotasks();
+    await drainMicrotasks();
     restore();
     removeEventListener("unhandledrejection", onRejection);
   }
-  const history = run.clients.history();
+  const calls = run.clients.calls();
   let undecided = false;
-  if (failure === undefined) {
-    const verdict = check(history, kv(), { stepsMax: CHECK_STEPS_MAX, allowEmpty: true });
-    undecided = verdict.verdict === "unknown";
-    if (verdict.verdict === "illegal") {
-      failure = { invariant: "linearizable", message: verdictText(verdict) };
-    }
-  }
+  if (failure === undefined) ({ failure, undecided } = judge(calls, run.circumstances()));
   return {
     seed: schedule.seed,
     traceHash: run.trace.hash,
@@ -84,13 +85,9 @@ export async function runSchedule(
     undecided,
     failure,
     lines: run.trace.lines,
-    history,
+    recorder: run.recorder,
+    calls,
   };
-}
-
-function verdictText(verdict: unknown): string {
-  return JSON.stringify(verdict, (_, value) => ArrayBuffer.isView(value) ? undefined : value)
-    .slice(0, 4000);
 }
 
 function describe(cause: unknown): { invariant: string; message: string } {
@@ -107,38 +104,50 @@ class Run {
   readonly nodes: SimNode[] = [];
   readonly clients: Clients;
   readonly invariants: Invariants;
-  #healed = false;
+  readonly injector: Injector;
+  readonly recorder: Recorder | undefined;
+  #elections = 0;
+  #lastElectionMs = 0;
 
-  constructor(schedule: SimSchedule, keepLines: boolean) {
+  constructor(schedule: SimSchedule, record: boolean) {
     this.schedule = schedule;
-    this.trace = new Trace(keepLines);
+    this.trace = new Trace(record);
+    const recorder = record ? new Recorder(this.scheduler) : undefined;
+    this.recorder = recorder;
     const { options, seed } = schedule;
     const random = new SeededRandom(seed);
     this.network = new SimNetwork(this.scheduler, random, {
       delayMsMean: options.networkDelayMsMean,
+      splitChance: options.splitChance,
+      keepFrames: schedule.faults.some(({ kind }) => kind === "late-frames"),
     });
+    if (recorder !== undefined) {
+      this.network.onSend = (link, forward, bytes) => recorder.sent(link, forward, bytes);
+    }
     const host = {
       scheduler: this.scheduler,
       network: this.network,
       random,
       trace: this.trace,
       syncDelayMsMean: options.syncDelayMsMean,
+      recorder,
       onEnd: (node: SimNode, reason: string, expected: boolean) => {
         if (!expected) this.#fail("no node ends itself", `${node.name}: ${reason}`);
         else this.scheduler.schedule(100, () => node.start());
       },
     };
-    const initial = Array.from({ length: options.nodes }, (_, i) => ({
+    const first = Array.from({ length: options.nodes - options.spares }, (_, i) => ({
       name: `n${i}`,
       peer: `n${i}:1`,
     }));
-    for (const { name, peer } of initial) {
+    for (let i = 0; i < options.nodes; i++) {
+      const isFirst = i < first.length;
       const config: NodeConfig = {
-        name,
-        peer,
-        http: `${name}:80`,
-        initial,
-        join: [],
+        name: `n${i}`,
+        peer: `n${i}:1`,
+        http: `n${i}:80`,
+        initial: isFirst ? first : [],
+        join: isFirst ? [] : first.map(({ peer }) => peer),
         partitions: options.partitions,
         replication: 3,
         weight: 1,
@@ -146,13 +155,15 @@ class Run {
         valueSizeBytesMax: 1024 * 1024,
         dialOverrides: new Map(),
         logSizes: LOG_SIZES,
-        snapshotLogBytes: SNAPSHOT_LOG_BYTES,
-        deadAfterMs: 2000,
+        snapshotLogBytes: options.snapshotLogBytes,
+        deadAfterMs: options.deadAfterMs,
         requestTimeoutMs: 2000,
       };
       this.nodes.push(new SimNode(host, config));
     }
     this.invariants = new Invariants(this.nodes);
+    const { scheduler, network, nodes, trace } = this;
+    this.injector = new Injector({ scheduler, network, nodes, trace, recorder });
     this.clients = new Clients({
       scheduler: this.scheduler,
       random,
@@ -163,7 +174,12 @@ class Run {
     });
     this.scheduler.afterEvent = () => {
       this.trace.mark(this.scheduler.nowMs, this.scheduler.eventCount);
+      this.recorder?.look(this.nodes);
       this.invariants.check();
+      if (this.invariants.elections !== this.#elections) {
+        this.#elections = this.invariants.elections;
+        this.#lastElectionMs = this.scheduler.nowMs;
+      }
     };
   }
 
@@ -180,38 +196,68 @@ class Run {
     this.#fail("no unhandled rejection", text);
   }
 
+  /** What the judge must know. */
+  circumstances() {
+    const wallSetBack = this.schedule.faults.some((fault) =>
+      fault.kind === "wall-jump" && fault.offsetMs < 0
+    );
+    return { wallSetBack, lastElectionMs: this.#lastElectionMs };
+  }
+
   async execute(): Promise<void> {
-    const { scheduler, clients, schedule } = this;
-    for (const node of this.nodes) scheduler.schedule(0, () => node.start());
+    const { scheduler, clients, injector } = this;
+    const { options, faults } = this.schedule;
+    for (const node of this.nodes.slice(0, options.nodes - options.spares)) node.start();
     await this.#until("the cluster is there", BOOT_MS_MAX, () => this.#allReady());
     clients.start();
-    for (const fault of schedule.faults) {
-      scheduler.schedule(fault.atMs, () => {
-        if (!this.#healed) this.#inject(fault);
-      });
-    }
-    await scheduler.runFor(schedule.options.safetyMs);
-    this.#heal();
+    for (const fault of faults) scheduler.schedule(fault.atMs, () => injector.inject(fault));
+    await scheduler.runFor(options.safetyMs);
+    injector.heal(this.nodes[options.lostNode]);
     const decided = clients.decided;
-    await this.#until(
-      "progress once healed",
-      HEAL_MS_MAX,
-      () => this.#allReady() && clients.decided > decided + 5,
-    );
-    // Balancing may still move leaders that faults had piled up; then calm must be lasting.
+    // With nothing left to do for the clients, that they were answered before is progress enough.
+    const enough = Math.min(PROGRESS_ANSWERS, (options.operationsMax ?? Infinity) - decided);
+    await this.#untilEnd("progress once healed", () => {
+      return this.#allReady() && clients.decided >= decided + enough;
+    });
     clients.stop();
-    await this.#until("open calls end", HEAL_MS_MAX, () => clients.busy === 0);
+    await this.#untilEnd("open calls end", () => clients.busy === 0);
     let nextLookMs = scheduler.nowMs;
-    await this.#until("convergence", HEAL_MS_MAX, () => {
+    await this.#untilEnd("convergence", () => {
       if (scheduler.nowMs < nextLookMs) return false;
       nextLookMs = scheduler.nowMs + 50;
-      return this.invariants.unconverged() === undefined;
+      return this.#leaversAreGone() && this.invariants.unconverged() === undefined;
     });
     await scheduler.runFor(CALM_MS);
+    clients.readAll();
+    await this.#until("the last reads", LAST_READS_MS_MAX, () => clients.busy === 0);
   }
 
   #allReady(): boolean {
-    return this.nodes.every((node) => node.life?.running?.node.ready().ready ?? false);
+    return this.nodes.every((node) => {
+      if (node.retired || !node.hasStarted || this.injector.leaving.has(node)) return true;
+      return node.life?.running?.node.ready().ready ?? false;
+    });
+  }
+
+  /** Members that were told to leave have left; their processes end then. */
+  #leaversAreGone(): boolean {
+    for (const leaving of this.injector.leaving) {
+      if (leaving.retired) continue;
+      const stays = this.nodes.some((node) => {
+        if (node === leaving) return false;
+        const topology = node.life?.running?.node.topology;
+        return topology !== undefined && topology.findMember(leaving.name) !== undefined;
+      });
+      if (stays) return false;
+      leaving.crash();
+      leaving.retired = true;
+    }
+    return true;
+  }
+
+  #untilEnd(what: string, condition: () => boolean): Promise<void> {
+    const limitMs = RUN_MS_MAX - CALM_MS - LAST_READS_MS_MAX - this.scheduler.nowMs;
+    return this.#until(what, Math.max(0, limitMs), condition);
   }
 
   async #until(what: string, limitMs: number, condition: () => boolean): Promise<void> {
@@ -219,112 +265,23 @@ class Run {
       await this.scheduler.runUntil(what, limitMs, condition);
     } catch (cause) {
       if (!(cause instanceof Error) || !cause.message.startsWith("not within")) throw cause;
-      const state = this.nodes.map((node) => {
-        const running = node.life?.running;
-        return `${node.name}: ${
-          running === undefined ? "does not run" : running.node.ready().reason
-        }`;
-      });
-      throw new Violation("liveness", `${cause.message}; ${state.join("; ")}`);
+      const state = this.nodes.map(describeNode);
+      const unconverged = this.invariants.unconverged() ?? "converged";
+      throw new Violation("liveness", `${cause.message}; ${state.join("; ")}; ${unconverged}`);
     }
   }
+}
 
-  #heal(): void {
-    this.#healed = true;
-    this.trace.note(this.scheduler.nowMs, "sim", "healed");
-    this.network.healAll();
-    for (const node of this.nodes) {
-      node.healFaults();
-      node.start();
-    }
-  }
-
-  #after(delayMs: number, action: () => void): void {
-    this.scheduler.schedule(delayMs, action);
-  }
-
-  #inject(fault: Fault): void {
-    const { nodes, network } = this;
-    this.trace.note(this.scheduler.nowMs, "fault", JSON.stringify(fault));
-    const name = (node: number) => nodes[node].name;
-    switch (fault.kind) {
-      case "crash":
-        nodes[fault.node].crash();
-        return this.#after(fault.downMs, () => nodes[fault.node].start());
-      case "power-cut":
-        nodes[fault.node].powerCut(fault.silent);
-        return this.#after(fault.downMs, () => nodes[fault.node].start());
-      case "wipe":
-        nodes[fault.node].wipe();
-        return this.#after(fault.downMs, () => nodes[fault.node].start());
-      case "crash-all":
-        for (const node of nodes) {
-          if (fault.power) node.powerCut(true);
-          else node.crash();
-        }
-        return this.#after(fault.downMs, () => nodes.forEach((node) => node.start()));
-      case "stop":
-        return nodes[fault.node].stop(() => {
-          this.#after(fault.downMs, () => nodes[fault.node].start());
-        });
-      case "pause": {
-        const paused = nodes[fault.node].life?.incarnation;
-        paused?.pause();
-        return this.#after(fault.durationMs, () => paused?.resume());
-      }
-      case "partition": {
-        const left = fault.left.map(name);
-        const right = nodes.map((node) => node.name).filter((other) => !left.includes(other));
-        network.partition(left, right);
-        return this.#after(fault.durationMs, () => {
-          for (const a of left) {
-            for (const b of right) {
-              network.heal(a, b);
-              network.heal(b, a);
-            }
-          }
-        });
-      }
-      case "one-way": {
-        const [from, to] = [name(fault.from), name(fault.to)];
-        network.dropPackets(from, to);
-        return this.#after(fault.durationMs, () => {
-          network.heal(from, to);
-          network.heal(to, from);
-        });
-      }
-      case "clog":
-        return network.clog(name(fault.from), name(fault.to), fault.durationMs);
-      case "reset":
-        return network.reset(name(fault.from), name(fault.to));
-      case "wall-jump":
-        return nodes[fault.node].jumpWall(fault.offsetMs);
-      case "clock-rate":
-        return nodes[fault.node].setRate(fault.rate);
-      case "slow-sync":
-        return nodes[fault.node].slowSyncs(fault.delayMs, fault.durationMs);
-      case "sync-failure":
-        return nodes[fault.node].failNextSync();
-      case "snapshot":
-        for (const hosted of nodes[fault.node].life?.running?.node.hosting?.all() ?? []) {
-          if (hosted.kind !== "suspect") hosted.replica.wantSnapshot();
-        }
-        return;
-      case "transfer":
-        return this.#transferAll(name(fault.to));
-    }
-  }
-
-  /** Every leader is told to hand over to `to`. */
-  #transferAll(to: string): void {
-    for (const { life } of this.nodes) {
-      const node = life?.running?.node;
-      if (life === undefined || node === undefined) continue;
-      life.incarnation.run(() => {
-        for (const { partition } of node.hosting?.all() ?? []) {
-          node.transferLeadership(partition, to, { forward: "never", timeoutMs: 1000 });
-        }
-      });
-    }
-  }
+/** Role, term, commit and applied of a node's replicas, for those who have to find out why it is stuck. */
+function describeNode({ name, life }: SimNode): string {
+  const running = life?.running;
+  if (running === undefined) return `${name} does not run`;
+  const replicas = [...running.node.hosting?.all() ?? []].map((hosted) => {
+    const { partition, replicaId } = hosted;
+    if (hosted.kind === "suspect") return `p${partition}/${replicaId} suspect`;
+    const { isLeader, leader, term, core, appliedIndex } = hosted.replica;
+    const role = isLeader ? "leads" : `follows ${leader}`;
+    return `p${partition}/${replicaId} ${role} t${term} c${core.committed} a${appliedIndex}`;
+  });
+  return `${name} ${running.node.ready().reason} (${replicas.join(", ")})`;
 }

@@ -6,9 +6,17 @@ import { type RunningNode, runNode } from "../../src/node/run.ts";
 import { NodeDigest } from "../../src/platform/deno/random.ts";
 import type { DiskErrorCode, HttpHandler, Log, Platform } from "../../src/platform/ports.ts";
 import { Incarnation, type Scheduler, SimClock } from "./clock.ts";
-import { SimDisk } from "./disk.ts";
+import {
+  isProvenDurable,
+  type Misdirected,
+  misdirectLogWrite,
+  rotLog,
+  rotSnapshots,
+} from "./damage.ts";
+import { NO_QUOTA_BYTES, SimDisk } from "./disk.ts";
 import type { SimNetwork } from "./network.ts";
 import type { SeededRandom } from "./random.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Trace } from "./trace.ts";
 
 /** Thrown through a node's code when its process ends itself. */
@@ -22,6 +30,7 @@ export interface SimHost {
   readonly network: SimNetwork;
   readonly random: SeededRandom;
   readonly trace: Trace;
+  readonly recorder?: Recorder | undefined;
   readonly syncDelayMsMean: number;
   /** A node ended itself, or threw. `expected`: a fault that was injected explains it. */
   onEnd(node: SimNode, reason: string, expected: boolean): void;
@@ -48,8 +57,16 @@ export class SimNode {
   #slowUntilMs = 0;
   #slowMs = 0;
   #failNextSync = false;
+  /** The machine loses power when an injected failure ends the process. */
+  #powerGoesToo = false;
+  /** A write of the log is not where it should be, and nobody knows. */
+  #misdirected: Misdirected | undefined;
   wallOffsetMs = 0;
   rate = 1;
+  /** Its disk was damaged: its replicas may find that they lost something. */
+  mayBeSuspect = false;
+  /** It is not coming back in this run, or has left the cluster. */
+  retired = false;
 
   constructor(host: SimHost, config: NodeConfig) {
     this.#host = host;
@@ -62,11 +79,15 @@ export class SimNode {
   #newDisk(): SimDisk {
     return new SimDisk({
       schedule: (delayMs, callback) => {
-        const life = this.#life;
-        if (life !== undefined) this.#guarded(life, delayMs, callback);
+        this.#life?.incarnation.schedule(delayMs, callback);
       },
       syncDelayMs: () => this.#syncDelayMs(),
     });
+  }
+
+  /** False for a machine that nobody has switched on yet. */
+  get hasStarted(): boolean {
+    return this.#lives > 0;
   }
 
   /** The life that runs or is paused, if any. */
@@ -80,26 +101,17 @@ export class SimNode {
     return 0.05 + exponential + slow;
   }
 
-  #guarded(life: Life, delayMs: number, callback: () => void): void {
-    life.incarnation.schedule(delayMs, this.#catching(life, callback));
-  }
-
-  /** A callback whose exceptions end the process, as they do for real. */
-  #catching(life: Life, callback: () => void): () => void {
-    return () => {
-      try {
-        callback();
-      } catch (cause) {
-        if (cause instanceof ProcessEnded || life.incarnation.isDead) return;
-        this.#end(life, `uncaught ${cause instanceof Error ? cause.stack : cause}`, false);
-      }
-    };
-  }
-
   // ----------------------------------------------------------------------------------------- lives
 
   start(): void {
-    if (this.#life !== undefined) return;
+    if (this.#life !== undefined || this.retired) return;
+    if (this.#misdirected !== undefined) {
+      // Without proof in the log a lost write looks like one that was never acknowledged: a machine whose
+      // disk did that is replaced, not trusted.
+      if (isProvenDurable(this.#disk, this.#misdirected)) this.mayBeSuspect = true;
+      else this.#replaceDisk();
+      this.#misdirected = undefined;
+    }
     const { scheduler, network, random, trace } = this.#host;
     const number = ++this.#lives;
     const incarnation = new Incarnation(scheduler, this.name);
@@ -115,19 +127,20 @@ export class SimNode {
       stopping: false,
     };
     this.#life = life;
+    // What a process throws and does not catch ends it, as it does for real.
+    incarnation.onUncaught = (cause) => {
+      if (cause instanceof ProcessEnded || incarnation.isDead) return;
+      this.#end(life, `uncaught ${cause instanceof Error ? cause.stack : cause}`, false);
+    };
     trace.note(scheduler.nowMs, this.name, `start life ${number}`);
+    this.#host.recorder?.mark("start", this.name, `life ${number}`);
     this.#disk.onCall = ({ kind }): DiskErrorCode | undefined => {
       if (kind !== "sync" || !this.#failNextSync) return undefined;
       this.#failNextSync = false;
       return "io";
     };
     const platform: Platform = {
-      clock: {
-        monotonicMs: () => clock.monotonicMs(),
-        wallMs: () => clock.wallMs(),
-        setTimer: (delayMs, callback) => clock.setTimer(delayMs, this.#catching(life, callback)),
-        defer: (callback) => clock.defer(this.#catching(life, callback)),
-      },
+      clock,
       random: random.stream(`${this.name}/${number}`),
       disk: this.#disk.mount(),
       network: network.forNode(incarnation),
@@ -153,10 +166,14 @@ export class SimNode {
         },
       },
     };
-    runNode(this.config, platform).then((running) => life.running = running, (cause) => {
-      if (life.incarnation.isDead) return;
-      const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
-      this.#end(life, text, text.includes("injected"));
+    incarnation.run(() => {
+      runNode(this.config, platform).then((running) => life.running = running, (cause) => {
+        if (incarnation.isDead) return;
+        const text = `cannot start: ${cause instanceof Error ? cause.stack : cause}`;
+        // Nothing can start on a full disk.
+        const full = text.includes("no space left");
+        this.#end(life, text, full || text.includes("injected"));
+      });
     });
   }
 
@@ -176,11 +193,17 @@ export class SimNode {
     this.#host.trace.note(this.#host.scheduler.nowMs, this.name, `ended: ${reason.split("\n")[0]}`);
     this.#kill(life, false);
     this.#disk.crashProcess();
-    this.#host.onEnd(this, reason, expected);
+    if (expected && this.#powerGoesToo) this.powerCut(false);
+    this.#powerGoesToo = false;
+    // So damaged that the node says to come back without its data: whoever runs it does that.
+    const hopeless = this.mayBeSuspect && reason.includes("move the data directory away");
+    if (hopeless) this.#replaceDisk();
+    this.#host.onEnd(this, reason, expected || hopeless);
   }
 
   #kill(life: Life, silently: boolean): void {
     life.incarnation.kill({ silently });
+    this.#host.recorder?.mark("end", this.name, `end of life ${life.number}`);
     if (this.#life === life) this.#life = undefined;
   }
 
@@ -200,7 +223,38 @@ export class SimNode {
   /** The machine comes back with an empty disk. */
   wipe(): void {
     this.powerCut(false);
+    this.#replaceDisk();
+  }
+
+  #replaceDisk(): void {
     this.#disk = this.#newDisk();
+    this.#misdirected = undefined;
+    this.#host.network.replaced(this.name);
+  }
+
+  /** Flips bits of what is durable. The process must be down. */
+  rot(file: "log" | "snapshot", places: readonly number[]): void {
+    const flipped = file === "log" ? rotLog(this.#disk, places) : rotSnapshots(this.#disk, places);
+    this.#note(`rot at ${flipped.join(", ") || "nothing"}`);
+    if (flipped.length > 0) this.mayBeSuspect = true;
+  }
+
+  /** The next write of the log lands elsewhere. */
+  misdirect(place: number): void {
+    misdirectLogWrite(this.#disk, place, (misdirected, landing) => {
+      this.#misdirected = misdirected;
+      const { segment, end } = misdirected;
+      this.#note(`a write up to ${end} of segment ${segment} landed at ${landing}`);
+    });
+  }
+
+  /** Whether a misdirected write waits to be found, and would be. */
+  get hasProvableDamage(): boolean {
+    return this.#misdirected !== undefined && isProvenDurable(this.#disk, this.#misdirected);
+  }
+
+  #note(what: string): void {
+    this.#host.trace.note(this.#host.scheduler.nowMs, this.name, what);
   }
 
   /** A graceful stop; the process is gone when it is done. */
@@ -225,8 +279,19 @@ export class SimNode {
     this.#slowUntilMs = this.#host.scheduler.nowMs + durationMs;
   }
 
-  failNextSync(): void {
+  /** `power`: the machine goes down with the process. */
+  failNextSync(power: boolean): void {
     this.#failNextSync = true;
+    this.#powerGoesToo = power;
+  }
+
+  /** Leaves room for `freeBytes` more. */
+  limitSpace(freeBytes: number): void {
+    this.#disk.quotaBytes = this.#disk.usedBytes() + freeBytes;
+  }
+
+  freeSpace(): void {
+    this.#disk.quotaBytes = NO_QUOTA_BYTES;
   }
 
   jumpWall(offsetMs: number): void {
@@ -243,6 +308,8 @@ export class SimNode {
   healFaults(): void {
     this.#failNextSync = false;
     this.#slowUntilMs = 0;
+    this.#disk.misdirectNextWrite = undefined;
+    this.freeSpace();
     this.setRate(1);
     this.#life?.incarnation.resume();
   }

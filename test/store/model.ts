@@ -2,6 +2,7 @@
 // sorted whenever order matters, nothing bounded or shared. Kept apart from src/store on purpose.
 
 import { latin1FromBytes } from "../../src/base/bytes.ts";
+import { plainValue, type StoredValue, storedValueOf } from "../../src/store/value.ts";
 import type {
   Applied,
   Command,
@@ -123,7 +124,7 @@ export class Model {
       return { kind: "condition-failed", revision: live?.revision ?? 0 };
     }
     if (command.kind === "put") {
-      this.#put(command.key, latin1FromBytes(command.value), command.contentType, command.ttlMs);
+      this.#put(command.key, storedValueOf(command.value), command.contentType, command.ttlMs);
       return { kind: "put", created: live === undefined, revision };
     }
     if (live === undefined) return { kind: "not-found" };
@@ -156,7 +157,7 @@ export class Model {
     if (compare.target === "exists") return compare.exists === (live !== undefined);
     if (compare.target === "value") {
       if (live === undefined) return compare.operator === "!=";
-      return compared(live.value, compare.operator, latin1FromBytes(compare.value));
+      return compared(plainValue(live.value), compare.operator, latin1FromBytes(compare.value));
     }
     return compared(live?.[compare.target] ?? 0, compare.operator, compare.revision);
   }
@@ -174,7 +175,7 @@ export class Model {
         this.#reap(operation.key);
         const created = this.live(operation.key) === undefined;
         const { key, value, contentType, ttlMs } = operation;
-        this.#put(key, latin1FromBytes(value), contentType, ttlMs);
+        this.#put(key, storedValueOf(value), contentType, ttlMs);
         return { kind: "put", created, revision };
       }
       case "delete": {
@@ -196,12 +197,13 @@ export class Model {
     if (record !== undefined && !this.#isLive(record)) this.#remove(key, "expire");
   }
 
-  #put(key: string, value: string, contentType: string, ttlMs: number | undefined): void {
+  #put(key: string, value: StoredValue, contentType: string, ttlMs: number | undefined): void {
     const revision = this.#index;
     const createRevision = this.live(key)?.createRevision ?? revision;
     const expiresAtMs = ttlMs === undefined ? undefined : this.timeMs + ttlMs;
     this.records.set(key, { key, value, contentType, revision, createRevision, expiresAtMs });
-    this.events.push({ ...this.#position(), kind: "put", key, value, contentType });
+    const event = { key, value, contentType, createRevision, expiresAtMs };
+    this.events.push({ ...this.#position(), kind: "put", ...event });
   }
 
   #remove(key: string, kind: "delete" | "expire"): void {

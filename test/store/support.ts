@@ -2,7 +2,9 @@
 // tests, and generators of everything an entry may hold.
 
 import { assertEquals } from "@std/assert";
+import { crc32, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import type { CommandValue } from "../../src/store/value.ts";
 import { utf8Bytes } from "../../src/base/bytes.ts";
 import {
   type Applied,
@@ -142,12 +144,21 @@ export const anyVocabulary: Vocabulary = {
   ttlMs: wholeNumber.filter((ttlMs) => ttlMs > 0),
 };
 
+/** As a node proposes it: plain, or compressed whether that pays or not. */
+export function compressed(value: Uint8Array): CommandValue {
+  if (value.length === 0) return value;
+  const zstd = new Uint8Array(zstdCompressSync(value)); // a Buffer would print itself otherwise
+  return { zstd, plainLength: value.length, plainChecksum: crc32(value) };
+}
+
 function optional<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
   return fc.option(arbitrary, { nil: undefined });
 }
 
 export function anyCommand(words: Vocabulary): fc.Arbitrary<Command> {
   const { key, value, contentType, revision, ttlMs } = words;
+  const commandValue = fc.tuple(value, fc.boolean())
+    .map(([bytes, packed]) => packed ? compressed(bytes) : bytes);
   const condition = optional<Condition>(fc.oneof(
     fc.record({ kind: fc.constant("revision" as const), revision }),
     fc.record({ kind: fc.constant("present" as const) }),
@@ -169,7 +180,7 @@ export function anyCommand(words: Vocabulary): fc.Arbitrary<Command> {
     fc.record({
       kind: fc.constant("put" as const),
       key,
-      value,
+      value: commandValue,
       contentType,
       ttlMs: optional(ttlMs),
     }),
@@ -183,7 +194,7 @@ export function anyCommand(words: Vocabulary): fc.Arbitrary<Command> {
       arbitrary: fc.record({
         kind: fc.constant("put" as const),
         key,
-        value,
+        value: commandValue,
         contentType,
         condition,
         ttlMs: optional(ttlMs),

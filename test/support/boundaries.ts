@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Files that compose what arrows keep apart: file -> the folder or file it may import besides. */
 const COMPOSES: Record<string, readonly string[]> = {
   "src/node/run.ts": ["http"],
-  "src/main.ts": ["node", "base", "platform", "platform/deno"],
+  "src/main.ts": ["node", "base", "platform", "platform/deno", "http"],
 };
 
 /** Synchronous to its end: no promise of any kind. */
@@ -86,7 +86,8 @@ const AMBIENT = new Set([
 
 /** Node's modules that may be used under the ban, and what of them. */
 const NODE_NAMES: Record<string, readonly string[]> = {
-  "node:zlib": ["crc32"],
+  // The synchronous calls only: the others finish on another thread.
+  "node:zlib": ["crc32", "zstdCompressSync", "zstdDecompressSync", "constants"],
   "node:buffer": ["Buffer"],
 };
 

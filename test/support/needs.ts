@@ -9,15 +9,18 @@ const PROGRAMS = {
   etcd: { program: "etcd", apt: "etcd-server" },
   faketime: { program: "faketime", apt: "faketime" },
   h2load: { program: "h2load", apt: "nghttp2-client" },
+  node: { program: "node", apt: "nodejs" },
   nft: { program: "nft", apt: "nftables" },
+  openssl: { program: "openssl", apt: "openssl" },
   tc: { program: "tc", apt: "iproute2" },
 } as const;
 
 /** A program, or the folder of shared data. */
 export type Need = keyof typeof PROGRAMS | "../shared";
 
-/** The Debian packages of all programs that tests may need, sorted. */
-export const APT_PACKAGES: readonly string[] = Object.values(PROGRAMS).map(({ apt }) => apt).sort();
+/** The Debian packages of all programs that tests may need, sorted; but Node, which `npx` came with. */
+export const APT_PACKAGES: readonly string[] = Object.values(PROGRAMS).map(({ apt }) => apt)
+  .filter((apt) => apt !== PROGRAMS.node.apt).sort();
 
 /** Where Debian keeps what an ordinary user's PATH leaves out. */
 const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin"];

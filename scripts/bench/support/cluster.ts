@@ -195,7 +195,21 @@ export class TestCluster implements AsyncDisposable {
 
 /** What `GET /cluster` says, as far as tests and benches look. */
 export interface ClusterAnswer {
-  readonly members: { nodeId: string; name: string; http: string }[];
+  readonly members: {
+    nodeId: string;
+    name: string;
+    http: string;
+    state: string;
+    replicas: number;
+  }[];
+  readonly routing: {
+    partition: number;
+    slots: [start: number, end: number][];
+    replicas: string[];
+    leader?: string;
+  }[];
+  readonly moves: { partition: number; adding: string[]; removing: string[] }[];
+  readonly plan?: { waiting: number };
   readonly partitions: {
     partition: number;
     term: number;
@@ -203,6 +217,8 @@ export interface ClusterAnswer {
     commitIndex: number;
     appliedIndex: number;
     replicas: { replicaId: number; nodeId: string; role: string }[];
+    asleep: boolean;
+    snapshotBytes: number;
     health: string;
   }[];
 }

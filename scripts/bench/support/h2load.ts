@@ -2,6 +2,8 @@
 
 export interface Load {
   readonly url: string;
+  /** Further paths at the same host, taken in turn. */
+  readonly paths?: readonly string[];
   readonly connections: number;
   readonly seconds: number;
   readonly http1: boolean;
@@ -28,7 +30,7 @@ export async function h2load(load: Load): Promise<LoadResult> {
   if (load.bodyFile !== undefined) args.push("-d", load.bodyFile);
   for (const header of load.headers ?? []) args.push("-H", header);
   const { stdout, stderr } = await new Deno.Command("h2load", {
-    args: [...args, load.url],
+    args: [...args, load.url, ...(load.paths ?? [])],
     stdin: "null",
   }).output();
   const text = new TextDecoder().decode(stdout);

@@ -9,24 +9,34 @@ import { DenoHttpServer } from "./http_server.ts";
 import { DenoLog } from "./log.ts";
 import { DenoNetwork } from "./network.ts";
 import { DenoRandom, NodeDigest } from "./random.ts";
+import { TlsNetwork, type TlsSource } from "./tls_network.ts";
 
 export { parseAddress } from "./network.ts";
+export { type TlsMaterial, TlsNetwork, type TlsSource } from "./tls_network.ts";
+export { watchFiles } from "./watched_file.ts";
 export { DenoClock, DenoDisk, DenoHttpServer, DenoLog, DenoNetwork, DenoRandom, NodeDigest };
 
 /** Exit code of a node that ended itself because going on would have been unsafe. */
 export const EXIT_FATAL = 70;
 
+export interface DenoPlatformOptions {
+  readonly dataDir: string;
+  readonly logLevel: LogLevel;
+  readonly name: string;
+  /** With it the API speaks TLS; with a CA in it the peer links do too, and ask for a certificate. */
+  readonly tls?: TlsSource;
+}
+
 /** The machine as a {@linkcode Platform}; throws DiskError if `dataDir` can't be created. */
-export function createDenoPlatform(
-  options: { readonly dataDir: string; readonly logLevel: LogLevel; readonly name: string },
-): Platform {
+export function createDenoPlatform(options: DenoPlatformOptions): Platform {
   const log = new DenoLog(options.logLevel, { node: options.name });
+  const { tls } = options;
   return {
     clock: new DenoClock(),
     random: new DenoRandom(),
     disk: new DenoDisk(options.dataDir),
-    network: new DenoNetwork(),
-    http: new DenoHttpServer(),
+    network: tls?.current.ca === undefined ? new DenoNetwork() : new TlsNetwork(tls, log),
+    http: new DenoHttpServer(tls),
     log,
     digest: new NodeDigest(),
     process: {

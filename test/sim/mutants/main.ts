@@ -3,9 +3,7 @@
 
 import { parseArgs } from "node:util";
 import { type Mutant, MUTANTS } from "./catalogue.ts";
-
-const ROOT = new URL("../../../", import.meta.url);
-const COPIED = ["src", "checker", "test/sim", "scripts/types", "deno.json", "deno.lock"];
+import { prepareTree } from "./tree.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -16,31 +14,9 @@ const { values } = parseArgs({
   },
 });
 
-function copy(from: URL, to: string): void {
-  if (Deno.statSync(from).isDirectory) {
-    Deno.mkdirSync(to, { recursive: true });
-    for (const { name } of Deno.readDirSync(from)) {
-      copy(new URL(`${from.href.replace(/\/$/, "")}/${name}`), `${to}/${name}`);
-    }
-  } else {
-    Deno.mkdirSync(to.slice(0, to.lastIndexOf("/")), { recursive: true });
-    Deno.copyFileSync(from, to);
-  }
-}
-
-function apply(mutant: Mutant, folder: string): void {
-  const path = `${folder}/${mutant.file}`;
-  const text = Deno.readTextFileSync(path);
-  const count = text.split(mutant.target).length - 1;
-  if (count !== 1) throw new Error(`${mutant.name}: its target occurs ${count} times`);
-  Deno.writeTextFileSync(path, text.replace(mutant.target, () => mutant.replacement));
-}
-
 async function run(mutant: Mutant): Promise<boolean> {
-  const folder = Deno.makeTempDirSync({ prefix: "mutant-" });
+  const folder = await prepareTree(mutant.name);
   try {
-    for (const path of COPIED) copy(new URL(path, ROOT), `${folder}/${path}`);
-    apply(mutant, folder);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         "run",

@@ -13,7 +13,7 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   UNCOMMITTED_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
-import type { Clock, Log, Random } from "../platform/ports.ts";
+import type { Clock, Log, Random, TimerHandle } from "../platform/ports.ts";
 import {
   type AnyConfChange,
   decodeConfChange,
@@ -31,6 +31,7 @@ import {
   type Ready,
   Role,
 } from "../raft/mod.ts";
+import { BatchFill, HOLD_MS_MAX } from "./batch_fill.ts";
 import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
@@ -117,6 +118,8 @@ export class Replica<Result = unknown> {
   #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
   /** Proposals wait for the end of a sync. */
   #gathering = false;
+  readonly #fill = new BatchFill();
+  #holdTimer: TimerHandle | undefined;
   readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
@@ -420,6 +423,7 @@ export class Replica<Result = unknown> {
     this.#stopped = true;
     this.#endReason = reason;
     this.#notices.stop();
+    this.#holdTimer?.cancel();
     this.#proposals.stop(reason);
     this.#reads.stop(reason);
   }
@@ -428,7 +432,7 @@ export class Replica<Result = unknown> {
   turn(): void {
     if (this.#stopped) return;
     const startedMs = this.#options.clock.monotonicMs();
-    this.#proposeQueued();
+    this.#proposeQueued(startedMs);
     this.#startReads(startedMs);
     while (this.#core.hasReady()) {
       this.#handle(this.#core.ready());
@@ -445,7 +449,7 @@ export class Replica<Result = unknown> {
     }
   }
 
-  #proposeQueued(): void {
+  #proposeQueued(nowMs: number): void {
     if (this.#proposals.queued === 0) return;
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
@@ -462,7 +466,9 @@ export class Replica<Result = unknown> {
       }
       return;
     }
+    if (!this.#isFull(nowMs)) return;
     const batch = this.#proposals.take();
+    this.#fill.taken(batch.length);
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
@@ -470,6 +476,24 @@ export class Replica<Result = unknown> {
     } else {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
       this.#proposals.refuse(batch, "overloaded");
+    }
+  }
+
+  /** Whether what is queued should go now; else it will be looked at again. */
+  #isFull(nowMs: number): boolean {
+    const { queued, waiting } = this.#proposals;
+    switch (this.#fill.judge(queued, waiting, nowMs)) {
+      case "go":
+        return true;
+      case "look":
+        this.#options.wake();
+        return false;
+      case "hold":
+        this.#holdTimer ??= this.#options.clock.setTimer(HOLD_MS_MAX, () => {
+          this.#holdTimer = undefined;
+          this.#options.wake();
+        });
+        return false;
     }
   }
 

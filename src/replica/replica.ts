@@ -247,8 +247,9 @@ export class Replica<Result = unknown> {
       // Votes that come after the quorum did not elect, so their clocks do not count.
       if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
     }
-    if (message.type === MessageType.Quiesce && !this.#isRestful()) {
-      // As a heartbeat it is answered, and the answer keeps the leader awake.
+    if (message.type === MessageType.Quiesce && !(this.#isRestful() && this.#options.maySleep())) {
+      // As a heartbeat it is answered, and the answer keeps the leader awake. One that comes late, from
+      // a leader whose links have broken since, must not put anybody to sleep.
       this.#core.step({ ...message, type: MessageType.Heartbeat, index: 0, logTerm: 0 });
     } else {
       if (!isPulse(message.type)) this.#idleTicks = 0;

@@ -17,6 +17,8 @@ interface Movable {
   readonly partition: PartitionId;
   /** Nodes, as numbers, that could lead it. */
   readonly candidates: readonly number[];
+  /** The candidates are those of a preferred zone. */
+  readonly pinned: boolean;
 }
 
 /**
@@ -81,6 +83,7 @@ class LeaderPlan {
     this.#led[node].add({
       partition: entry.partition,
       candidates: preferred.length > 0 ? preferred : candidates,
+      pinned: preferred.length > 0,
     });
   }
 
@@ -88,7 +91,10 @@ class LeaderPlan {
   leaveIneligible(): void {
     for (let from = 0; from < this.#led.length; from++) {
       for (const movable of [...this.#led[from]]) {
-        if (movable.candidates.includes(from)) continue;
+        const isWellPlaced = movable.pinned
+          ? movable.candidates.includes(from)
+          : this.#eligible[from];
+        if (isWellPlaced) continue;
         const to = movable.candidates.reduce((a, b) => this.#compareFill(b, a) < 0 ? b : a);
         this.#shift(movable, from, to);
       }

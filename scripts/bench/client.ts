@@ -121,6 +121,9 @@ async function overhead(kv: Kv, cluster: TestCluster): Promise<void> {
     put: { bare: (i: number) => bare.put(key(i)), sdk: (i: number) => kv.set(key(i), VALUE) },
     get: { bare: (i: number) => bare.get(key(i)), sdk: (i: number) => kv.get(key(i)) },
   };
+  await kv.batch(
+    Array.from({ length: KEYS }, (_, i) => ({ op: "put", key: key(i), value: VALUE })),
+  );
   for (const [name, { bare, sdk }] of Object.entries(operations)) {
     await closedLoop(bare, 1);
     await closedLoop(sdk, 1);

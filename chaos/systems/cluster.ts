@@ -52,6 +52,8 @@ const START_TIMEOUT_MS = 40_000;
 const PROBE_TIMEOUT_MS = 1000;
 /** A node that ended by itself is started again after so long, as a supervisor would. */
 const RESTART_DELAY_MS = 500;
+/** A node that ends so often while it is waited for will never serve. */
+const HOPELESS_ENDS = 6;
 /** How much of the end of a log is searched for the reason of an end. */
 const LOG_TAIL_BYTES = 16 * 1024;
 

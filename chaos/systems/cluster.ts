@@ -221,11 +221,15 @@ export class Cluster implements System {
 
   async ready(timeoutMs: number): Promise<void> {
     const { readyPath } = this.#options.kind;
+    const before = this.ends.length;
+    const serves = (node: ClusterNode) => {
+      const ends = this.ends.slice(before).filter((end) => end.node === node.name);
+      if (ends.length < HOPELESS_ENDS) return answers(`http://${node.directHttp}${readyPath}`);
+      throw new Error(`${node.name} ends at each start: ${ends.at(-1)!.reason}`);
+    };
     await Promise.all(
       this.#members.map((node) =>
-        until(`${node.name} serves (${node.logFile})`, timeoutMs, () => {
-          return answers(`http://${node.directHttp}${readyPath}`);
-        })
+        until(`${node.name} serves (${node.logFile})`, timeoutMs, () => serves(node))
       ),
     );
   }

@@ -45,7 +45,7 @@ function nodeArgs(
   return [
     ...["--name", name, "--data", dataDir, "--http", http, "--peer", peer, "--lifeline", "stdin"],
     ...["--advertise-http", clientHttp],
-    // Addresses of a namespace lead nowhere but to the bench.
+    // The addresses of a network of the bench's own: nobody else reaches them.
     ...(http.startsWith("127.") ? [] : ["--insecure"]),
     ...(overrides.length > 0 ? ["--dial-override", overrides.join(",")] : []),
     ...(joining

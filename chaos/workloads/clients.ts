@@ -29,7 +29,7 @@ export interface ClientOptions {
 const SERVER_TIMEOUT_MS = 2000;
 const CLIENT_TIMEOUT_MS = 3000;
 /** After a call that came to nothing: a node that is down is not asked a thousand times a second. */
-const AFTER_FAILURE_MS = 100;
+const AFTER_FAILURE_MS = 200;
 const DECIDE_PAUSE_MS = 100;
 
 function habitOf({ habit }: ClientOptions, client: number): ClientHabit {

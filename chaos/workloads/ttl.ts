@@ -3,7 +3,7 @@
 // a leader is in place).
 
 import { kv, type KvInput, type KvOutput } from "../../checker/mod.ts";
-import type { Fault, Random } from "../types.ts";
+import type { Random } from "../types.ts";
 import { kvCall } from "./kv_calls.ts";
 import type {
   Call,
@@ -19,8 +19,6 @@ import type {
 const TTL_MS = [300, 500, 900, 1500, 2500] as const;
 /** What two monotonic clocks and the rounding of times may differ by. */
 const EARLY_SLACK_MS = 30;
-/** The fastest that a nemesis makes a clock run. */
-const CLOCK_RATE_MAX = 2;
 /** How long after its time a key may be seen at worst in quiet times, on a machine that is busy. */
 const LATE_SLACK_MS = 200 + 400;
 /** After a fault the system is given so long to settle. */
@@ -98,7 +96,7 @@ class TtlRun implements WorkloadRun {
         if (other.call < lease.return! || other.outcome?.type !== "ok") continue;
         // Where it was taken the value is another's.
         if (calls.some(({ kind, call }) => kind === "take" && call < other.call)) continue;
-        const flaw = judge(lease, other, ttlMs, evidence.faults);
+        const flaw = judge(lease, other, ttlMs, evidence);
         if (flaw !== undefined) flaws.push({ message: flaw, calls: [lease.call, other.call] });
       }
     }
@@ -118,35 +116,36 @@ function byKey(calls: readonly RecordedCall[]): Map<string, RecordedCall[]> {
 }
 
 /**
- * How long a key lives at least while the clocks of some nodes lie: partition time follows the leader's monotonic clock,
- * and steps at an election to the lowest wall clock of a quorum (RULES 18). So one wall clock can't shorten a life, one
- * clock that runs fast can by its rate, and of several that lie at once a quorum may be made.
+ * Whether clocks may have cut a life short that began at `atMs` and was over at `doneMs`. Partition time follows the
+ * leader's monotonic clock, and steps at an election to the lowest wall clock of a quorum (RULES 18): one wall clock that
+ * jumps can't shorten a life, but of several a quorum may be made, and what a slow leader lost is caught up in a step.
+ * The first election under honest clocks puts an end to it.
  */
-function earliestMs(
-  ttlMs: number,
-  fromMs: number,
-  toMs: number,
-  faults: readonly Fault[],
-): number {
-  const lying = faults.filter(({ kind, atMs, untilMs }) =>
-    kind.startsWith("clock-") && atMs <= toMs && untilMs >= fromMs
+function isClouded(
+  atMs: number,
+  doneMs: number,
+  { faults, elections }: Pick<Evidence, "faults" | "elections">,
+): boolean {
+  const lying = faults.filter((fault) =>
+    fault.kind.startsWith("clock-") && fault.atMs <= doneMs &&
+    !elections.some((election) => election.atMs >= fault.untilMs && election.atMs <= atMs)
   );
-  if (new Set(lying.flatMap(({ targets }) => targets)).size > 1) return 0;
-  return lying.some(({ kind }) => kind === "clock-drift") ? ttlMs / CLOCK_RATE_MAX : ttlMs;
+  return lying.some(({ kind }) => kind === "clock-drift") ||
+    new Set(lying.flatMap(({ targets }) => targets)).size > 1;
 }
 
 function judge(
   lease: RecordedCall,
   other: RecordedCall,
   ttlMs: number,
-  faults: readonly Fault[],
+  evidence: Evidence,
 ): string | undefined {
   const { status } = (other.outcome as Outcome & { type: "ok" }).output as unknown as KvOutput;
   const key = (lease.input as unknown as KvInput).key;
   if (other.kind === "take" ? status === 201 : status === 404) {
     // It began no earlier than its call, and the answer was given no later than it arrived.
     const agedMs = other.doneMs! - lease.atMs;
-    return agedMs < earliestMs(ttlMs, lease.atMs, other.doneMs!, faults) - EARLY_SLACK_MS
+    return agedMs < ttlMs - EARLY_SLACK_MS && !isClouded(lease.atMs, other.doneMs!, evidence)
       ? `${key} had ${ttlMs} ms to live and was gone after at most ${agedMs.toFixed(0)} ms`
       : undefined;
   }
@@ -154,7 +153,7 @@ function judge(
   const agedMs = other.atMs - lease.doneMs!;
   const overdueMs = agedMs - ttlMs;
   if (overdueMs <= LATE_SLACK_MS) return undefined;
-  const disturbed = faults.some(({ atMs, untilMs }) =>
+  const disturbed = evidence.faults.some(({ atMs, untilMs }) =>
     atMs <= other.doneMs! && untilMs + SETTLE_MS >= lease.atMs
   );
   return disturbed ? undefined : `${key} had ${ttlMs} ms to live and was still there ` +

@@ -62,6 +62,8 @@ export const SUITES: readonly Suite[] = [
   { path: "test/chaos/command_test.ts", ...UNIT },
   { path: "test/chaos/histories_test.ts", ...UNIT },
   { path: "test/chaos/judges_test.ts", ...UNIT },
+  { path: "test/chaos/live_test.ts", ...UNIT },
+  { path: "test/chaos/serve_test.ts", ...UNIT },
   { path: "test/chaos/page_test.ts", ...LONG },
   { path: "test/node", ...LONG },
   { path: "test/boundaries_test.ts", ...UNIT },

@@ -1,6 +1,7 @@
 // One run: start, drive, break, heal, look once more, stop, judge, report. Leaves no process behind, whatever
 // happens; an error of the bench itself makes the verdict unknown, never good.
 
+import { fill } from "./filler.ts";
 import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
 import { judge, type Judgement } from "./judge.ts";
@@ -74,8 +75,8 @@ const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
 /** Members come and go within a minute. */
 const END_TIMEOUT_MS = 90_000;
-/** So small a log is soon cut, and who was away needs a snapshot. */
-const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "65536"];
+/** The smallest that a node takes: the log is soon cut, and who was away needs a snapshot. */
+const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "1048576"];
 /** What a node of Pontoon logs when another has got its snapshot. */
 const SNAPSHOT_SENT = "snapshot sent";
 
@@ -286,7 +287,11 @@ class Run implements RunView {
         this.#recorder.fault(fault, fault.untilMs === Infinity ? "start" : "heal");
       },
     });
+    const filling = options.expect.includes("snapshot-sent")
+      ? fill(() => system.nodes, seededRandom(options.seed + 3), stopped)
+      : undefined;
     const parts = await Promise.allSettled([
+      orStop(bounded(filling, "the filler", stopped)),
       orStop(bounded(clients.drive(), "the clients", stopped)),
       orStop(bounded(run.beside?.(stopped), "what goes on beside the clients", stopped)),
       orStop(bounded(broken, "the last heal", stopped)),

@@ -53,10 +53,17 @@ function httpContender(name: string, url: string, dispose: () => Promise<void>):
   };
 }
 
+/** The partition of the one key that is loaded, as its answers tell. */
+async function partitionOfKey(http: string): Promise<number> {
+  const response = await fetch(`http://${http}/key/bench`, { method: "PUT", body: VALUE });
+  await response.body?.cancel();
+  return Number(response.headers.get("pontoon-partition"));
+}
+
 async function startPontoon(): Promise<Contender> {
   const cluster = TestCluster.start({ nodes: 3, flags: ["--log-level", "warn"] });
   await cluster.ready();
-  const leader = await cluster.leader();
+  const leader = await cluster.leader(await partitionOfKey(cluster.nodes[0].http));
   return httpContender(
     "pontoon",
     `http://${leader.http}`,

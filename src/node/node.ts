@@ -142,7 +142,7 @@ export class Node implements NodeService {
       wal.flush();
       this.#transport.flush();
     });
-    wal.listen(() => this.#scheduler.turnNow());
+    wal.gatherBy((callbacks) => this.#scheduler.gather(callbacks));
     this.topology = new Topology((map) => {
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
@@ -159,7 +159,7 @@ export class Node implements NodeService {
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,
     }, {
       onRaft: (_, partition, message, wallMs) => this.#hosting?.onRaft(partition, message, wallMs),
-      onReadEnd: () => this.#scheduler.turnNow(),
+      onRead: (deliver) => this.#scheduler.gather(deliver),
       onRequest: (from, body, budgetMs) => this.#onRequest(from, body, budgetMs),
       onControl: (body) => this.membership.onControl(body),
       onDatagram: (from, body) => {

@@ -3,6 +3,7 @@
 // links are flushed once for all of them. No group gets a second turn before every other that waits had
 // its first, and no turn goes on for long: a hot group costs the others a place in the queue, no more.
 
+import { assert } from "../base/assert.ts";
 import type { PartitionId } from "../base/ids.ts";
 import type { Clock, TimerHandle } from "../platform/ports.ts";
 
@@ -23,7 +24,9 @@ export class Scheduler {
   #spare = new Set<PartitionId>();
   /** The turn that is due; undefined if none is. */
   #due: TimerHandle | undefined;
-  #turning = false;
+  /** Within `gather`: whether a turn is due at its end. */
+  #gathering = false;
+  #dueAtEnd = false;
   #stopped = false;
 
   /** `flush` runs at the end of every turn. */
@@ -49,17 +52,24 @@ export class Scheduler {
 
   /** A turn is due, if only for its flush. */
   schedule(): void {
-    if (this.#due !== undefined || this.#stopped) return;
-    this.#due = this.#clock.defer(() => this.#turn());
+    if (this.#stopped) return;
+    if (this.#gathering) this.#dueAtEnd = true;
+    else this.#due ??= this.#clock.defer(() => this.#turn());
   }
 
   /**
-   * Runs the turn that is due now, without waiting for the other I/O events: for what comes in batches
-   * already, as peers' messages and syncs do. It takes an event loop's round out of each of a write's hops.
+   * Runs `work`, and what it made due right after it, without waiting for the other I/O events: for what
+   * comes in batches already, as peers' messages and syncs do. It takes a round of the event loop out of
+   * each hop of a write.
    */
-  turnNow(): void {
-    if (this.#due === undefined || this.#turning) return;
-    this.#due.cancel();
+  gather(work: () => void): void {
+    assert(!this.#gathering, "work that is gathered never nests");
+    this.#gathering = true;
+    work();
+    this.#gathering = false;
+    if (!this.#dueAtEnd) return;
+    this.#dueAtEnd = false;
+    this.#due?.cancel();
     this.#turn();
   }
 
@@ -70,7 +80,6 @@ export class Scheduler {
   #turn(): void {
     this.#due = undefined;
     if (this.#stopped) return;
-    this.#turning = true;
     const startedMs = this.#clock.monotonicMs();
     const waiting = this.#awake;
     this.#awake = this.#spare;
@@ -89,6 +98,5 @@ export class Scheduler {
       this.schedule();
     }
     this.#flush();
-    this.#turning = false;
   }
 }

@@ -13,7 +13,7 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   UNCOMMITTED_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
-import type { Clock, Log, Random } from "../platform/ports.ts";
+import type { Clock, Log, Random, TimerHandle } from "../platform/ports.ts";
 import {
   type AnyConfChange,
   decodeConfChange,
@@ -31,6 +31,7 @@ import {
   type Ready,
   Role,
 } from "../raft/mod.ts";
+import { BatchFill, HOLD_MS_MAX } from "./batch_fill.ts";
 import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
@@ -114,6 +115,8 @@ export class Replica<Result = unknown> {
   #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
   /** Proposals wait for the end of a sync. */
   #gathering = false;
+  readonly #fill = new BatchFill();
+  #holdTimer: TimerHandle | undefined;
   readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
@@ -415,6 +418,7 @@ export class Replica<Result = unknown> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#notices.stop();
+    this.#holdTimer?.cancel();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -423,7 +427,7 @@ export class Replica<Result = unknown> {
   turn(): void {
     if (this.#stopped) return;
     const startedMs = this.#options.clock.monotonicMs();
-    this.#proposeQueued();
+    this.#proposeQueued(startedMs);
     this.#startReads(startedMs);
     while (this.#core.hasReady()) {
       this.#handle(this.#core.ready());
@@ -440,7 +444,7 @@ export class Replica<Result = unknown> {
     }
   }
 
-  #proposeQueued(): void {
+  #proposeQueued(nowMs: number): void {
     if (this.#proposals.queued === 0) return;
     if (this.#options.log.isSyncing && this.#proposals.queued < GATHER_MAX) {
       // What enters the log now is synced with the next batch anyway: gathering until then makes one
@@ -454,7 +458,9 @@ export class Replica<Result = unknown> {
       }
       return;
     }
+    if (!this.#isFull(nowMs)) return;
     const batch = this.#proposals.take();
+    this.#fill.taken(batch.length);
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
@@ -463,6 +469,24 @@ export class Replica<Result = unknown> {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
       const transferring = this.#core.leadTransferee !== NONE;
       this.#proposals.refuse(batch, transferring ? "not-leader" : "overloaded");
+    }
+  }
+
+  /** Whether what is queued should go now; else it will be looked at again. */
+  #isFull(nowMs: number): boolean {
+    const { queued, waiting } = this.#proposals;
+    switch (this.#fill.judge(queued, waiting, nowMs)) {
+      case "go":
+        return true;
+      case "look":
+        this.#options.wake();
+        return false;
+      case "hold":
+        this.#holdTimer ??= this.#options.clock.setTimer(HOLD_MS_MAX, () => {
+          this.#holdTimer = undefined;
+          this.#options.wake();
+        });
+        return false;
     }
   }
 

@@ -46,8 +46,8 @@ export interface Caller {
 export interface TransportHandlers {
   /** `wallMs` is the sender's wall clock (RULES 18). */
   onRaft(from: NodeId, group: PartitionId, message: Message, wallMs: number): void;
-  /** All frames of one read were handed over. */
-  onReadEnd?(): void;
+  /** Runs `deliver`, which hands over all that one read of a link brought. By default at once. */
+  onRead?(deliver: () => void): void;
   /** Runs a peer's request, at most once each. `body` is the callee's. A rejection means "unknown". */
   onRequest(from: NodeId, body: Uint8Array, budgetMs: number): Promise<Uint8Array>;
   /** Answers a control call, from whoever holds the secret. What it rejects with is the answer. */

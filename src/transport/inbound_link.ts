@@ -17,8 +17,8 @@ import { TransitEstimate } from "./transit.ts";
 /** Where the link's decoded frames go. A call that throws CodecError costs the link. */
 export interface InboundSink {
   onRaftFrame(link: InboundLink, frame: RaftFrame): void;
-  /** Every whole frame of one read was taken. */
-  onReadEnd(): void;
+  /** Runs `deliver`, which hands over all that one read brought. */
+  onRead(deliver: () => void): void;
   /** `budgetMs` is what is left of the request's; its body is the callee's. */
   onRequestFrame(link: InboundLink, request: RequestFrame, budgetMs: number): void;
   onResponseFrame(link: InboundLink, sequence: number, result: CallResult): void;
@@ -91,12 +91,11 @@ export class InboundLink {
       this.#heardMs = clock.monotonicMs();
       this.#readBytes += count;
       this.#reader.filled(count);
-      this.#takeFrames();
-      this.#sink.onReadEnd();
+      this.#sink.onRead(this.#takeFrames);
     }
   }
 
-  #takeFrames(): void {
+  readonly #takeFrames = (): void => {
     while (!this.#closed) {
       try {
         const frame = this.#reader.next();
@@ -107,7 +106,7 @@ export class InboundLink {
         return this.close(cause.message, "warn");
       }
     }
-  }
+  };
 
   /** Decodes the whole of a frame before any of it is handed on. Throws CodecError. */
   #take({ type, payload, owned }: Frame): void {

@@ -265,7 +265,8 @@ export class Transport {
         this.#handlers.onRaft(nodeId, group, message, wallMs);
       }
     },
-    onReadEnd: () => this.#handlers.onReadEnd?.(),
+    onRead: (deliver) =>
+      this.#handlers.onRead === undefined ? deliver() : this.#handlers.onRead(deliver),
     onRequestFrame: (link, request, budgetMs) => this.#requestServer.take(link, request, budgetMs),
     onResponseFrame: (link, sequence, result) => {
       this.#outbound.get(link.nodeId)?.requests.answered(sequence, result);

@@ -75,7 +75,7 @@ export class Wal {
   #closing = false;
   #dead = false;
   #idleWaiters: (() => void)[] = [];
-  #onSyncEnd: () => void = noop;
+  #gather: (callbacks: () => void) => void = (callbacks) => callbacks();
 
   private constructor(options: WalOptions, opened: ReturnType<typeof openLog>) {
     const { disk, clock } = options;
@@ -127,9 +127,9 @@ export class Wal {
     });
   }
 
-  /** `onSyncEnd` runs after the callbacks of each sync, to do what they have woken in one go. */
-  listen(onSyncEnd: () => void): void {
-    this.#onSyncEnd = onSyncEnd;
+  /** The callbacks of each sync are run by `gather` from now on, so that what they wake is done in one go. */
+  gatherBy(gather: (callbacks: () => void) => void): void {
+    this.#gather = gather;
   }
 
   /** True when clients' writes should be refused: space is short, though the log itself still goes on. */
@@ -283,11 +283,12 @@ export class Wal {
     // Everything in the state is durable right now, and not any more once the next batch is written.
     this.#purger.collect(end.segment);
     if (this.#recordEnds.length > 0) this.#start();
-    for (const callback of callbacks) {
-      if (this.#dead) return;
-      callback();
-    }
-    this.#onSyncEnd();
+    this.#gather(() => {
+      for (const callback of callbacks) {
+        if (this.#dead) return;
+        callback();
+      }
+    });
     if (!this.#inFlight) { for (const resolve of this.#idleWaiters.splice(0)) resolve(); }
   }
 

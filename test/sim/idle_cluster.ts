@@ -168,7 +168,7 @@ export class IdleCluster {
     assert(life?.handler !== undefined, `${node.name} does not serve`);
     let response: Response | undefined;
     life.incarnation.run(async () => {
-      response = await life.handler!(new Request(`http://${node.name}${path}`, init));
+      response = await life.handler!(new Request(`http://${node.config.http}${path}`, init));
     });
     await this.until(`an answer to ${path}`, 5000, () => response !== undefined);
     return response!;

@@ -4,7 +4,7 @@
 import { fill } from "./filler.ts";
 import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
-import { judge, type Judgement } from "./judge.ts";
+import { judgeInThread, type Judgement } from "./judge.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { commandOf, runName, type RunOptions } from "./options.ts";
@@ -177,7 +177,7 @@ class Run implements RunView {
       this.#history.close();
     }
     this.phase = "checking";
-    return this.#conclude(problem);
+    return await this.#conclude(problem);
   }
 
   #system(): Promise<System> {
@@ -305,7 +305,7 @@ class Run implements RunView {
     await run.finish?.();
   }
 
-  #conclude(problem: string | undefined): RunRecord {
+  async #conclude(problem: string | undefined): Promise<RunRecord> {
     const faults = this.faults.map((fault) => ({
       ...fault,
       atMs: fault.atMs - this.#originMs,
@@ -322,7 +322,13 @@ class Run implements RunView {
       hasIdempotency: false,
       now: () => 0,
     });
-    const judgement = judge(run, { calls, faults, elections }, this.#promisesApplied);
+    const judgement = await judgeInThread(
+      run,
+      { calls, faults, elections },
+      this.#promisesApplied,
+      this.options.workload,
+      () => this.#signal?.aborted === true,
+    );
     const gates = gatesOf({
       calls,
       kinds: this.#workload.kinds,

@@ -12,7 +12,7 @@ import { outcomeOf, type Valid } from "./outcome.ts";
 import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
-import type { Fault, Nemesis, System } from "./types.ts";
+import type { Fault, Nemesis, NodeEnd, System } from "./types.ts";
 import { rest } from "./wait.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
@@ -117,6 +117,7 @@ class Run implements RunView {
   #versions: Readonly<Record<string, string>> = {};
   #nodes: readonly string[] = [];
   #logFiles: readonly string[] = [];
+  #ends: readonly NodeEnd[] = [];
   #promisesApplied = false;
   #endedMs = 0;
 
@@ -168,6 +169,7 @@ class Run implements RunView {
       } finally {
         this.phase = "stopping the system";
         this.#endedMs = this.#now();
+        this.#ends = [...system.ends];
         this.#logFiles = system.nodes.map(({ logFile }) => logFile);
         await system.stop();
       }
@@ -333,6 +335,7 @@ class Run implements RunView {
       calls,
       kinds: this.#workload.kinds,
       faults,
+      ends: this.#ends,
       nemeses: this.options.nemeses,
       elections: elections.length,
       snapshotsSent,

@@ -100,6 +100,7 @@ function matrix(runs: readonly OverviewRun[]): string {
   const workloads = [...new Set(real.map(({ workload }) => workload))];
   const nemeses = [...new Set(real.map(({ nemesis }) => nemesis))];
   if (workloads.length * nemeses.length < 2) return "";
+  if (workloads.length === 1 || nemeses.length === 1) return wall(real, workloads, nemeses);
   // The longer list goes down the page: across it there is room for so many.
   const turned = nemeses.length > COLUMNS_MAX && workloads.length < nemeses.length;
   const [rows, columns] = turned ? [nemeses, workloads] : [workloads, nemeses];
@@ -117,6 +118,24 @@ function matrix(runs: readonly OverviewRun[]): string {
 <div class="card scroll"><table class="matrix"><thead><tr><td></td>${
     head.join("")
   }</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+}
+
+/** One workload against many nemeses, or the other way round: a field with its name below it for each. */
+function wall(
+  runs: readonly OverviewRun[],
+  workloads: readonly string[],
+  nemeses: readonly string[],
+): string {
+  const [title, names] = workloads.length === 1
+    ? [`Workload ${workloads[0]}, each nemesis`, nemeses]
+    : [`Nemesis ${nemeses[0]}, each workload`, workloads];
+  const fields = names.map((name) => {
+    const own = runs.filter(({ workload, nemesis }) => workload === name || nemesis === name);
+    return `<div class="field">${own.map(cellOf).join("")}<div>${escapeHtml(name)}</div></div>`;
+  });
+  return `<h2>${escapeHtml(title)}</h2>
+<p class="lead">Each field opens its report; the number is how many operations were decided.</p>
+<div class="card wall">${fields.join("\n")}</div>`;
 }
 
 function cellOf({ href, state, ok, reason, name }: OverviewRun): string {

@@ -13,6 +13,7 @@ import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
 import type { Fault, Nemesis, NodeEnd, System } from "./types.ts";
+import { benchVersions } from "./versions.ts";
 import { rest } from "./wait.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
@@ -219,7 +220,7 @@ class Run implements RunView {
         `${system.name} has no ${lacking.join(", ")}, which ${options.workload} needs`,
       );
     }
-    this.#versions = await system.versions();
+    this.#versions = { ...await system.versions(), ...await benchVersions() };
     await system.start();
     const nemeses = this.#bearable(system);
     this.#nodes = system.nodes.map(({ name }) => name);

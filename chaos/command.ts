@@ -5,6 +5,7 @@ import { type Expectation, EXPECTATIONS } from "./gates.ts";
 import { MAIN_NEMESES, NEMESIS_NAMES } from "./nemeses/mod.ts";
 import type { RunOptions } from "./options.ts";
 import { SYSTEM_NAMES, WRONG_SYSTEMS } from "./systems/mod.ts";
+import type { Ability } from "./types.ts";
 import { CLIENT_HABITS, type ClientHabit } from "./workloads/clients.ts";
 import { WORKLOADS } from "./workloads/mod.ts";
 
@@ -24,7 +25,8 @@ Usage: deno task chaos [options]
   --keys N           keys, sets, banks or groups                        [5]
   --rate N           operations a second, all clients together          [300]
   --clients HABIT    ${CLIENT_HABITS.join(", ")}                          [mixed]
-  --net NET          proxy, netns: what partitions are made with        [proxy]
+  --net NET          proxy, or netns (Linux, as root): what stands in
+                     the links                                          [proxy]
   --expect A,B       what a run must have seen besides: ${EXPECTATIONS.join(", ")}
   --time-limit 60s   of each run                                        [10s]
   --runs N           of each pair of workload and nemesis               [1]
@@ -89,9 +91,16 @@ function listOf<T extends string>(text: string, flag: string, names: readonly T[
 }
 
 /** Each item a list of nemeses that act together; empty for none. */
-function nemesesOf(text: string): string[][] {
+function nemesesOf(text: string, net: RunOptions["net"]): string[][] {
   const single = NEMESIS_NAMES.filter((name) => name !== "none");
-  if (text === EACH) return MAIN_NEMESES.map(({ name }) => [name]);
+  if (text === EACH) {
+    // What a proxy can do and what packets can suffer are not the same.
+    const lacking: readonly Ability[] = net === "netns"
+      ? ["slow-links", "frames"]
+      : ["packet-loss"];
+    return MAIN_NEMESES.filter(({ needs }) => !needs.some((need) => lacking.includes(need)))
+      .map(({ name }) => [name]);
+  }
   return text.split(",").map((group) =>
     group === "none" ? [] : group.split("+").map((name) => oneOf(name, "nemesis", single))
   );
@@ -151,7 +160,7 @@ export function parseCommand(args: readonly string[], drawSeed: () => number): C
   };
   const runs: RunOptions[] = [];
   for (const workload of listOf(flags.workload, "workload", WORKLOAD_NAMES)) {
-    for (const nemeses of nemesesOf(flags.nemesis)) {
+    for (const nemeses of nemesesOf(flags.nemesis, base.net)) {
       for (let i = 0; i < count(flags.runs, "runs"); i++) {
         runs.push({ ...base, workload, nemeses, seed: seed + runs.length });
       }

@@ -20,7 +20,7 @@ export interface Judgement {
   readonly problem?: string;
 }
 
-const CHECK_TIMEOUT_MS = 60_000;
+const CHECK_TIMEOUT_MS = 30_000;
 
 /** Every call as the checker wants it; what failed did not happen. */
 export function operationsOf(calls: readonly RecordedCall[]): Operation[] {

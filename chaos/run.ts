@@ -186,7 +186,7 @@ class Run implements RunView {
       nodes: this.options.nodes,
       seed: this.options.seed,
       dir: `${this.#out}/nodes`,
-      net: proxy ? "proxy" : "none",
+      net: this.options.net === "netns" ? "netns" : proxy ? "proxy" : "none",
       faulty,
       spares,
       flags: [
@@ -228,6 +228,7 @@ class Run implements RunView {
       nodes: () => system.nodes,
       random,
       promisesApplied: this.#promisesApplied,
+      hasIdempotency: system.features.has("idempotency"),
       now: () => this.#now(),
     });
     this.#run = run;
@@ -313,9 +314,10 @@ class Run implements RunView {
       nodes: () => [],
       random: seededRandom(this.options.seed),
       promisesApplied: false,
+      hasIdempotency: false,
       now: () => 0,
     });
-    const judgement = judge(run, { calls, faults }, this.#promisesApplied);
+    const judgement = judge(run, { calls, faults, elections }, this.#promisesApplied);
     const gates = gatesOf({
       calls,
       kinds: this.#workload.kinds,

@@ -3,9 +3,18 @@
 
 import { relative } from "node:path";
 import { Cluster } from "./cluster/cluster.ts";
-import { claimDataDir } from "./cluster/data_dir.ts";
+import { serveControl } from "./cluster/control_server.ts";
+import { claimDataDir, type DataDirClaim, type Roster } from "./cluster/data_dir.ts";
 import { nodeFlags, type NodeProcess } from "./cluster/node_process.ts";
-import { ClusterError, type ClusterOptions, HELP, parseOptions } from "./cluster/options.ts";
+import {
+  ClusterError,
+  type ClusterOptions,
+  HELP,
+  NODES_MAX,
+  type NodeSpec,
+  nodeSpec,
+  parseOptions,
+} from "./cluster/options.ts";
 import { assertPortsFree } from "./cluster/ports.ts";
 import { Screen, standardOutput } from "./cluster/screen.ts";
 import { isReady } from "./cluster/status.ts";
@@ -48,15 +57,55 @@ class Run {
   readonly #stopRequested = Promise.withResolvers<void>();
   #ready = false;
   #stopping: Promise<void> | undefined;
+  readonly #claim: DataDirClaim;
+  readonly #stopControl: () => Promise<void>;
+  #roster: Roster;
   #failure: string | undefined;
 
-  constructor(options: ClusterOptions) {
+  constructor(options: ClusterOptions, claim: DataDirClaim) {
     this.#options = options;
+    this.#claim = claim;
+    this.#roster = claim.roster;
     listenForStop((cause) => this.#stop(cause), () => this.#force());
     const { nodes } = options;
     const count = nodes.length === 1 ? "one node" : `${nodes.length} nodes`;
     this.#screen.print(`starting ${count}, data in ${shortPath(options.dataDir)}`);
     this.#cluster = new Cluster(options, (node) => this.#nodeEnded(node));
+    this.#stopControl = serveControl(options.dataDir, {
+      nodes: () => this.#cluster.specs,
+      add: () => this.#add(),
+      remove: (name) => this.#remove(name),
+    });
+  }
+
+  /** Starts one more node; noted first, so that a later start knows it whatever happens. */
+  #add(): NodeSpec {
+    const { numbers, highest, first } = this.#roster;
+    if (numbers.length >= NODES_MAX) {
+      throw new ClusterError(`this machine runs at most ${NODES_MAX} nodes of a cluster`);
+    }
+    if (this.#stopping !== undefined) throw new ClusterError("the cluster is stopping");
+    const number = highest + 1;
+    const spec = { ...nodeSpec(number, this.#options), joins: true };
+    assertPortsFree([spec]);
+    this.#note({ numbers: [...numbers, number], highest: number, first });
+    this.#cluster.add(spec);
+    this.#screen.print(`${spec.name} added: http://${spec.http}`);
+    return spec;
+  }
+
+  async #remove(name: string): Promise<boolean> {
+    const { numbers, highest, first } = this.#roster;
+    const rest = numbers.filter((number) => nodeSpec(number, this.#options).name !== name);
+    if (rest.length === numbers.length) return false;
+    this.#note({ numbers: rest, highest, first });
+    this.#screen.print(`${name} removed`);
+    return await this.#cluster.remove(name);
+  }
+
+  #note(roster: Roster): void {
+    this.#claim.note(roster);
+    this.#roster = roster;
   }
 
   /** Resolves when the cluster has stopped. @throws ClusterError if it stopped because it could not go on. */
@@ -84,10 +133,11 @@ class Run {
   }
 
   #nodeEnded(node: NodeProcess): void {
-    if (this.#stopping !== undefined) return;
+    if (this.#stopping !== undefined || !this.#cluster.has(node)) return;
     const { name, logPath } = node.spec;
     if (!this.#ready) return this.#fail(`${name} could not start: ${node.reason()}`);
-    const flags = nodeFlags(node.spec, this.#options).map(quote).join(" ");
+    const shape = { ...this.#options, nodes: this.#cluster.specs };
+    const flags = nodeFlags(node.spec, shape).map(quote).join(" ");
     this.#screen.print(
       `${name} died: ${node.reason()} (log ${shortPath(logPath)})\n` +
         `  start it again: deno task node ${flags}`,
@@ -107,7 +157,7 @@ class Run {
 
   #beginStop(): void {
     this.#screen.end();
-    this.#stopping ??= this.#cluster.stop();
+    this.#stopping ??= this.#stopControl().then(() => this.#cluster.stop());
     this.#stopRequested.resolve();
   }
 
@@ -121,8 +171,13 @@ async function main(): Promise<void> {
   const options = parseOptions(Deno.args);
   if (options === undefined) return console.log(HELP);
   const claim = claimDataDir(options);
-  assertPortsFree(options.nodes);
-  await new Run(options).untilStopped();
+  const { numbers, first } = claim.roster;
+  const nodes = numbers.map((number): NodeSpec => {
+    const spec = nodeSpec(number, options);
+    return number > first ? { ...spec, joins: true } : spec;
+  });
+  assertPortsFree(nodes);
+  await new Run({ ...options, nodes }, claim).untilStopped();
   claim.release();
 }
 

@@ -228,7 +228,7 @@ export function reportData(record: RunRecord, results: RunResults): ReportData {
     calls: columnsOf({ ...record, nodes }, kinds),
     faults: faults.map(({ kind, targets, atMs, untilMs, bit, detail }) => ({
       kind,
-      targets,
+      targets: targets.map((target) => target.replace(">", "→")),
       from: tenth(atMs),
       to: tenth(untilMs),
       bit,

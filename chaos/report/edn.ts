@@ -25,7 +25,6 @@ interface Event {
   readonly value?: unknown;
   readonly input?: { readonly f: string; readonly key?: unknown; readonly value?: unknown };
   readonly output?: unknown;
-  readonly kind?: string;
   readonly node?: string;
   readonly error?: string;
   readonly applied?: number;
@@ -53,7 +52,7 @@ export function ednOf(lines: Iterable<string>): string {
       `:time ${Math.round(event.timeMs * 1e6)}`,
       `:process ${typeof event.process === "number" ? event.process : `:${event.process}`}`,
       `:type :${event.type}`,
-      `:f :${event.f ?? invoked?.kind ?? "unknown"}`,
+      `:f :${event.f ?? invoked?.input?.f ?? "unknown"}`,
     ];
     if (event.process === "nemesis") fields.push(`:value ${edn(event.value)}`);
     else if (event.type === "invoke") {

@@ -28,14 +28,14 @@ function accounts(bank: string): readonly string[] {
   return Array.from({ length: ACCOUNTS }, (_, i) => `{${bank}}account${i}`);
 }
 
-function open(group: string): Call {
+function open(group: string, persists: boolean): Call {
   const keys = accounts(group);
   return txnCall("open", {
     f: "txn",
     group,
     if: keys.map((key) => ({ target: "exists", key, exists: false })),
     then: keys.map((key) => ({ kind: "put", key, value: BALANCE })),
-  }, true);
+  }, persists);
 }
 
 function readAll(group: string, persists: boolean): Call {
@@ -49,6 +49,7 @@ function transfer(
   from: readonly [key: string, balance: Balance],
   to: readonly [key: string, balance: Balance],
   amount: number,
+  persists: boolean,
 ): Call {
   return txnCall("transfer", {
     f: "txn",
@@ -64,7 +65,7 @@ function transfer(
       { kind: "put", key: to[0], value: to[1].amount + amount },
     ],
     else: [from, to].map(([key]) => ({ kind: "get", key })),
-  }, true);
+  }, persists);
 }
 
 class BankRun implements WorkloadRun {
@@ -72,12 +73,14 @@ class BankRun implements WorkloadRun {
   readonly before: readonly Call[];
   readonly #banks: readonly string[];
   readonly #random: Random;
+  readonly #persists: boolean;
   /** Last seen, perhaps out of date. */
   readonly #balances = new Map<string, Balance>();
 
-  constructor({ keys, random }: WorkloadSettings) {
+  constructor({ keys, random, hasIdempotency }: WorkloadSettings) {
     this.#banks = Array.from({ length: keys }, (_, i) => `bank${i}`);
-    this.before = this.#banks.map(open);
+    this.before = this.#banks.map((bank) => open(bank, hasIdempotency));
+    this.#persists = hasIdempotency;
     this.#random = random;
   }
 
@@ -95,7 +98,7 @@ class BankRun implements WorkloadRun {
     if (source === undefined || target === undefined || source.amount < amount) {
       return readAll(bank, false);
     }
-    return transfer(bank, [from, source], [to, target], amount);
+    return transfer(bank, [from, source], [to, target], amount, this.#persists);
   }
 
   saw(call: Call, outcome: Outcome): void {
@@ -145,7 +148,7 @@ export const bankWorkload: WorkloadDefinition = {
   name: "bank",
   summary:
     "transfers between accounts of a key group on condition of both balances; money is conserved",
-  needs: ["txn", "idempotency"],
+  needs: ["txn"],
   kinds: ["read", "transfer"],
   start: (settings) => new BankRun(settings),
 };

@@ -29,7 +29,7 @@ export interface ClientOptions {
 const SERVER_TIMEOUT_MS = 2000;
 const CLIENT_TIMEOUT_MS = 3000;
 /** After a call that came to nothing: a node that is down is not asked a thousand times a second. */
-const AFTER_FAILURE_MS = 100;
+const AFTER_FAILURE_MS = 200;
 const DECIDE_PAUSE_MS = 100;
 
 function habitOf({ habit }: ClientOptions, client: number): ClientHabit {
@@ -104,7 +104,9 @@ export class Clients {
   #nodeFor(nodes: readonly SystemNode[], habit: ClientHabit, client: number): SystemNode {
     const { random, leader } = this.#options;
     if (habit === "stick") return nodes[Math.floor(client / 3) % nodes.length]!;
-    return (habit === "follow" ? leader() : undefined) ?? pick(random, nodes);
+    const followed = habit === "follow" ? leader() : undefined;
+    // The last known leader may have left the cluster.
+    return followed !== undefined && nodes.includes(followed) ? followed : pick(random, nodes);
   }
 
   async #do(

@@ -1,5 +1,7 @@
 // Sets kept as keys of one group: an element is a key. Adding and removing are plain requests whose status says
-// whether the set changed; reading the set is a transaction over all possible elements.
+// whether the set changed; reading the set is a transaction over all possible elements. An element is added once and
+// removed once at most, and a set that has had all of them makes room for a new one: so a history with many unknown
+// outcomes stays one that can be judged.
 
 import { type CollectionModel, setsByName } from "./set_model.ts";
 import { kvCall } from "./kv_calls.ts";
@@ -9,7 +11,8 @@ import type { Random } from "../types.ts";
 import type { Call, WorkloadDefinition, WorkloadRun, WorkloadSettings } from "./types.ts";
 
 /** A read names every element, and a transaction may have 128 operations. */
-const ELEMENTS = 24;
+const ELEMENTS = 16;
+const LOOKS_MAX = 24;
 
 function keyOf(set: string, element: number): string {
   return `{${set}}e${element}`;
@@ -64,30 +67,57 @@ function read(set: string, attemptsMax: number): Call {
   };
 }
 
+/** One set, while it lasts. */
+interface Life {
+  readonly name: string;
+  added: number;
+  readonly removable: number[];
+  /** Calls that look only, before it makes room. */
+  looksLeft: number;
+}
+
 class SetRun implements WorkloadRun {
   readonly model: CollectionModel = setsByName();
   readonly before: readonly Call[] = [];
-  readonly #sets: readonly string[];
+  readonly #lives: Life[];
   readonly #random: Random;
+  readonly #names: string[] = [];
 
   constructor({ keys, random }: WorkloadSettings) {
-    this.#sets = Array.from({ length: keys }, (_, i) => `set${i}`);
     this.#random = random;
+    this.#lives = Array.from({ length: keys }, () => this.#begin());
+  }
+
+  #begin(): Life {
+    const name = `set${this.#names.length}`;
+    this.#names.push(name);
+    return { name, added: 0, removable: [], looksLeft: LOOKS_MAX };
+  }
+
+  #draw(count: number): number {
+    return Math.floor(this.#random() * count);
   }
 
   next(): Call {
-    const set = this.#sets[Math.floor(this.#random() * this.#sets.length)]!;
-    const element = Math.floor(this.#random() * ELEMENTS);
+    const at = this.#draw(this.#lives.length);
+    const life = this.#lives[at]!;
     const dice = this.#random();
-    if (dice < 0.25) return read(set, 1);
-    if (dice < 0.4) return contains(set, element);
-    return change(dice < 0.75 ? "add" : "remove", set, element);
+    if (dice < 0.3 && life.added < ELEMENTS) {
+      life.removable.push(life.added);
+      return change("add", life.name, life.added++);
+    }
+    if (dice < 0.5 && life.removable.length > 0) {
+      const [element] = life.removable.splice(this.#draw(life.removable.length), 1);
+      return change("remove", life.name, element!);
+    }
+    if (--life.looksLeft < 0 && life.added === ELEMENTS) this.#lives[at] = this.#begin();
+    return dice < 0.7 ? contains(life.name, this.#draw(ELEMENTS)) : read(life.name, 1);
   }
 
   saw(): void {}
 
   after(): readonly Call[] {
-    return this.#sets.map((set) => read(set, 50));
+    return this.#names.map((set) => read(set, 50));
   }
 }
 

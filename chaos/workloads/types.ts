@@ -3,6 +3,7 @@
 
 import type { AnyModel, AnyNondeterministicModel, Json, Operation } from "../../checker/mod.ts";
 import type { Fault, Random, SystemNode, Workload } from "../types.ts";
+import type { Election } from "../observe.ts";
 import type { Session } from "./session.ts";
 
 /** What the answer to a call proves. `fail`: it did not happen. `info`: nobody knows. */
@@ -51,6 +52,8 @@ export interface WorkloadSettings {
   readonly random: Random;
   /** True if decided answers carry `Pontoon-Applied`. */
   readonly promisesApplied: boolean;
+  /** True if a write can be repeated under an idempotency key. */
+  readonly hasIdempotency: boolean;
   /** Milliseconds since the start of the run. */
   now(): number;
 }
@@ -60,6 +63,7 @@ export interface Evidence {
   readonly calls: readonly RecordedCall[];
   /** Times are milliseconds since the start of the run. */
   readonly faults: readonly Fault[];
+  readonly elections: readonly Election[];
 }
 
 /** Something that a workload saw and that no correct system does, in a sentence. */

@@ -2,6 +2,7 @@
 // Never writes into, and never deletes from, a directory that doesn't bear the marker.
 
 import { join } from "node:path";
+import { CONTROL_FILE } from "./control_server.ts";
 import { ClusterError, type ClusterOptions } from "./options.ts";
 
 /** Names the directory as one that `deno task cluster` made, and carries its lock. */
@@ -14,16 +15,33 @@ const NODE_LOCK_FILE = "LOCK";
 interface Marker {
   readonly format: typeof MARKER_FORMAT;
   readonly version: number;
-  /** Nodes the cluster was started with; fewer of them may be no quorum. */
+  /** Nodes of the cluster; fewer of them may be no quorum. */
   readonly nodes: number;
   /** HTTP port of n1. The nodes know each other by the ports that follow from it. */
   readonly port: number;
+  /** Numbers of the nodes, where some were added or removed; absent: 1 to `nodes`. */
+  readonly numbers?: readonly number[];
+  /** Highest number that a node ever had: none is used twice. */
+  readonly highest?: number;
+  /** Numbers up to this were the first nodes; others joined. */
+  readonly first?: number;
+}
+
+/** Which nodes a cluster's directory holds. */
+export interface Roster {
+  readonly numbers: readonly number[];
+  readonly highest: number;
+  /** Numbers up to this were the first nodes. */
+  readonly first: number;
 }
 
 /** The hold on a data directory; lasts until {@linkcode release} or the end of the process. */
 export interface DataDirClaim {
   /** True if an earlier cluster's data was found and kept. */
   readonly existing: boolean;
+  readonly roster: Roster;
+  /** Notes durably which nodes there are from now on. */
+  note(roster: Roster): void;
   release(): void;
 }
 
@@ -54,12 +72,37 @@ function readMarker(file: Deno.FsFile, path: string): Marker | undefined {
   return marker as Marker;
 }
 
-function writeMarker(file: Deno.FsFile, { nodes, port }: ClusterOptions): void {
+function rosterOf(marker: Marker): Roster {
+  const { nodes } = marker;
+  return {
+    numbers: marker.numbers ?? Array.from({ length: nodes }, (_, index) => index + 1),
+    highest: marker.highest ?? nodes,
+    first: marker.first ?? nodes,
+  };
+}
+
+/** The roster that is to run: the directory's, and as many more nodes as were asked for. */
+function wantedRoster(present: Roster | undefined, { nodes, nodesGiven }: ClusterOptions): Roster {
+  if (present === undefined) {
+    const count = nodes.length;
+    return { numbers: nodes.map((_, index) => index + 1), highest: count, first: count };
+  }
+  const missing = nodesGiven ? Math.max(0, nodes.length - present.numbers.length) : 0;
+  const more = Array.from({ length: missing }, (_, index) => present.highest + index + 1);
+  return {
+    numbers: [...present.numbers, ...more],
+    highest: present.highest + missing,
+    first: present.first,
+  };
+}
+
+function writeMarker(file: Deno.FsFile, roster: Roster, port: number): void {
   const marker: Marker = {
     format: MARKER_FORMAT,
     version: MARKER_VERSION,
-    nodes: nodes.length,
+    nodes: roster.numbers.length,
     port,
+    ...roster,
   };
   const text = `${JSON.stringify(marker)}\n`;
   file.seekSync(0, Deno.SeekMode.Start);
@@ -82,8 +125,12 @@ function entryNames(dataDir: string): string[] | undefined {
 }
 
 /** More nodes may join a cluster, but fewer may be no quorum, and others' ports lead to nobody. */
-function assertSameCluster(marker: Marker, { dataDir, nodes, port }: ClusterOptions): void {
-  if (marker.nodes <= nodes.length && marker.port === port) return;
+function assertSameCluster(
+  marker: Marker,
+  { dataDir, nodes, nodesGiven, port }: ClusterOptions,
+): void {
+  const enough = !nodesGiven || marker.nodes <= nodes.length;
+  if (enough && marker.port === port) return;
   throw new ClusterError(
     `${dataDir} holds a cluster of ${marker.nodes} nodes on port ${marker.port}: start it with ` +
       `--nodes ${marker.nodes} --port ${marker.port}, begin empty with --fresh, or choose another --data`,
@@ -131,7 +178,9 @@ function claim(options: ClusterOptions): DataDirClaim {
   const file = openAndLock(dataDir);
   try {
     const marker = readMarker(file, join(dataDir, MARKER_FILE));
-    const content = (names ?? []).filter((name) => name !== MARKER_FILE);
+    const content = (names ?? []).filter((name) =>
+      name !== MARKER_FILE && !name.startsWith(CONTROL_FILE)
+    );
     assertNoNodeRuns(dataDir, content);
     if (fresh) {
       // The marker goes on standing while the rest goes: a crash in between leaves a directory that is still ours.
@@ -139,9 +188,12 @@ function claim(options: ClusterOptions): DataDirClaim {
     } else if (marker !== undefined && content.length > 0) {
       assertSameCluster(marker, options);
     }
-    writeMarker(file, options);
     const existing = !fresh && content.length > 0;
-    return { existing, release: () => file.close() };
+    const present = existing && marker !== undefined ? rosterOf(marker) : undefined;
+    const roster = wantedRoster(present, options);
+    const note = (next: Roster) => writeMarker(file, next, options.port);
+    note(roster);
+    return { existing, roster, note, release: () => file.close() };
   } catch (cause) {
     file.close();
     throw cause;

@@ -14,7 +14,7 @@ const LOG_SIZE_BYTES_MAX = 16 * 1024 * 1024;
 /** How much of the end of a log is searched for the reason of an end. */
 const LOG_TAIL_BYTES = 64 * 1024;
 
-/** What every first node of a cluster is told alike. */
+/** What every node of a cluster is told alike. */
 export type ClusterShape = Pick<ClusterOptions, "nodes" | "partitions">;
 
 /** How a process ended: by itself with a code, or by a signal. */
@@ -51,9 +51,14 @@ export function nodeArguments(spec: NodeSpec, cluster: ClusterShape): string[] {
 /** The node's own flags, as `deno task node` takes them too. */
 export function nodeFlags(spec: NodeSpec, cluster: ClusterShape): string[] {
   const { name, dataDir, http, peer } = spec;
-  return ["--name", name, "--data", dataDir, "--http", http, "--peer", peer].concat(
-    ["--initial", initialList(cluster.nodes), "--partitions", String(cluster.partitions)],
-  );
+  const own = ["--name", name, "--data", dataDir, "--http", http, "--peer", peer];
+  if (spec.joins) {
+    const others = cluster.nodes.filter((node) => node.name !== name).map((node) => node.peer);
+    // The last one left has nobody to join, nor need to.
+    return others.length === 0 ? own : [...own, "--join", others.join(",")];
+  }
+  const first = cluster.nodes.filter((node) => !node.joins);
+  return [...own, "--initial", initialList(first), "--partitions", String(cluster.partitions)];
 }
 
 function sizeBytes(path: string): number {

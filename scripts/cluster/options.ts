@@ -5,7 +5,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const HOST = "127.0.0.1";
-const NODES_MAX = 16;
+const NODES_DEFAULT = 3;
+export const NODES_MAX = 16;
 const PARTITIONS_MAX = 1024;
 const PORT_MAX = 65_535;
 /** Peer ports lie this far above the HTTP ports, or below them where there is no room above. */
@@ -16,7 +17,7 @@ export const HELP =
 
 Usage: deno task cluster [options]
 
-  --nodes N       nodes, named n1, n2, …                                 [3]
+  --nodes N       nodes, named n1, n2, …; later starts may have more     [3]
   --port PORT     HTTP port of n1; n2 has the next one, and so on        [7001]
                   Links between the nodes use the HTTP ports + ${PEER_PORT_DISTANCE}
                   (- ${PEER_PORT_DISTANCE} where that would pass ${PORT_MAX})
@@ -28,7 +29,8 @@ Usage: deno task cluster [options]
   --help
 
 Ctrl-C stops every node, a second Ctrl-C kills them. What was written is there at the
-next start.
+next start. \`deno task cluster:add\` and \`deno task cluster:remove NAME\` change a cluster
+that runs.
 `;
 
 /** A mistake of the user or a condition of the machine that one line explains. */
@@ -45,12 +47,18 @@ export interface NodeSpec {
   readonly peer: string;
   readonly dataDir: string;
   readonly logPath: string;
+  /** It was not among the first nodes: it joins the others. */
+  readonly joins?: boolean;
 }
 
 export interface ClusterOptions {
   readonly nodes: readonly NodeSpec[];
+  /** Whether the number of nodes was asked for; else a directory's own counts. */
+  readonly nodesGiven: boolean;
   /** HTTP port of the first node. */
   readonly port: number;
+  /** Peer port of the first node. */
+  readonly peerPort: number;
   /** Data partitions, if the cluster is new. */
   readonly partitions: number;
   /** Absolute. */
@@ -73,7 +81,7 @@ function readFlags(args: string[]) {
       args,
       strict: true,
       options: {
-        nodes: { ...text, default: "3" },
+        nodes: text,
         port: { ...text, default: "7001" },
         data: { ...text, default: ".pontoon" },
         partitions: { ...text, default: "8" },
@@ -96,24 +104,32 @@ function readFlags(args: string[]) {
 export function parseOptions(args: string[]): ClusterOptions | undefined {
   const values = readFlags(args);
   if (values.help) return undefined;
-  const count = integer(values.nodes, "--nodes", 1, NODES_MAX);
+  const count = integer(values.nodes ?? String(NODES_DEFAULT), "--nodes", 1, NODES_MAX);
   const firstPort = integer(values.port, "--port", 1, PORT_MAX - count + 1);
   if (values.data === "") throw new ClusterError("--data takes a directory: got nothing");
   const dataDir = resolve(values.data);
   const above = firstPort + PEER_PORT_DISTANCE + count - 1 <= PORT_MAX;
-  const firstPeerPort = firstPort + (above ? PEER_PORT_DISTANCE : -PEER_PORT_DISTANCE);
-  const nodes = Array.from({ length: count }, (_, index): NodeSpec => {
-    const name = `n${index + 1}`;
-    return {
-      name,
-      http: `${HOST}:${firstPort + index}`,
-      peer: `${HOST}:${firstPeerPort + index}`,
-      dataDir: join(dataDir, name),
-      logPath: join(dataDir, name, "node.log"),
-    };
-  });
+  const peerPort = firstPort + (above ? PEER_PORT_DISTANCE : -PEER_PORT_DISTANCE);
+  const nodesGiven = values.nodes !== undefined;
   const partitions = integer(values.partitions, "--partitions", 1, PARTITIONS_MAX);
-  return { nodes, port: firstPort, partitions, dataDir, fresh: values.fresh };
+  const place = { port: firstPort, peerPort, dataDir };
+  const nodes = Array.from({ length: count }, (_, index) => nodeSpec(index + 1, place));
+  return { ...place, nodes, nodesGiven, partitions, fresh: values.fresh };
+}
+
+/** Where node `number` of a cluster lives; numbers count from 1. */
+export function nodeSpec(
+  number: number,
+  { port, peerPort, dataDir }: Pick<ClusterOptions, "port" | "peerPort" | "dataDir">,
+): NodeSpec {
+  const name = `n${number}`;
+  return {
+    name,
+    http: `${HOST}:${port + number - 1}`,
+    peer: `${HOST}:${peerPort + number - 1}`,
+    dataDir: join(dataDir, name),
+    logPath: join(dataDir, name, "node.log"),
+  };
 }
 
 /** The value of a node's `--initial`. */

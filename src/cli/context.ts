@@ -16,6 +16,7 @@ export interface GlobalOptions {
   readonly timeout?: string;
   readonly key64?: boolean;
   readonly verbose?: boolean;
+  readonly tokenFile?: string;
 }
 
 /** Options of commands that read. */
@@ -65,6 +66,13 @@ export class Context {
     return endpoints;
   }
 
+  /** What the cluster asks clients for; undefined if the user has none. */
+  get token(): string | undefined {
+    const { tokenFile } = this.options;
+    if (tokenFile === undefined) return this.io.env("PONTOON_TOKEN") || undefined;
+    return Deno.readTextFileSync(tokenFile).trim();
+  }
+
   /** The form of output: what was asked for, or what suits the command. */
   form(suitable: OutputForm = "table"): OutputForm {
     return this.options.output ?? suitable;
@@ -84,7 +92,11 @@ export class Context {
           ),
       }
       : {};
-    return this.#kv ??= connect(this.endpoints, { timeoutMs: this.timeoutMs, hooks });
+    return this.#kv ??= connect(this.endpoints, {
+      timeoutMs: this.timeoutMs,
+      token: this.token,
+      hooks,
+    });
   }
 
   /** A key as it was typed: text, or base64url with --key64. Throws TypeError. */

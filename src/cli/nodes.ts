@@ -21,15 +21,21 @@ export interface NodeAnswer<T> {
   readonly durationMs: number;
 }
 
-function urlOf(address: string): string {
-  return (/^https?:\/\//.test(address) ? address : `http://${address}`).replace(/\/+$/, "");
+function urlOf(address: string, scheme = "http:"): string {
+  return (/^https?:\/\//.test(address) ? address : `${scheme}//${address}`).replace(/\/+$/, "");
+}
+
+/** How nodes are asked; a {@linkcode Context} is one. */
+export interface Asking {
+  readonly timeoutMs: number;
+  readonly token: string | undefined;
 }
 
 /** GET of `path` at one node. Never throws. */
 export async function ask<T>(
+  { token, timeoutMs }: Asking,
   endpoint: Endpoint,
   path: string,
-  timeoutMs: number,
 ): Promise<NodeAnswer<T>> {
   const startedMs = performance.now();
   const took = () => performance.now() - startedMs;
@@ -38,6 +44,7 @@ export async function ask<T>(
       signal: AbortSignal.timeout(timeoutMs),
       headers: {
         "pontoon-timeout-ms": String(Math.max(1, Math.floor(Math.min(timeoutMs, 60_000)))),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
     });
     const { status } = response;
@@ -56,23 +63,28 @@ export async function ask<T>(
 
 /** The same of all of `endpoints` at once, in their order. */
 export function askAll<T>(
+  asking: Asking,
   endpoints: readonly Endpoint[],
   path: string,
-  timeoutMs: number,
 ): Promise<NodeAnswer<T>[]> {
-  return Promise.all(endpoints.map((endpoint) => ask<T>(endpoint, path, timeoutMs)));
+  return Promise.all(endpoints.map((endpoint) => ask<T>(asking, endpoint, path)));
 }
 
 /** The nodes of --endpoints, and all members that the newest of their maps names. */
 export async function endpointsOf(context: Context): Promise<Endpoint[]> {
   const given = context.endpoints.map((address) => ({ url: urlOf(address), name: address }));
-  const answers = await askAll<ClusterView>(given, "/cluster", Math.min(context.timeoutMs, 2000));
+  const asking = { token: context.token, timeoutMs: Math.min(context.timeoutMs, 2000) };
+  const answers = await askAll<ClusterView>(asking, given, "/cluster");
   const views = answers.flatMap(({ body }) => body === undefined ? [] : [body]);
   const newest = views.reduce<ClusterView | undefined>(
     (best, view) => best === undefined || view.epoch > best.epoch ? view : best,
     undefined,
   );
-  const members = (newest?.members ?? []).map(({ http, name }) => ({ url: urlOf(http), name }));
+  const scheme = new URL(given[0].url).protocol;
+  const members = (newest?.members ?? []).map(({ http, name }) => ({
+    url: urlOf(http, scheme),
+    name,
+  }));
   const known = new Set(members.map(({ url }) => url));
   return [...members, ...given.filter(({ url }) => !known.has(url))];
 }

@@ -59,6 +59,7 @@ export function createProgram(io: Io): Command {
         .choices(["table", "json", "raw"]),
     )
     .option("--timeout <duration>", "time of one operation, retries included [10s]")
+    .option("--token-file <file>", "holds the token that the cluster asks for [PONTOON_TOKEN]")
     .option("--key64", "keys are given in base64url, for bytes that are no text")
     .option("-v, --verbose", "tell every attempt on standard error")
     .helpCommand("help [command]", "explain a command")

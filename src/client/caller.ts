@@ -70,7 +70,10 @@ interface Call {
   readonly request: CallRequest;
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
-  readonly tried: Set<PooledNode>;
+  /** The clock as last read: reading it costs more than all else between two attempts. */
+  nowMs: number;
+  /** Shared and empty until a node fails. */
+  tried: ReadonlySet<PooledNode>;
   ticket: Ticket | undefined;
   attempts: number;
   /** Some attempt may have had an effect. */
@@ -82,6 +85,7 @@ interface Call {
 }
 
 const NO_OPTIONS: CallOptions = {};
+const NO_NODES: ReadonlySet<PooledNode> = new Set();
 
 export class Caller {
   readonly #parts: CallerParts;
@@ -111,7 +115,8 @@ export class Caller {
       request,
       deadlineMs,
       signal,
-      tried: new Set(),
+      nowMs: startedMs,
+      tried: NO_NODES,
       ticket: undefined,
       attempts: 0,
       unknown: false,
@@ -123,7 +128,11 @@ export class Caller {
     let error: PontoonError | undefined;
     if (this.#closed) throw closedError();
     keeper.touch(startedMs);
-    const entered = limiter.tryEnter() || await limiter.wait(deadlineMs, signal);
+    let entered = limiter.tryEnter();
+    if (!entered) {
+      entered = await limiter.wait(deadlineMs, signal);
+      call.nowMs = performance.now();
+    }
     try {
       if (!entered) throw this.#givenUp(call);
       if (request.kind === "session") {
@@ -150,8 +159,9 @@ export class Caller {
   async #waitForTicket(call: Call, partition: number): Promise<Ticket> {
     const { session } = this.#parts;
     for (;;) {
-      if (performance.now() >= call.deadlineMs || call.signal?.aborted) throw this.#givenUp(call);
+      if (call.nowMs >= call.deadlineMs || call.signal?.aborted) throw this.#givenUp(call);
       await session.whenMoved(partition, call.deadlineMs);
+      call.nowMs = performance.now();
       const ticket = session.tryOpen(partition);
       if (ticket !== undefined) return ticket;
     }
@@ -160,13 +170,13 @@ export class Caller {
   async #attempts(call: Call): Promise<Answer> {
     const { signal, request } = call;
     for (;;) {
-      const nowMs = performance.now();
+      const { nowMs } = call;
       if (call.deadlineMs - nowMs < 1 || signal?.aborted) throw this.#givenUp(call);
       let waitMs: number;
       const target = this.#choose(call, nowMs);
       try {
         const answer = await (target.hedged.length === 0
-          ? this.#attempt(call, target.node, target.forward, signal)
+          ? this.#attempt(call, target.node, target.forward, signal, nowMs)
           : this.#hedgedAttempt(call, [target.node, ...target.hedged]));
         const verdict = verdictOf(answer, isWrite(request));
         if (verdict.kind === "decided") {
@@ -186,6 +196,7 @@ export class Caller {
         waitMs = 0;
       }
       await this.#pause(call, waitMs);
+      call.nowMs = performance.now();
     }
   }
 
@@ -219,10 +230,10 @@ export class Caller {
     node: PooledNode,
     forward: boolean,
     signal: AbortSignal | undefined,
+    startedMs: number,
   ): Promise<Answer> {
     const { request } = call;
     const { alarms, fetch, hooks } = this.#parts;
-    const startedMs = performance.now();
     const remainingMs = call.deadlineMs - startedMs;
     const attemptMs = Math.min(
       remainingMs,
@@ -269,7 +280,7 @@ export class Caller {
   #hedgedAttempt(call: Call, nodes: readonly PooledNode[]): Promise<Answer> {
     const { alarms } = this.#parts;
     return firstAnswer(nodes, this.#options.hedgeAfterMs!, alarms, async (node, signal) => {
-      const answer = await this.#attempt(call, node, true, signal);
+      const answer = await this.#attempt(call, node, true, signal, performance.now());
       const verdict = verdictOf(answer, false);
       if (verdict.kind === "retry") throw new Error(verdict.error.message);
       return answer;
@@ -290,7 +301,9 @@ export class Caller {
       case "refused":
         throw error;
       case "elsewhere":
-        if (partition !== undefined) routing.setLeader(partition, pool.at(verdict.leader));
+        if (partition !== undefined) {
+          routing.setLeader(partition, pool.at(pool.urlOf(verdict.leader)));
+        }
         keeper.hint(verdict.epoch);
         return ++call.hops <= HOPS_MAX ? -1 : 0;
       case "retry":
@@ -299,7 +312,7 @@ export class Caller {
         }
         if (verdict.where === "same") return verdict.waitMs;
         if (error.code === "stopping") node.failed(performance.now(), 1000);
-        call.tried.add(node);
+        call.tried = new Set([...call.tried, node]);
         if (partition !== undefined && routing.leaderOf(partition) === node) {
           routing.setLeader(partition, undefined);
         }
@@ -312,7 +325,7 @@ export class Caller {
     const { routing, keeper } = this.#parts;
     const { partition } = call.request;
     node.failed(performance.now());
-    call.tried.add(node);
+    call.tried = new Set([...call.tried, node]);
     if (partition !== undefined && routing.leaderOf(partition) === node) {
       routing.setLeader(partition, undefined);
     }

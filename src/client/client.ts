@@ -79,7 +79,7 @@ export class Kv implements AsyncDisposable {
     this.#timeoutMs = checkedTimeoutMs(timeoutMs);
     // Called as a plain function: browsers refuse `fetch` as a method of anything but the window.
     const fetcher = options.fetch ?? fetch;
-    this.#fetch = (input, init) => fetcher(input, init);
+    this.#fetch = withToken((input, init) => fetcher(input, init), options.token);
     this.#pool = new NodePool(seeds);
     this.#routing = new Routing(this.#pool);
     const alarms = this.#alarms;
@@ -109,6 +109,8 @@ export class Kv implements AsyncDisposable {
         await kv.#keeper.refresh();
         return kv;
       } catch (cause) {
+        // Asking again does not help where the cluster refuses to talk.
+        if (cause instanceof PontoonError && !cause.retryable) throw cause;
         // A cluster that starts beside its client has no map for a moment.
         if (performance.now() + 100 < deadlineMs) {
           await kv.#alarms.sleep(100);
@@ -310,6 +312,18 @@ export class Kv implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** `fetcher` with the token in every request; the SDK gives headers as records only. */
+function withToken(fetcher: typeof fetch, token: ConnectOptions["token"]): typeof fetch {
+  if (token === undefined) return fetcher;
+  return (input, init) => {
+    const authorization = `Bearer ${typeof token === "function" ? token() : token}`;
+    return fetcher(input, {
+      ...init,
+      headers: { ...init?.headers as Record<string, string>, authorization },
+    });
+  };
 }
 
 /**

@@ -56,22 +56,19 @@ function skipValue(text: string, at: number): number {
   return at;
 }
 
-function trimmed(text: string, start: number, end: number): Slice {
-  while (end > start && text.charCodeAt(end - 1) <= 0x20) end--;
-  return { start, end };
-}
-
-/** The values of the object that begins at `start`, by name; of a repeated name the last. */
+/**
+ * The values of the object that begins at `start`, by name, with the spaces around them; of a repeated name
+ * the last.
+ */
 export function memberSlices(text: string, start = 0): Map<string, Slice> {
   const members = new Map<string, Slice>();
   let at = skipSpace(text, skipSpace(text, start) + 1);
   while (text.charCodeAt(at) === QUOTE) {
     const nameEnd = skipString(text, at);
     const name = JSON.parse(text.slice(at, nameEnd)) as string;
-    const valueStart = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    const end = skipValue(text, valueStart);
-    members.set(name, trimmed(text, valueStart, end));
-    at = skipSpace(text, end);
+    const valueStart = skipSpace(text, nameEnd) + 1;
+    at = skipSpace(text, skipValue(text, skipSpace(text, valueStart)));
+    members.set(name, { start: valueStart, end: at });
     if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
   }
   return members;
@@ -83,14 +80,14 @@ export function elementSlices(text: string, start = 0): Slice[] {
   let at = skipSpace(text, skipSpace(text, start) + 1);
   while (at < text.length && text.charCodeAt(at) !== CLOSE_BRACKET) {
     const end = skipValue(text, at);
-    elements.push(trimmed(text, at, end));
+    elements.push({ start: at, end });
     at = skipSpace(text, end);
     if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
   }
   return elements;
 }
 
-/** The text of the member `name` of the object that begins at `start`; undefined if it has none. */
+/** The text of the member, spaces around it included, `name` of the object that begins at `start`; undefined if it has none. */
 export function memberText(text: string, name: string, start = 0): string | undefined {
   const slice = memberSlices(text, start).get(name);
   return slice === undefined ? undefined : text.slice(slice.start, slice.end);

@@ -100,8 +100,8 @@ export class KvList<T> implements AsyncIterable<Entry<T>> {
     return this.#watchCursor;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Entry<T>, void, void> {
-    for await (const { entries } of this.pages()) yield* entries;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Entry<T>> {
+    return new EntryIterator(this.pages());
   }
 
   /** The same, page by page: `cursor` goes on behind the page. */
@@ -161,5 +161,46 @@ export class KvList<T> implements AsyncIterable<Entry<T>> {
       kind: this.#options.consistency === "stale" ? "stale" : "read",
     }, { timeoutMs: this.#options.timeoutMs, signal });
     return answer.text;
+  }
+}
+
+/**
+ * The entries of pages, one by one. By hand, because entries that are there already then cost one turn of the
+ * microtask queue instead of a generator's three: twice the rate.
+ */
+class EntryIterator<T> implements AsyncIterableIterator<Entry<T>> {
+  readonly #pages: AsyncGenerator<ListPage<T>, void, void>;
+  #entries: readonly Entry<T>[] = [];
+  #next = 0;
+
+  constructor(pages: AsyncGenerator<ListPage<T>, void, void>) {
+    this.#pages = pages;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Entry<T>, void>> {
+    if (this.#next < this.#entries.length) {
+      return Promise.resolve({ done: false, value: this.#entries[this.#next++] });
+    }
+    return this.#nextPage();
+  }
+
+  async return(): Promise<IteratorResult<Entry<T>, void>> {
+    this.#entries = [];
+    await this.#pages.return();
+    return { done: true, value: undefined };
+  }
+
+  async #nextPage(): Promise<IteratorResult<Entry<T>, void>> {
+    for (;;) {
+      const { done, value: page } = await this.#pages.next();
+      if (done) return { done: true, value: undefined };
+      this.#entries = page.entries;
+      this.#next = 0;
+      if (page.entries.length > 0) return await this.next();
+    }
   }
 }

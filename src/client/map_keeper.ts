@@ -6,6 +6,7 @@ import type { NodePool, PooledNode } from "./node_pool.ts";
 import { firstAnswer } from "./race.ts";
 import type { ClusterDocument, Routing } from "./routing.ts";
 import type { Hooks } from "./types.ts";
+import { errorOf } from "./verdict.ts";
 
 /** A node that has not answered for so long is not waited for alone. */
 const STAGGER_MS = 200;
@@ -87,7 +88,9 @@ export class MapKeeper {
     try {
       const response = await this.#fetch(`${node.url}/cluster`, { signal: controller.signal });
       const text = await response.text();
-      if (!response.ok) throw new TypeError(`${node.url}/cluster answered ${response.status}`);
+      if (!response.ok) {
+        throw errorOf({ status: response.status, headers: response.headers, text }, false);
+      }
       const document = JSON.parse(text) as ClusterDocument;
       if (!Array.isArray(document.members) || !Array.isArray(document.routing)) {
         throw new TypeError(`${node.url}/cluster gave no map: is it a Pontoon node?`);

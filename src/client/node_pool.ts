@@ -62,6 +62,8 @@ export function baseUrl(address: string): string {
 }
 
 export class NodePool {
+  /** "http:" or "https:", of all nodes: they tell each other's addresses without. */
+  readonly #scheme: string;
   readonly #nodes = new Map<string, PooledNode>();
   readonly #seeds: readonly PooledNode[];
   #members: readonly PooledNode[] = [];
@@ -69,7 +71,17 @@ export class NodePool {
   /** @param seeds addresses to begin with; kept as a last resort */
   constructor(seeds: readonly string[]) {
     if (seeds.length === 0) throw new TypeError("Cannot connect: no address is given");
-    this.#seeds = [...new Set(seeds.map(baseUrl))].map((url) => this.at(url));
+    const urls = [...new Set(seeds.map(baseUrl))];
+    this.#scheme = new URL(urls[0]).protocol;
+    if (!urls.every((url) => url.startsWith(this.#scheme))) {
+      throw new TypeError("Cannot connect by http and https to one cluster: give either");
+    }
+    this.#seeds = urls.map((url) => this.at(url));
+  }
+
+  /** The base URL of an address that a node named: its host and port, by the scheme of the seeds. */
+  urlOf(address: string): string {
+    return `${this.#scheme}//${address.replace(/^https?:\/\//, "").replace(/\/$/, "")}`;
   }
 
   /** The node at a base URL, known or new. */

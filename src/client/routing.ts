@@ -3,7 +3,6 @@
 
 import { SLOT_COUNT, slotOf } from "../base/slot.ts";
 import type { NodePool, PooledNode } from "./node_pool.ts";
-import { baseUrl } from "./node_pool.ts";
 import type { Member } from "./types.ts";
 
 /** What `GET /cluster` says, as far as the client looks. */
@@ -84,7 +83,9 @@ export class Routing {
         `Cannot use the map of cluster ${document.clusterId}: connected to ${this.#clusterId}`,
       );
     }
-    const urls = new Map(document.members.map(({ nodeId, http }) => [nodeId, baseUrl(http)]));
+    const urls = new Map(
+      document.members.map(({ nodeId, http }) => [nodeId, this.#pool.urlOf(http)]),
+    );
     const nodeOf = (nodeId: string | undefined) => {
       const url = nodeId === undefined ? undefined : urls.get(nodeId);
       return url === undefined ? undefined : this.#pool.at(url);
@@ -100,7 +101,7 @@ export class Routing {
     this.#members = document.members.map(({ nodeId, name, http }) => ({
       nodeId,
       name,
-      url: baseUrl(http),
+      url: this.#pool.urlOf(http),
     }));
     this.#pool.setMembers(this.#members);
     const places = new Map<number, Place>();

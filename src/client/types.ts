@@ -221,6 +221,8 @@ export interface ConnectOptions {
   readonly maxWatches?: number;
   /** Stale reads are sent to a second replica if the first takes longer than this. Off by default. */
   readonly hedgeAfterMs?: number;
+  /** For a cluster that asks for one; a function is asked anew for every request. */
+  readonly token?: string | (() => string);
   readonly hooks?: Hooks;
   /** Instead of the runtime's. */
   readonly fetch?: typeof fetch;

@@ -24,7 +24,7 @@ POST   /cluster/partitions/:id/transfer  {"to":"name"}: hand leadership over
 GET    /cluster/hash      state hashes of this node's replicas, and the index of each
 GET    /health/live       is the process there
 GET    /health/ready      does it take traffic
-GET    /openapi.json      every route, parameter and answer
+GET    /docs              the API as a page; for machines: GET /openapi.json
 `;
 
 const HASH_PATH = "/cluster/hash";

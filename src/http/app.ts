@@ -29,7 +29,8 @@ export interface AppOptions {
 /** How much of an unknown path an error repeats. */
 const PATH_SHOWN = 200;
 const DESCRIPTION_PATH = "/openapi.json";
-const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, SCAN_PATH]);
+const DOCS_PATH = "/docs";
+const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, DOCS_PATH, SCAN_PATH]);
 
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
@@ -50,6 +51,7 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
   addAdminRoutes(app, service);
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
+  app.get(DOCS_PATH, (context) => gate.docs(context.req.raw));
   for (const template of SCHEMA_POSTS.keys()) {
     // As much of a number as the gate takes: a path that differs is nobody's.
     const pattern = template.replace("{partition}", ":partition{0|[1-9][0-9]{0,3}}");

@@ -67,7 +67,7 @@ h2 { font-size: 1.15rem; margin: .5rem 0; } h3 { font-size: 1rem; margin: 1rem 0
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
-td:first-child { white-space: nowrap; }
+td:first-child { white-space: nowrap; width: 1%; }
 `;
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -195,7 +195,7 @@ export function docsPage({ info, paths = {}, components }: ApiDocument): string 
     Object.entries(methods).map(([method, operation]) => ({ method, path, operation }))
   );
   const links = operations.map(({ method, path }) =>
-    `<a href="#${anchor(method, path)}"><span class="method">${method}</span> ${escape(path)}</a>`
+    `<a href="#${anchor(method, path)}"><span class="method">${method}</span>${escape(path)}</a>`
   );
   const schemas = Object.entries(components?.schemas ?? {}).map(([name, schema]) =>
     `<section id="schema-${escape(name)}"><h2>${escape(name)}</h2>` +

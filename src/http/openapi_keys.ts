@@ -2,9 +2,14 @@
 // is loaded with the schema-driven routes only.
 
 import { type RouteConfig, z } from "@hono/zod-openapi";
-import { STALENESS_MS_MAX } from "../base/limits.ts";
+import {
+  IDEMPOTENCY_KEY_SIZE_BYTES_MAX,
+  KEY_SIZE_BYTES_MAX,
+  STALENESS_MS_MAX,
+} from "../base/limits.ts";
 import { ALLOWED_KEY_METHODS } from "./key_routes.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
+import { TTL_SECONDS_MAX, TTL_SECONDS_MIN } from "./time_to_live.ts";
 import {
   DeletedSchema,
   ProblemSchema,
@@ -25,12 +30,17 @@ function json(description: string, schema: z.ZodType) {
   return { description, content: { "application/json": { schema } } };
 }
 
-const Key = z.string().openapi({
-  description: "The key, 1 to 4096 bytes of UTF-8, percent-encoded; a slash as %2F.",
+/** Every code point takes a byte or more, so that a longer text is a longer key. */
+const Key = z.string().min(1).max(KEY_SIZE_BYTES_MAX).regex(/^(?!\.{1,2}$)/).openapi({
+  description: "The key, 1 to 4096 bytes of UTF-8, percent-encoded; a slash as %2F; not . or ..",
 });
-const Key64 = z.string().openapi({
-  description: "The key in base64url without padding: for . and .. and bytes that are not UTF-8.",
-});
+/** Without padding, unused bits zero. */
+const BASE64URL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
+const Key64 = z.string().min(2).max(Math.ceil(KEY_SIZE_BYTES_MAX * 4 / 3)).regex(BASE64URL).openapi(
+  {
+    description: "The key in base64url without padding: for . and .. and bytes that are not UTF-8.",
+  },
+);
 
 /** Of every request for data. */
 export const RoutingHeaders = {
@@ -40,10 +50,13 @@ export const RoutingHeaders = {
   "Pontoon-Timeout-Ms": z.int().min(1).max(60_000).optional(),
 };
 
+const SESSION = /^[0-9a-f]{32} *; *seq=[1-9]\d{0,14} *; *ack=(?:0|[1-9]\d{0,14})$/;
+
 const keyedHeaders = {
   ...RoutingHeaders,
-  "Idempotency-Key": z.string().max(255).optional(),
-  "Pontoon-Session": z.string().optional().openapi({
+  "Idempotency-Key": z.string().regex(/^[\x21-\x7e]+$/).max(IDEMPOTENCY_KEY_SIZE_BYTES_MAX)
+    .optional(),
+  "Pontoon-Session": z.string().regex(SESSION).optional().openapi({
     description: "SESSION;seq=N;ack=M with 32 hex digits, N from 1. Excludes Idempotency-Key.",
   }),
 };
@@ -51,9 +64,15 @@ const keyedHeaders = {
 /** Of writes without a condition. */
 export const KeyedHeaders = z.object(keyedHeaders);
 
+/** One revision as ETag gives it, or *. */
+const IfMatch = z.string().regex(/^(?:\*|"(?:0|[1-9]\d{0,15})")$/).optional().openapi({
+  description: 'One revision ("7") or *.',
+});
+const ENTITY_TAGS = /^(?:\*|(?:W\/)?"[\x21\x23-\x7e]*"(?: *, *(?:W\/)?"[\x21\x23-\x7e]*")*)$/;
+
 const WriteHeaders = {
   ...keyedHeaders,
-  "If-Match": z.string().optional().openapi({ description: 'One revision ("7") or *.' }),
+  "If-Match": IfMatch,
 };
 
 const ReadHeaders = {
@@ -61,12 +80,16 @@ const ReadHeaders = {
   "Pontoon-Min-Applied": z.int().min(0).optional().openapi({
     description: "With stale: the replica must have applied this log index.",
   }),
-  "If-Match": z.string().optional(),
-  "If-None-Match": z.string().optional().openapi({ description: "304 if the ETag is among them." }),
+  "If-Match": IfMatch,
+  "If-None-Match": z.string().regex(ENTITY_TAGS).optional().openapi({
+    description: "* or a list of entity tags: 304 if the key's is among them.",
+  }),
 };
 
 const ReadQuery = {
-  raw: z.literal("").optional().openapi({ description: "The bare bytes instead of JSON." }),
+  raw: z.enum(["", "true", "false"]).optional().openapi({
+    description: "The bare bytes instead of JSON.",
+  }),
   consistency: z.enum(["linearizable", "stale"]).optional(),
   maxStaleness: z.int().min(0).max(STALENESS_MS_MAX).optional().openapi({
     description: "With stale: milliseconds; what is older is read from the leader.",
@@ -74,7 +97,9 @@ const ReadQuery = {
 };
 
 const PutQuery = {
-  ttl: z.number().positive().optional().openapi({ description: "Seconds to live." }),
+  ttl: z.number().min(TTL_SECONDS_MIN).max(TTL_SECONDS_MAX).optional().openapi({
+    description: "Seconds to live, fractions allowed.",
+  }),
 };
 
 const common: Responses = {

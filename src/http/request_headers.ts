@@ -116,13 +116,14 @@ export function readCondition(
   revision: number,
 ): "send" | "unmodified" | "failed" {
   const { ifMatch, ifNoneMatch } = headers;
+  // Malformed is refused, whatever else fails.
+  const matches = ifNoneMatch !== null && matchesEntityTag(ifNoneMatch, revision);
   if (ifMatch !== null) {
     const condition = ifMatchCondition(ifMatch);
     const holds = condition.kind === "revision" ? condition.revision === revision : revision !== 0;
     if (!holds) return "failed";
   }
-  if (ifNoneMatch === null) return "send";
-  return matchesEntityTag(ifNoneMatch, revision) && revision !== 0 ? "unmodified" : "send";
+  return matches && revision !== 0 ? "unmodified" : "send";
 }
 
 /** Weak comparison with `*` or a list, as If-None-Match of a read wants it. Throws RequestError. */

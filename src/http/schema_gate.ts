@@ -62,6 +62,10 @@ export function schemaPathOf(path: string): SchemaPath | undefined {
   return SCHEMA_POSTS.has(path) && !path.includes("{") ? { template: path } : undefined;
 }
 
+/** The page is text and its own style. */
+const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'";
+
 export interface SchemaRouteOptions {
   readonly service: NodeService;
   readonly digest: Digest;
@@ -74,6 +78,7 @@ export class SchemaGate {
   readonly #bodies: BodyReader;
   #routes: SchemaRoutes | undefined;
   #description: string | undefined;
+  #docs: string | undefined;
 
   constructor(options: SchemaRouteOptions, bodies: BodyReader) {
     this.#options = options;
@@ -86,6 +91,20 @@ export class SchemaGate {
     const routes = this.#routes ?? await this.#load();
     this.#description ??= routes.describe();
     return new Response(this.#description, { headers: { "content-type": "application/json" } });
+  }
+
+  /** GET /docs. Rejects with RequestError. */
+  async docs(request: Request): Promise<Response> {
+    parseQuery(splitUrl(request.url).query, []);
+    const routes = this.#routes ?? await this.#load();
+    this.#docs ??= routes.docs();
+    return new Response(this.#docs, {
+      headers: {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": DOCS_POLICY,
+        "x-content-type-options": "nosniff",
+      },
+    });
   }
 
   /** POST of a JSON document to one of SCHEMA_POSTS. Rejects with RequestError. */

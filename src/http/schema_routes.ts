@@ -7,6 +7,7 @@ import type { PartitionId } from "../base/ids.ts";
 import { REQUEST_TIMEOUT_MS_MAX } from "../base/limits.ts";
 import type { MemberChange, NodeService, RequestOptions } from "../node/service.ts";
 import { batchRoute } from "./batch_route.ts";
+import { type ApiDocument, docsPage } from "./docs_page.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
 import { scanRouteConfig } from "./openapi_scan.ts";
 import { watchRouteConfig } from "./openapi_watch.ts";
@@ -115,6 +116,12 @@ const plainRoutes: readonly RouteConfig[] = [
   },
   {
     method: "get",
+    path: "/docs",
+    summary: "This description as a page",
+    responses: { 200: { description: "HTML.", content: { "text/html": { schema: z.string() } } } },
+  },
+  {
+    method: "get",
     path: "/openapi.json",
     summary: "This document",
     responses: {
@@ -195,6 +202,8 @@ export interface SchemaRoutes {
   readonly posts: ReadonlyMap<string, SchemaRoute>;
   /** The OpenAPI document of the whole API, as JSON. */
   describe(): string;
+  /** The same as a page to read. */
+  docs(): string;
 }
 
 /** The schema-driven routes. */
@@ -208,23 +217,25 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
     txnRoute(options),
     batchRoute(options),
   ];
+  const document = () =>
+    describeApi([
+      ...plainRoutes,
+      ...keyRouteConfigs,
+      scanRouteConfig,
+      watchRouteConfig,
+      ...routes.map((one) => one.config),
+    ]);
   return {
     posts: new Map(routes.map((route) => [route.config.path, route])),
-    describe: () =>
-      describeApi([
-        ...plainRoutes,
-        ...keyRouteConfigs,
-        scanRouteConfig,
-        watchRouteConfig,
-        ...routes.map((one) => one.config),
-      ]),
+    describe: () => JSON.stringify(document()),
+    docs: () => docsPage(document() as ApiDocument),
   };
 }
 
-function describeApi(configs: readonly RouteConfig[]): string {
+function describeApi(configs: readonly RouteConfig[]): unknown {
   const app = new OpenAPIHono();
   for (const config of configs) app.openAPIRegistry.registerPath(config);
-  return JSON.stringify(app.getOpenAPI31Document({
+  return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Pontoon",
@@ -232,5 +243,5 @@ function describeApi(configs: readonly RouteConfig[]): string {
       description: "A fault-tolerant, partitioned key-value store. Errors are problem documents " +
         "(RFC 9457) with code, retryable and outcome.",
     },
-  }));
+  });
 }

@@ -3,6 +3,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { PROBLEMS } from "./problem.ts";
+import { TTL_SECONDS_MAX, TTL_SECONDS_MIN } from "./time_to_live.ts";
 
 const codes = Object.keys(PROBLEMS) as [string, ...string[]];
 
@@ -68,7 +69,7 @@ export const TouchedSchema = z.object({
 }).openapi("Touched");
 
 export const TimeToLiveSchema = z.strictObject({
-  ttl: z.number().min(0.001).nullable().openapi({
+  ttl: z.number().min(TTL_SECONDS_MIN).max(TTL_SECONDS_MAX).nullable().openapi({
     description: "Seconds to live from now; null: for ever.",
   }),
 }).openapi("TimeToLive");

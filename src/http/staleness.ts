@@ -22,14 +22,15 @@ export function consistencyOf(
       `consistency=${consistency}: it takes "linearizable" or "stale"`,
     );
   }
+  const minApplied = minAppliedHeader === null ? undefined : indexOf(minAppliedHeader);
   if (consistency !== "stale") {
     if (maxStaleness === undefined) return undefined;
     throw new RequestError("invalid-parameter", "maxStaleness belongs to consistency=stale");
   }
-  if (maxStaleness === undefined && minAppliedHeader === null) return NO_BOUNDS;
+  if (maxStaleness === undefined && minApplied === undefined) return NO_BOUNDS;
   return {
     ...(maxStaleness === undefined ? {} : { maxStalenessMs: millisecondsOf(maxStaleness) }),
-    ...(minAppliedHeader === null ? {} : { minApplied: indexOf(minAppliedHeader) }),
+    ...(minApplied === undefined ? {} : { minApplied }),
   };
 }
 

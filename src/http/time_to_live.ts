@@ -4,13 +4,17 @@ import { utf8TextOrUndefined } from "../base/bytes.ts";
 import { TTL_MS_MAX } from "../base/limits.ts";
 import { RequestError } from "./problem.ts";
 
+export const TTL_SECONDS_MIN = 0.001;
+export const TTL_SECONDS_MAX = TTL_MS_MAX / 1000;
+
 /** Milliseconds of a number of seconds; undefined if out of bounds. */
 function ttlMsOfSeconds(seconds: number): number | undefined {
-  const ttlMs = Math.round(seconds * 1000);
-  return ttlMs >= 1 && ttlMs <= TTL_MS_MAX ? ttlMs : undefined;
+  return seconds >= TTL_SECONDS_MIN && seconds <= TTL_SECONDS_MAX
+    ? Math.round(seconds * 1000)
+    : undefined;
 }
 
-const BOUNDS = `it takes seconds from 0.001 to ${TTL_MS_MAX / 1000}, fractions allowed`;
+const BOUNDS = `it takes seconds from ${TTL_SECONDS_MIN} to ${TTL_SECONDS_MAX}, fractions allowed`;
 
 /** Milliseconds of `?ttl=SECONDS`; undefined if absent. Throws RequestError. */
 export function ttlMsOf(text: string | undefined): number | undefined {

@@ -217,7 +217,8 @@ export class WatchSession {
       controller.enqueue(bytes);
       for (const proceed of this.#room.splice(0)) proceed();
     }
-    if (!this.#ending) return;
+    // A client that has gone is noticed inside `enqueue`: then the stream is cancelled, and over, by now.
+    if (this.#over || !this.#ending) return;
     controller.close();
     this.#end();
   }

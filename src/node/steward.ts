@@ -200,6 +200,7 @@ export class Steward {
   /** Who is silent, and whose log is damaged, as far as this node knows. */
   status(): ClusterStatus {
     const nowMs = this.#host.clock.monotonicMs();
+    this.#watchMembers(nowMs);
     const dead = [...this.#downSinceMs]
       .filter(([, sinceMs]) => nowMs - sinceMs >= this.#host.deadAfterMs)
       .map(([nodeId]) => nodeId);

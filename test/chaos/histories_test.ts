@@ -14,7 +14,12 @@ function recorded(): string[] {
   const first = recorder.process();
   const second = recorder.process();
   const put = recorder.invoke(first, 0, kvCall({ f: "put", key: "a", value: 1 }), "n1");
-  const lost = recorder.invoke(second, 1, kvCall({ f: "put", key: "a", value: 2 }), "n2");
+  const lost = recorder.invoke(
+    second,
+    1,
+    kvCall({ f: "put", key: "a", value: 2 }, { kind: "write" }),
+    "n2",
+  );
   const output = { status: 201, revision: 4 };
   recorder.complete(put, { type: "ok", output, applied: 4, partition: "1" }, 1);
   const fault = {

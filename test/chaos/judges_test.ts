@@ -16,6 +16,7 @@ function runOf(workload: string): WorkloadRun {
     nodes: () => [],
     random: seededRandom(1),
     promisesApplied: true,
+    hasIdempotency: true,
     now: () => 0,
   });
 }
@@ -65,7 +66,7 @@ Deno.test("a run without enough successes of some kind, or whose fault never bit
   };
   const gates = gatesOf(coverage);
   assertEquals(gates.map(({ passed }) => passed), [false, false, false, false, false]);
-  const judgement = judge(runOf("register"), { calls, faults: [] }, false);
+  const judgement = judge(runOf("register"), { calls, faults: [], elections: [] }, false);
   assertEquals(judgement.verdict?.verdict, "linearizable");
   const outcome = outcomeOf(judgement, gates, false, undefined);
   assertEquals(outcome.valid, "unknown");
@@ -77,7 +78,7 @@ Deno.test("a violation stands whatever else went wrong", () => {
     ["write", { f: "put", key: "a", value: 1 }, ok({ status: 201, revision: 3 })],
     ["read", { f: "get", key: "a" }, ok({ status: 404 })],
   ]);
-  const judgement = judge(runOf("register"), { calls, faults: [] }, false);
+  const judgement = judge(runOf("register"), { calls, faults: [], elections: [] }, false);
   assertEquals(outcomeOf(judgement, [], true, "the disk was full").valid, false);
 });
 
@@ -87,10 +88,13 @@ Deno.test("an order by applied position that is no linearization is a violation,
     ["write", { f: "put", key: "a", value: 2 }, ok({ status: 200 }, { applied: 8 })],
   ]);
   assertEquals(
-    judge(runOf("register"), { calls, faults: [] }, false).verdict?.verdict,
+    judge(runOf("register"), { calls, faults: [], elections: [] }, false).verdict?.verdict,
     "linearizable",
   );
-  assertEquals(judge(runOf("register"), { calls, faults: [] }, true).verdict?.verdict, "illegal");
+  assertEquals(
+    judge(runOf("register"), { calls, faults: [], elections: [] }, true).verdict?.verdict,
+    "illegal",
+  );
 });
 
 Deno.test("append: an element that stands in a list twice is a violation", () => {
@@ -98,7 +102,10 @@ Deno.test("append: an element that stands in a list twice is a violation", () =>
     ["append", { f: "append", key: "a", value: "1 " }, ok(null)],
     ["get", { f: "get", key: "a" }, ok("1 1 ")],
   ]);
-  assertEquals(judge(runOf("append"), { calls, faults: [] }, false).verdict?.verdict, "illegal");
+  assertEquals(
+    judge(runOf("append"), { calls, faults: [], elections: [] }, false).verdict?.verdict,
+    "illegal",
+  );
 });
 
 Deno.test("bank: a reader who sees money appear is told so in words", () => {
@@ -110,7 +117,7 @@ Deno.test("bank: a reader who sees money appear is told so in words", () => {
   const calls = callsOf([
     ["read", { f: "txn", group: "bank0", then: [] }, ok({ succeeded: true, results })],
   ]);
-  const flaws = runOf("bank").flaws!({ calls, faults: [] });
+  const flaws = runOf("bank").flaws!({ calls, faults: [], elections: [] });
   assertEquals(flaws.map(({ message }) => message), [
     "the accounts of bank0 held 510 together instead of 500",
   ]);
@@ -124,13 +131,31 @@ Deno.test("ttl: gone too early is a flaw; still there late is one only in quiet 
   ] as const;
   const gone = ["read", { f: "get", key: "t" }, ok({ status: 404 })] as const;
   const there = ["read", { f: "get", key: "t" }, ok({ status: 200, value: 1 })] as const;
-  const flaws = (step: typeof gone | typeof there, atMs: number, faults: readonly Fault[] = []) =>
+  const flaws = (
+    step: typeof gone | typeof there,
+    atMs: number,
+    faults: readonly Fault[] = [],
+    electedMs: readonly number[] = [],
+  ) =>
     runOf("ttl").flaws!({
       calls: callsOf([lease, step], [[100, 110], [atMs, atMs + 5]]),
       faults,
+      elections: electedMs.map((atMs) => ({ atMs, term: 2, leader: "n1" })),
     }).length;
   assertEquals(flaws(gone, 1000), 1);
   assertEquals(flaws(gone, 1200), 0);
+  const clock = (kind: string, ...targets: string[]): Fault => ({
+    ...KILL,
+    kind,
+    targets,
+    atMs: 20,
+    untilMs: 80,
+  });
+  assertEquals(flaws(gone, 1000, [clock("clock-jump", "n1")]), 1);
+  assertEquals(flaws(gone, 1000, [clock("clock-drift", "n1")]), 0);
+  assertEquals(flaws(gone, 1000, [clock("clock-drift", "n1")], [60]), 0);
+  assertEquals(flaws(gone, 1000, [clock("clock-drift", "n1")], [90]), 1);
+  assertEquals(flaws(gone, 500, [clock("clock-jump", "n1"), clock("clock-strobe", "n2")]), 0);
   assertEquals(flaws(there, 1050), 0);
   assertEquals(flaws(there, 2500), 1);
   assertEquals(flaws(there, 2500, [{ ...KILL, atMs: 500, untilMs: 900 }]), 0);
@@ -159,13 +184,19 @@ Deno.test("scan: a page is taken apart into reads of every key that it covers", 
   // Two keys make eight that are scanned.
   assertEquals(reads.length, 8);
   assert(reads.every(({ applied, partition }) => partition === undefined || applied === 5));
-  assertEquals(judge(run, { calls: whole, faults: [] }, false).verdict?.verdict, "linearizable");
+  assertEquals(
+    judge(run, { calls: whole, faults: [], elections: [] }, false).verdict?.verdict,
+    "linearizable",
+  );
   // A key that is there throughout and that no page shows.
   const missed = callsOf(
     [put("scan-3"), page(null, ["scan-1", "scan-2"], "c"), page("scan-2", [], null)]
       .concat([put("scan-1"), put("scan-2")]),
   );
-  assertEquals(judge(run, { calls: missed, faults: [] }, false).verdict?.verdict, "illegal");
+  assertEquals(
+    judge(run, { calls: missed, faults: [], elections: [] }, false).verdict?.verdict,
+    "illegal",
+  );
 });
 
 Deno.test("scan: a page out of order or beyond its limit is wrong by itself", () => {

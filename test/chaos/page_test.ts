@@ -73,9 +73,10 @@ function recordOf(stale: boolean): RunRecord {
     nodes: () => [],
     random: seededRandom(1),
     promisesApplied: false,
+    hasIdempotency: false,
     now: () => 0,
   });
-  const judgement = judge(run, { calls, faults: [FAULT] }, false);
+  const judgement = judge(run, { calls, faults: [FAULT], elections: [] }, false);
   const gates = gatesOf({
     calls,
     kinds: register.kinds,

@@ -264,3 +264,27 @@ Deno.test("connect() needs one seed that answers", async () => {
   assertEquals(kv.members.map(({ name }) => name), ["n1", "n2", "n3"]);
   assertEquals((await kv.set("a", "x")).ok, true);
 });
+
+Deno.test("a token is in every request, and https of the seed holds for all nodes", async () => {
+  const seen: string[] = [];
+  const cluster = new FakeCluster();
+  const fetcher = (input: RequestInfo | URL, init?: RequestInit) => {
+    seen.push(`${String(input).slice(0, 8)} ${new Headers(init?.headers).get("authorization")}`);
+    return cluster.fetch(String(input).replace("https:", "http:"), init);
+  };
+  let token = "first";
+  await using kv = await cluster.connect({ fetch: fetcher, token: () => token }, ["https://n1:1"]);
+  token = "second";
+  cluster.leader = 1;
+  await kv.set("a", "x");
+  assertEquals(seen, [
+    "https:// Bearer first",
+    "https:// Bearer second",
+    "https:// Bearer second",
+  ]);
+  await assertRejects(
+    () => cluster.connect({}, ["https://n1:1", "http://n2:1"]),
+    TypeError,
+    "either",
+  );
+});

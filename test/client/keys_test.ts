@@ -192,7 +192,7 @@ Deno.test("content types, conditions and times to live are the cluster's", async
 Deno.test("JSON can be had as the text that was put", async () => {
   const cluster = new FakeCluster();
   await using kv = await cluster.connect();
-  const text = '{ "n": 12345678901234567890,\n "value": "\\"}", "n": [1.0] }';
+  const text = ' { "n": 12345678901234567890,\n "value": "\\"}", "n": [1.0] }\n';
   await kv.set("k", text, { contentType: "application/json" });
   assertEquals((await kv.get("k", { json: "text" })).value, text);
   await kv.set("k", "plain", {});

@@ -225,6 +225,7 @@ Deno.test("/openapi.json describes every route that answers, and its references 
     "/health/ready",
     "/cluster",
     "/cluster/hash",
+    "/docs",
     "/openapi.json",
     "/keys",
     "/watch",

@@ -199,6 +199,41 @@ Deno.test("a client that takes nothing is cut off, and its events stay where the
   assertEquals([before, api.node.stopListeners.size], [1, 0]);
 });
 
+Deno.test("a client that goes while it is handed something ends its own stream only", async () => {
+  const api = new Api();
+  const response = await api.app.fetch(rawRequest("GET", "/watch?prefix="));
+  const reader = response.body!.getReader();
+  await reader.read();
+  // An HTTP server writes inside `enqueue`, and cancels there if nobody is at the other end.
+  const { prototype } = ReadableStreamDefaultController;
+  const { enqueue } = prototype;
+  let cancelled = false;
+  prototype.enqueue = function (chunk) {
+    enqueue.call(this, chunk);
+    if (!new TextDecoder().decode(chunk).startsWith("event: put")) return;
+    reader.cancel();
+    cancelled = true;
+  };
+  const failures: unknown[] = [];
+  const onFailure = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    failures.push(event.reason);
+  };
+  addEventListener("unhandledrejection", onFailure);
+  try {
+    const taken = reader.read();
+    await api.put("/key/a", "1");
+    await taken;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  } finally {
+    prototype.enqueue = enqueue;
+    removeEventListener("unhandledrejection", onFailure);
+  }
+  assert(cancelled, "nothing was handed over");
+  assertEquals(failures, []);
+  assertEquals(api.node.stopListeners.size, 0);
+});
+
 Deno.test("a partition without a source ends the stream after a while, not at once", async () => {
   const api = new Api();
   api.node.nextEventsFailure = failureOf("no-leader");

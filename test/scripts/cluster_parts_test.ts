@@ -4,6 +4,11 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { join } from "node:path";
 import { type Ancestor, ChainJudge, programOf } from "../../scripts/cluster/ancestors.ts";
 import { claimDataDir, MARKER_FILE } from "../../scripts/cluster/data_dir.ts";
+import {
+  type ClusterAnswer,
+  isSettled,
+  MoveProgress,
+} from "../../scripts/cluster/move_progress.ts";
 import { lastWords, nodeArguments } from "../../scripts/cluster/node_process.ts";
 import { ClusterError, type ClusterOptions, parseOptions } from "../../scripts/cluster/options.ts";
 import {
@@ -151,7 +156,11 @@ Deno.test("claimDataDir() refuses fewer nodes, or other ports, than the director
     const elsewhere = ["--data", dir, "--port", "7101"];
     assertThrows(() => claimDataDir(options(...elsewhere)), ClusterError, "on port 7001");
     claimDataDir(options("--data", dir, "--nodes", "5")).release();
-    assertThrows(() => claimDataDir(options("--data", dir)), ClusterError, "cluster of 5 nodes");
+    const three = ["--data", dir, "--nodes", "3"];
+    assertThrows(() => claimDataDir(options(...three)), ClusterError, "cluster of 5 nodes");
+    const again = claimDataDir(options("--data", dir));
+    assertEquals(again.roster, { numbers: [1, 2, 3, 4, 5], highest: 5, first: 3 });
+    again.release();
     claimDataDir(options(...fewer, "--fresh")).release();
   }));
 
@@ -223,6 +232,50 @@ Deno.test("statusLine() takes the newest leader anyone knows", () => {
     "status: n1 ready, n2 ready | meta: leader n1, term 2, commit 7 - | " +
       "partition 1: leader n1, term 2, commit 7 5",
   );
+});
+
+function movingView(changes: Partial<ClusterAnswer>): ClusterAnswer {
+  const member = (nodeId: string, name: string) => ({ nodeId, name, state: "active", replicas: 3 });
+  return {
+    name: "n1",
+    epoch: 5,
+    members: [member("a", "n1"), member("d", "n4")],
+    partitions: [],
+    routing: [],
+    moves: [],
+    ...changes,
+  };
+}
+
+const MOVE = {
+  partition: 2,
+  beganEpoch: 5,
+  adding: ["d"],
+  removing: ["a"],
+  phase: "learning",
+  cancelled: false,
+};
+
+Deno.test("MoveProgress says once how each move stands, and when it is done", () => {
+  const progress = new MoveProgress();
+  const copying = { ...MOVE, progress: [{ nodeId: "d", lag: 12 }] };
+  const leader = movingView({ name: "n2", moves: [copying] });
+  const other = movingView({ moves: [MOVE] });
+  assertEquals(progress.look([other, leader]), ["partition 2: n1 -> n4, copying"]);
+  assertEquals(progress.look([other, leader]), []);
+  const promoted = movingView({ epoch: 6, moves: [{ ...MOVE, phase: "promoted" }] });
+  // A node that lags behind does not unsay what a newer map says.
+  assertEquals(progress.look([leader, promoted]), ["partition 2: n1 -> n4, changing voters"]);
+  assertEquals(progress.look([movingView({ epoch: 7 })]), ["partition 2: done"]);
+  assertEquals(progress.done, 1);
+});
+
+Deno.test("isSettled() waits for the planner, and for what it has not begun", () => {
+  assert(!isSettled([]));
+  assert(!isSettled([movingView({})]));
+  assert(!isSettled([movingView({ plan: { waiting: 2, blocked: [] } })]));
+  assert(!isSettled([movingView({ moves: [MOVE], plan: { waiting: 0, blocked: [] } })]));
+  assert(isSettled([movingView({}), movingView({ plan: { waiting: 0, blocked: [] } })]));
 });
 
 function screen(terminal: boolean) {

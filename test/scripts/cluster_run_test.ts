@@ -1,7 +1,7 @@
 // `deno task cluster` with real nodes: what it prints, and what it refuses in one line.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { ClusterTool, freePortRange, processesWith, until } from "./cluster_tool.ts";
+import { ClusterTool, freePortRange, processesWith, ROOT, until } from "./cluster_tool.ts";
 
 const RUN_TIMEOUT_MS = 60_000;
 const linux = Deno.build.os === "linux";
@@ -87,6 +87,59 @@ Deno.test({
         /^pontoon: data directory \S+ is locked/,
       );
       assertEquals(await put(port, "still", "here"), 201);
+    } finally {
+      await tool.dispose();
+    }
+  },
+});
+
+/** Runs `deno task cluster:add` or `cluster:remove`; the exit code and what it printed. */
+async function member(dir: string, ...args: string[]): Promise<{ code: number; output: string }> {
+  const [verb, ...rest] = args;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", `cluster:${verb}`, ...rest, "--data", `${dir}/data`],
+    cwd: ROOT,
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+Deno.test({
+  name: "cluster:add and cluster:remove change a running cluster, show the moves, and last",
+  ignore: !linux,
+  fn: async () => {
+    const port = freePortRange(4);
+    const dir = ClusterTool.tempDir();
+    const args = ["--port", `${port}`];
+    let tool = new ClusterTool("task", [...args, "--partitions", "4"], dir);
+    try {
+      assertMatch((await member(dir, "remove", "n1")).output, /^pontoon: no cluster runs in /);
+      await tool.prints("cluster ready");
+      for (let i = 0; i < 20; i++) assertEquals(await put(port, `k${i}`, `v${i}`), 201);
+      const added = await member(dir, "add");
+      assertEquals(added.code, 0, added.output);
+      assertMatch(added.output, /^n4 starts: /);
+      assertMatch(added.output, /^partition \d: n\d -> n4, /m);
+      assertMatch(added.output, /^n4 holds 3 of 12 replicas, 3 moves$/m);
+      const removed = await member(dir, "remove", "n2");
+      assertEquals(removed.code, 0, removed.output);
+      assertMatch(removed.output, /^n2 is gone, \d+ moves; /m);
+      assertEquals(processesWith(`--data ${tool.dataDir}/n2 `).length, 0);
+      const unknown = await member(dir, "remove", "n2");
+      assertEquals([unknown.code, unknown.output], [
+        1,
+        "pontoon: there is no node n2; there are n1, n3, n4\n",
+      ]);
+      Deno.kill(tool.runner().pid, "SIGINT");
+      assertEquals((await tool.ended()).code, 0);
+      tool = new ClusterTool("task", args, dir);
+      await tool.prints("status: n1 ready, n3 ready, n4 ready");
+      for (let i = 0; i < 20; i++) {
+        const answer = await fetch(`http://127.0.0.1:${port + 3}/key/k${i}?raw`);
+        assertEquals(await answer.text(), `v${i}`);
+      }
     } finally {
       await tool.dispose();
     }

@@ -235,7 +235,7 @@ export class Clients {
     keyed: Readonly<Record<string, string>> | undefined,
   ): Promise<Attempt> {
     const { scheduler } = this.#host;
-    const request = new Request(`http://${node.config.http}${path}`, {
+    const request = new Request(`http://localhost${path}`, {
       method,
       headers: { "pontoon-timeout-ms": "1500", ...headers, ...keyed },
       body,

@@ -124,6 +124,7 @@ export class SimConnection implements Connection {
   read(into: Uint8Array): Promise<number | null> {
     assert(this.#reading === null, "one read at a time");
     assert(into.length > 0, "a read needs room");
+    if (this.#closed) return Promise.reject(new Error("connection closed"));
     return new Promise((resolve, reject) => {
       this.#reading = { into, resolve, reject };
       this.#serveRead();

@@ -223,7 +223,12 @@ export class SimDisk implements Disk {
 
   write(path: string, file: SimFile, bytes: Uint8Array, offset: number): void {
     this.#hook("write", path);
-    const misdirected = this.misdirectNextWrite?.(path, offset, bytes.length);
+    // A handle keeps the path it was opened with; the file may have another name by now.
+    const misdirected = this.misdirectNextWrite?.(
+      this.#pathOf(file) ?? path,
+      offset,
+      bytes.length,
+    );
     if (misdirected !== undefined) this.misdirectNextWrite = undefined;
     const landing = misdirected ?? offset;
     const growth = file.growthBytes(landing + bytes.length);
@@ -231,6 +236,14 @@ export class SimDisk implements Disk {
       throw new DiskError("no-space", `Cannot write ${path}: no space left`);
     }
     file.write(bytes, landing);
+  }
+
+  #pathOf(file: SimFile): string | undefined {
+    let found: string | undefined;
+    this.#root.walk("", (path, other) => {
+      if (other === file) found = path;
+    });
+    return found;
   }
 
   #hook(kind: DiskCall["kind"], path: string): void {

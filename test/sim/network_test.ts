@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Connection } from "../../src/platform/ports.ts";
+import { FrameType } from "../../src/transport/frame.ts";
 import { Incarnation, Scheduler } from "./clock.ts";
 import { SimNetwork } from "./network.ts";
 import { SeededRandom } from "./random.ts";
@@ -118,4 +119,51 @@ Deno.test("SimNetwork breaks connections on reset and refuses while told to", as
   await assertRejects(() => scheduler.settle(dialling), Error, "refused");
   network.heal("a", "b");
   (await scheduler.settle(network.forNode(a).dial("b:1", 500))).close();
+});
+
+Deno.test("SimNetwork fails reads and writes of a connection that its own side has closed", async () => {
+  const { near } = await setUp();
+  near.close();
+  await assertRejects(() => near.read(new Uint8Array(1)), Error, "closed");
+  await assertRejects(() => near.write(new Uint8Array(1)), Error, "closed");
+});
+
+Deno.test("SimNetwork repeats Raft frames when told to, on later connections too, and no others", async () => {
+  const scheduler = new Scheduler();
+  const network = new SimNetwork(scheduler, new SeededRandom(1), {
+    splitChance: 0,
+    keepFrames: true,
+  });
+  const a = new Incarnation(scheduler, "a");
+  const b = new Incarnation(scheduler, "b");
+  const types: number[] = [];
+  await network.forNode(b).listen("b:1", async (connection) => {
+    const into = new Uint8Array(4096);
+    for (;;) {
+      const count = await connection.read(into).catch(() => null);
+      if (count === null) return;
+      for (let at = 0; at < count; at += 12 + into[at + 3]) types.push(into[at + 4]);
+    }
+  });
+  const frame = (type: number) => {
+    const bytes = new Uint8Array(16);
+    bytes[3] = 4;
+    bytes[4] = type;
+    return bytes;
+  };
+  const first = await scheduler.settle(network.forNode(a).dial("b:1", 100));
+  await scheduler.settle(first.write(frame(FrameType.Raft)));
+  await scheduler.settle(first.write(frame(FrameType.Request)));
+  first.close();
+  await scheduler.runFor(100);
+  assertEquals(types, [FrameType.Raft, FrameType.Request]);
+  network.repeatFrames("a", "b", 0.9);
+  const second = await scheduler.settle(network.forNode(a).dial("b:1", 100));
+  await scheduler.settle(second.write(frame(FrameType.Hello)));
+  await scheduler.runFor(100);
+  assertEquals(types.slice(2), [FrameType.Hello], "nothing comes into a handshake");
+  await scheduler.settle(second.write(frame(FrameType.Ping)));
+  await scheduler.runFor(100);
+  assertEquals(types[3], FrameType.Ping);
+  assertEquals(new Set(types.slice(4)), new Set([FrameType.Raft]));
 });

@@ -201,6 +201,8 @@ export interface ClusterAnswer {
     http: string;
     state: string;
     replicas: number;
+    reachable: boolean;
+    gossip?: string;
   }[];
   readonly routing: {
     partition: number;

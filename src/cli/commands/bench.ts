@@ -125,6 +125,7 @@ async function bench(context: Context, _: string[], options: BenchOptions): Prom
       let dueMs = performance.now();
       if (options.rate !== undefined) {
         dueMs = startedMs + i * 1000 / options.rate;
+        if (dueMs >= startedMs + durationMs) return;
         const waitMs = dueMs - performance.now();
         if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       }

@@ -135,11 +135,7 @@ export function namesOf(view: ClusterView): (nodeId: string | undefined) => stri
 
 async function listPartitions(context: Context): Promise<void> {
   await context.kv(); // says why if there is no cluster
-  const answers = await askAll<ClusterView>(
-    await endpointsOf(context),
-    "/cluster",
-    context.timeoutMs,
-  );
+  const answers = await askAll<ClusterView>(context, await endpointsOf(context), "/cluster");
   const views = answers.flatMap(({ body }) => body === undefined ? [] : [body]);
   if (views.length === 0) throw new Exit(EXIT.unavailable, "No node answers");
   const newest = views.reduce((best, view) => view.epoch > best.epoch ? view : best);
@@ -179,9 +175,9 @@ async function listPartitions(context: Context): Promise<void> {
 async function health(context: Context): Promise<void> {
   const endpoints = await endpointsOf(context);
   const answers = await askAll<{ ready: boolean; reason: string }>(
+    context,
     endpoints,
     "/health/ready",
-    context.timeoutMs,
   );
   print(
     context,
@@ -199,7 +195,7 @@ async function health(context: Context): Promise<void> {
 
 async function status(context: Context): Promise<void> {
   const endpoints = await endpointsOf(context);
-  const answers = await askAll<ClusterView>(endpoints, "/cluster", context.timeoutMs);
+  const answers = await askAll<ClusterView>(context, endpoints, "/cluster");
   print(
     context,
     [

@@ -4,7 +4,7 @@
 import type { Context } from "../context.ts";
 import { EXIT, Exit } from "../exit.ts";
 import { tableLines } from "../format.ts";
-import { ask, askAll, type Endpoint, endpointsOf } from "../nodes.ts";
+import { ask, askAll, type Asking, type Endpoint, endpointsOf } from "../nodes.ts";
 
 /** A partition under load moves between two questions; after so many the command says so. */
 const ROUNDS_MAX = 20;
@@ -35,7 +35,7 @@ export async function hashEndpoints(
 ): Promise<void> {
   const endpoints = await endpointsOf(context);
   const query = partition === undefined ? "" : `?partition=${partition}`;
-  const answers = await askAll<HashDocument>(endpoints, `/cluster/hash${query}`, context.timeoutMs);
+  const answers = await askAll<HashDocument>(context, endpoints, `/cluster/hash${query}`);
   const silent = answers.filter(({ body }) => body === undefined);
   for (const { endpoint, error } of silent) context.note(`kv: ${endpoint.url}: ${error}`);
   const byPartition = new Map<number, ReplicaHash[]>();
@@ -48,7 +48,7 @@ export async function hashEndpoints(
   }
   const partitions = [...byPartition].sort(([a], [b]) => a - b);
   const comparisons = await Promise.all(
-    partitions.map(([partition, replicas]) => compare(partition, replicas, context.timeoutMs)),
+    partitions.map(([partition, replicas]) => compare(partition, replicas, context)),
   );
   print(context, comparisons);
   const different = comparisons.filter(({ verdict }) => verdict === "DIFFERENT");
@@ -69,7 +69,7 @@ export async function hashEndpoints(
 async function compare(
   partition: number,
   first: readonly ReplicaHash[],
-  timeoutMs: number,
+  asking: Asking,
 ): Promise<Comparison> {
   let replicas = first;
   if (replicas.length < 2) return { partition, hashes: replicas, verdict: "alone" };
@@ -90,7 +90,7 @@ async function compare(
     replicas = await Promise.all(replicas.map(async (replica) => {
       if (replica.applied === target) return replica;
       const path = `/cluster/hash?partition=${partition}&applied=${target}`;
-      const { body } = await ask<HashDocument>(replica.endpoint, path, timeoutMs);
+      const { body } = await ask<HashDocument>(asking, replica.endpoint, path);
       const found = body?.partitions.find((one) => one.partition === partition);
       return found === undefined ? replica : { ...replica, ...found };
     }));

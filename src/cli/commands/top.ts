@@ -52,7 +52,7 @@ async function lookAt(context: Context, kv: Kv, intervalMs: number): Promise<Loo
   const endpoints = await endpointsOf(context);
   const startedMs = performance.now();
   const [nodes, readMs] = await Promise.all([
-    askAll<ClusterView>(endpoints, "/cluster", timeoutMs),
+    askAll<ClusterView>({ token: context.token, timeoutMs }, endpoints, "/cluster"),
     kv.get(PROBE_KEY, { timeoutMs }).then(() => performance.now() - startedMs, () => undefined),
   ]);
   return { atMs: performance.now(), nodes, readMs };

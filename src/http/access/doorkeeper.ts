@@ -115,7 +115,8 @@ export class Doorkeeper {
     const bare = host.replace(/:\d+$/, "");
     return this.#options.policy.hosts.some((name) => {
       const wanted = name.toLowerCase();
-      return wanted === host || wanted === bare;
+      // A URL leaves its scheme's own port out.
+      return wanted === host || wanted === bare || wanted.replace(/:(80|443)$/, "") === host;
     });
   }
 

@@ -2,6 +2,7 @@
 // clients call. Every error, expected or not, leaves as a problem document.
 
 import { Hono } from "hono";
+import type { Operation } from "../node/meters.ts";
 import type { NodeService } from "../node/service.ts";
 import type { Clock, Digest, Log } from "../platform/ports.ts";
 import type { RequestEnvironment } from "./access/mod.ts";
@@ -9,7 +10,7 @@ import { addAdminRoutes, PLAIN_GETS } from "./admin_routes.ts";
 import { isKeyPath, KeyRoutes } from "./key_routes.ts";
 import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
-import { splitUrl } from "./request_key.ts";
+import { parseQuery, splitUrl } from "./request_key.ts";
 import { handleScan, SCAN_PATH } from "./scan_route.ts";
 import { SCHEMA_POSTS, SchemaGate, schemaPathOf } from "./schema_gate.ts";
 import { WATCH_PATH, WatchRoute } from "./watch_route.ts";
@@ -29,14 +30,35 @@ export interface AppOptions {
 /** How much of an unknown path an error repeats. */
 const PATH_SHOWN = 200;
 const DESCRIPTION_PATH = "/openapi.json";
+const METRICS_PATH = "/metrics";
+const KEY_OPERATIONS: Readonly<Record<string, Operation>> = {
+  GET: "get",
+  HEAD: "get",
+  PUT: "put",
+  DELETE: "delete",
+  POST: "ttl",
+};
 const DOCS_PATH = "/docs";
-const GETS: ReadonlySet<string> = new Set([...PLAIN_GETS, DESCRIPTION_PATH, DOCS_PATH, SCAN_PATH]);
+const GETS: ReadonlySet<string> = new Set([
+  ...PLAIN_GETS,
+  METRICS_PATH,
+  DESCRIPTION_PATH,
+  DOCS_PATH,
+  SCAN_PATH,
+]);
 
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
   if (GETS.has(path)) return "GET, HEAD";
   if (path === WATCH_PATH) return "GET";
   return schemaPathOf(path) === undefined ? undefined : "POST";
+}
+
+/** What a request counts as among the timed operations. */
+function operationOf(method: string, path: string): Operation | undefined {
+  if (isKeyPath(path)) return KEY_OPERATIONS[method];
+  if (path === SCAN_PATH) return "scan";
+  return path === "/txn" ? "txn" : path === "/batch" ? "batch" : undefined;
 }
 
 /** The API over `service`. */
@@ -64,6 +86,13 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   app.get(SCAN_PATH, (context) => handleScan(context.req.raw, scans));
   const watches = new WatchRoute({ service, clock, log, requestTimeoutMs });
   app.get(WATCH_PATH, (context) => watches.handle(context.req.raw));
+  app.get(METRICS_PATH, async (context) => {
+    parseQuery(splitUrl(context.req.url).query, []);
+    service.meters.watchers = watches.count;
+    const { metricsDocument } = await import("./metrics_document.ts");
+    const { contentType, text } = await metricsDocument(service);
+    return new Response(text, { headers: { "content-type": contentType } });
+  });
   app.notFound((context) => {
     const { path } = splitUrl(context.req.url);
     const allow = allowedAt(path);
@@ -77,8 +106,15 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   // /key goes past the router, which would cost each request two promises more.
   const { fetch } = app;
   app.fetch = (request, ...rest) => {
+    const startedMs = clock.monotonicMs();
     const { path, query } = splitUrl(request.url);
-    return isKeyPath(path) ? keys.handle(request, path, query) : fetch(request, ...rest);
+    const answer = isKeyPath(path) ? keys.handle(request, path, query) : fetch(request, ...rest);
+    const operation = operationOf(request.method, path);
+    if (operation === undefined || !(answer instanceof Promise)) return answer;
+    answer.then(({ status }) => {
+      service.meters.answered(operation, status, clock.monotonicMs() - startedMs);
+    });
+    return answer;
   };
   return app;
 }

@@ -3,7 +3,7 @@
 import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
-import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
+import { META_PARTITION, type NodeId, type PartitionId, type Term } from "../base/ids.ts";
 import { LOG_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
@@ -40,6 +40,7 @@ import {
   RequestKind,
 } from "./forward.ts";
 import type { RecoveredReplica } from "./group_files.ts";
+import type { Meters, NodeFigures } from "./meters.ts";
 import { MemberWatch } from "./member_watch.ts";
 import { Hosting } from "./hosting.ts";
 import { Membership } from "./membership.ts";
@@ -94,6 +95,7 @@ const LOOK: PageQuery = {
 };
 
 export interface NodeParts {
+  readonly meters: Meters;
   readonly config: NodeConfig;
   readonly platform: Platform;
   readonly wal: Wal;
@@ -128,6 +130,8 @@ export class Node implements NodeService {
   #nextHandoverMs = 0;
   /** Client requests begun since the start. */
   #requestCount = 0;
+  /** Terms that replicas here were elected in. */
+  readonly #wonTerms = new Map<PartitionId, Term>();
   /** What loading and replay left behind is cleared away. */
   #settled = false;
   /** Not ready any more, but still serving. */
@@ -293,6 +297,30 @@ export class Node implements NodeService {
     return this.#transport;
   }
 
+  get meters(): Meters {
+    return this.#parts.meters;
+  }
+
+  figures(): NodeFigures {
+    const { wal, platform } = this.#parts;
+    return {
+      requestsInFlight: this.#router.inFlight,
+      logBytes: wal.sizeBytes,
+      diskFreeBytes: platform.disk.freeBytes(),
+      diskLow: wal.diskLow,
+      links: this.#transport.status().map((link) => ({
+        to: this.topology.member(link.nodeId)?.name ?? link.nodeId,
+        up: link.outboundUp,
+        queuedBytes: link.queuedBytes,
+        writtenBytes: link.writtenBytes,
+        readBytes: link.readBytes,
+        droppedMessages: link.droppedMessages,
+        roundTripMs: link.roundTripMs,
+        wallOffsetMs: link.wallOffsetMs,
+      })),
+    };
+  }
+
   get valueSizeBytesMax(): number {
     return this.#parts.config.valueSizeBytesMax;
   }
@@ -328,6 +356,10 @@ export class Node implements NodeService {
       isLinked: (nodeId) => this.#transport.isUp(nodeId) && this.#transport.isHeard(nodeId),
       observer: {
         onLeadership: (replica) => {
+          if (replica.isLeader && this.#wonTerms.get(replica.group) !== replica.term) {
+            this.#wonTerms.set(replica.group, replica.term);
+            this.meters.electionsWon++;
+          }
           this.#hosting?.data(replica.group)?.data.onLeadership();
           this.#leaders.changed();
         },

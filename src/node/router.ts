@@ -135,6 +135,11 @@ export class Router {
   readonly #host: RouterHost;
   #inFlight = 0;
 
+  /** Requests that wait for their outcome. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   constructor(host: RouterHost) {
     this.#host = host;
   }

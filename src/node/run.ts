@@ -10,6 +10,7 @@ import { type Recovered, Wal } from "../wal/mod.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
 import { type RecoveredReplica, recoveredReplica } from "./group_files.ts";
+import { Meters } from "./meters.ts";
 import { Node, STOP_GRACE_MS } from "./node.ts";
 import { NodeRecordKeeper } from "./node_record.ts";
 
@@ -36,12 +37,14 @@ export async function runNode(
   access?: AccessPolicy,
 ): Promise<RunningNode> {
   const { clock, random, disk, log, process } = platform;
+  const meters = new Meters();
   const { wal, recovered } = await Wal.open({
     disk,
     clock,
     random,
     log,
     process,
+    onSynced: (durationMs) => meters.sync.observeMs(durationMs),
     ...config.logSizes,
   });
   const keeper = await NodeRecordKeeper.open(wal, recovered);
@@ -53,9 +56,24 @@ export async function runNode(
     ...(config.zone === undefined ? {} : { zone: config.zone }),
     weight: config.weight,
   };
-  const store = SnapshotStore.open({ disk, clock, log, process });
+  const store = SnapshotStore.open({
+    disk,
+    clock,
+    log,
+    process,
+    onWritten: (durationMs) => meters.snapshot.observeMs(durationMs),
+  });
   const mayHaveLostGroups = recovered.damages.some(({ groups }) => groups === null);
-  const node = new Node({ config, platform, wal, store, keeper, details, mayHaveLostGroups });
+  const node = new Node({
+    meters,
+    config,
+    platform,
+    wal,
+    store,
+    keeper,
+    details,
+    mayHaveLostGroups,
+  });
   const app = createApp(node, {
     clock,
     digest: platform.digest,

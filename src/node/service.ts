@@ -1,6 +1,7 @@
 // What the HTTP layer asks of a node, and every way an answer can turn out. Types only: http/ renders
 // them, node/ provides them, neither imports the other's code.
 
+import type { Meters, NodeFigures } from "./meters.ts";
 import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
@@ -265,6 +266,9 @@ export interface PlanView {
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
   readonly valueSizeBytesMax: number;
+  /** What this node has counted of its own work; the HTTP layer counts its part in it. */
+  readonly meters: Meters;
+  figures(): NodeFigures;
   /** The partition a key belongs to, by the map that this node has applied. */
   partitionOf(key: Key): PartitionId;
   /** A transaction goes to the partition of its keys (store/command_keys.ts), of which its caller made sure. */

@@ -28,6 +28,8 @@ export interface SnapshotStoreOptions {
   /** Folder of the files within the data directory. */
   readonly folder?: string;
   readonly writeBytesPerSecondMax?: number;
+  /** A snapshot of this node's own state has become durable; how long that took. */
+  readonly onWritten?: (durationMs: number) => void;
 }
 
 /** Final and temporary names of one snapshot. */
@@ -132,6 +134,7 @@ export class SnapshotStore {
   async #write(source: SnapshotSource): Promise<SnapshotFile> {
     const temporary = `${this.#folder}/${this.#name(source.metadata)}.tmp`;
     const { disk, clock } = this.#options;
+    const startedMs = clock.monotonicMs();
     let written = false;
     const file = disk.open(temporary, { create: true, truncate: true });
     try {
@@ -144,7 +147,9 @@ export class SnapshotStore {
         throw new SnapshotError("abandoned", "Cannot finish the snapshot: the node is stopping");
       }
       written = true;
-      return await this.install(temporary, source.metadata, sizeBytes);
+      const installed = await this.install(temporary, source.metadata, sizeBytes);
+      this.#options.onWritten?.(clock.monotonicMs() - startedMs);
+      return installed;
     } finally {
       file.close();
       if (!written) this.discard(temporary);

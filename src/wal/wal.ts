@@ -45,6 +45,8 @@ export interface WalOptions {
   readonly freeBytesMin?: number;
   /** `diskLow` changed. */
   readonly onDiskLow?: (low: boolean) => void;
+  /** A batch has become durable; how long its sync took. */
+  readonly onSynced?: (durationMs: number) => void;
 }
 
 export class Wal {
@@ -269,8 +271,13 @@ export class Wal {
     const chain = this.#writer.chain;
     this.#inFlight = true;
     this.#inFlightCallbacks = callbacks;
+    const { clock, onSynced } = this.#options;
+    const startedMs = clock.monotonicMs();
     this.#writer.segment.file.sync().then(
-      () => this.#onSynced(end, chain, callbacks),
+      () => {
+        onSynced?.(clock.monotonicMs() - startedMs);
+        this.#onSynced(end, chain, callbacks);
+      },
       (cause) => this.#fail("Cannot sync the log", cause),
     ).catch((error) => this.#onEndOfProcess(error));
   }

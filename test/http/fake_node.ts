@@ -5,6 +5,7 @@ import { hashTag } from "../../src/base/slot.ts";
 import { routingKeyOf } from "../../src/store/command_keys.ts";
 import { type PageQuery, stateHash, Store, type WatchPosition } from "../../src/store/mod.ts";
 import type { Command, Idempotency, WatchFilter } from "../../src/store/types.ts";
+import { Meters, type NodeFigures } from "../../src/node/meters.ts";
 import type { HostedData } from "../../src/node/group.ts";
 import { WatchHub } from "../../src/node/watch_hub.ts";
 import { LocalEvents } from "../../src/node/watch_source.ts";
@@ -35,6 +36,7 @@ export function failureOf(
 }
 
 export class FakeNode implements NodeService {
+  readonly meters = new Meters();
   valueSizeBytesMax = 1024 * 1024;
   readonly store = new Store();
   /** Of the partitions by number. */
@@ -161,6 +163,10 @@ export class FakeNode implements NodeService {
   onStopping(listener: () => void): () => void {
     this.stopListeners.add(listener);
     return () => this.stopListeners.delete(listener);
+  }
+
+  figures(): NodeFigures {
+    return { requestsInFlight: 0, logBytes: 1, diskFreeBytes: 2, diskLow: false, links: [] };
   }
 
   cluster(): ClusterView {

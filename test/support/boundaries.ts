@@ -94,7 +94,7 @@ const NODE_NAMES: Record<string, readonly string[]> = {
 /** Libraries, by the folders that may use them. */
 const LIBRARIES: Record<string, readonly string[]> = {
   store: ["sorted-btree"],
-  http: ["hono", "@hono/zod-openapi"],
+  http: ["hono", "@hono/zod-openapi", "prom-client"],
 };
 
 /** A rule that a file breaks. */

@@ -1,0 +1,49 @@
+// What a node counts of its own work since its start. Others write into it and read from it; it decides
+// nothing.
+
+import { DurationHistogram } from "../base/histogram.ts";
+
+/** Operations of clients that are timed one by one. */
+export const OPERATIONS = ["put", "get", "delete", "ttl", "txn", "batch", "scan"] as const;
+export type Operation = typeof OPERATIONS[number];
+
+export class Meters {
+  /** From the request's arrival to its answer, forwarding included. */
+  readonly requests: Readonly<Record<Operation, DurationHistogram>> = Object.fromEntries(
+    OPERATIONS.map((operation) => [operation, new DurationHistogram()]),
+  ) as Record<Operation, DurationHistogram>;
+  /** Answers by operation and status, as `put 201`. */
+  readonly answers = new Map<string, number>();
+  /** One batch's way to the disk. */
+  readonly sync = new DurationHistogram();
+  /** From the beginning of a snapshot to its durable file. */
+  readonly snapshot = new DurationHistogram();
+  /** Times that a replica on this node became its group's leader. */
+  electionsWon = 0;
+  /** Event streams open now. */
+  watchers = 0;
+
+  answered(operation: Operation, status: number, durationMs: number): void {
+    this.requests[operation].observeMs(durationMs);
+    const key = `${operation} ${status}`;
+    this.answers.set(key, (this.answers.get(key) ?? 0) + 1);
+  }
+}
+
+/** Figures of this moment that are not counted but looked up. */
+export interface NodeFigures {
+  readonly requestsInFlight: number;
+  readonly logBytes: number;
+  readonly diskFreeBytes: number;
+  readonly diskLow: boolean;
+  readonly links: readonly {
+    readonly to: string;
+    readonly up: boolean;
+    readonly queuedBytes: number;
+    readonly writtenBytes: number;
+    readonly readBytes: number;
+    readonly droppedMessages: number;
+    readonly roundTripMs: number | null;
+    readonly wallOffsetMs: number | null;
+  }[];
+}

@@ -7,6 +7,7 @@ import { HistoryFile } from "./history_file.ts";
 import { judgeInThread, type Judgement } from "./judge.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
+import { bounded } from "./bounded.ts";
 import { commandOf, runName, type RunOptions } from "./options.ts";
 import { outcomeOf, type Valid } from "./outcome.ts";
 import { seededRandom } from "./random.ts";
@@ -14,7 +15,6 @@ import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
 import type { Fault, Nemesis, NodeEnd, System } from "./types.ts";
 import { benchVersions } from "./versions.ts";
-import { rest } from "./wait.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
 import { Recorder } from "./workloads/recorder.ts";
@@ -74,31 +74,10 @@ export interface RunHooks {
 const HEAL_TIMEOUT_MS = 40_000;
 const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
-/** Members come and go within a minute. */
-const END_TIMEOUT_MS = 90_000;
 /** The smallest that a node takes: the log is soon cut, and who was away needs a snapshot. */
 const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "1048576"];
 /** What a node of Pontoon logs when another has got its snapshot. */
 const SNAPSHOT_SENT = "snapshot sent";
-
-/** Rejects if `part` goes on for long after `stopped` has come to hold. */
-async function bounded<T>(
-  part: Promise<T> | undefined,
-  what: string,
-  stopped: () => boolean,
-): Promise<void> {
-  let over = part === undefined;
-  const watchdog = async () => {
-    await rest(Infinity, () => over || stopped());
-    await rest(END_TIMEOUT_MS, () => over);
-    if (!over) throw new Error(`${what} did not end within ${END_TIMEOUT_MS / 1000} s`);
-  };
-  try {
-    await Promise.race([part, watchdog()]);
-  } finally {
-    over = true;
-  }
-}
 
 class Run implements RunView {
   readonly name: string;

@@ -2,9 +2,11 @@
 // nothing.
 
 import { parseArgs } from "node:util";
+import { type CampaignPlan, campaignVerdict, loadPlan, resultsIn } from "./campaign/campaign.ts";
 import { nemesesText } from "./options.ts";
+import type { Valid } from "./outcome.ts";
 import { escapeHtml, htmlPage, LOGO, sign } from "./report/html.ts";
-import { number, seconds, verdictWord } from "./report/words.ts";
+import { counted, number, seconds, verdictWord } from "./report/words.ts";
 import type { RunResults } from "./report/write.ts";
 
 const HELP = `Browses the reports of the chaos bench.
@@ -20,10 +22,39 @@ const TYPES: Readonly<Record<string, string>> = {
   log: "text/plain; charset=utf-8",
 };
 
+interface CampaignSummary {
+  readonly valid: Valid;
+  readonly done: number;
+  readonly planned: number;
+  /** Operations decided. */
+  readonly ok: number;
+}
+
+/** Undefined if the folder holds no campaign. */
+function campaignIn(dir: string): CampaignSummary | undefined {
+  let plan: CampaignPlan;
+  try {
+    plan = loadPlan(dir);
+  } catch {
+    return undefined;
+  }
+  const finished = plan.runs.flatMap((planned) => {
+    const results = resultsIn(dir, planned);
+    return results === undefined ? [] : [{ planned, results }];
+  });
+  return {
+    valid: campaignVerdict(finished, plan.runs.length),
+    done: finished.length,
+    planned: plan.runs.length,
+    ok: finished.reduce((sum, { results }) => sum + results.counts.ok, 0),
+  };
+}
+
 /** A folder that holds a report: of a run, or of a campaign. */
 interface Listed {
   readonly path: string;
   readonly results: RunResults | undefined;
+  readonly campaign: CampaignSummary | undefined;
   readonly modified: Date;
 }
 
@@ -46,7 +77,8 @@ function reportsIn(root: string): Listed[] {
       } catch (cause) {
         if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       }
-      found.push({ path: entry.name, results, modified });
+      const campaign = results === undefined ? campaignIn(`${root}/${entry.name}`) : undefined;
+      found.push({ path: entry.name, results, campaign, modified });
     } catch (cause) {
       // A run that is under way has no page yet.
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
@@ -55,13 +87,19 @@ function reportsIn(root: string): Listed[] {
   return found.sort((a, b) => b.modified.getTime() - a.modified.getTime());
 }
 
-function rowOf({ path, results, modified }: Listed): string {
+function rowOf({ path, results, campaign, modified }: Listed): string {
   const href = `${encodeURIComponent(path)}/index.html`;
   const when = modified.toISOString().slice(0, 16).replace("T", " ");
   if (results === undefined) {
-    return `<tr><td><b>campaign</b></td><td><a href="${href}">${
+    if (campaign === undefined) return "";
+    const tone = verdictWord(campaign.valid).toLowerCase();
+    return `<tr><td><span class="mark ${tone}">${
+      sign(tone)
+    }${tone}</span></td><td><a href="${href}">${
       escapeHtml(path)
-    }</a></td><td colspan="4"></td><td class="nowrap">${when}</td></tr>`;
+    }</a></td><td colspan="2">campaign, ${campaign.done} of ${
+      counted(campaign.planned, "run")
+    }</td><td class="num">${number(campaign.ok)}</td><td></td><td class="nowrap">${when}</td></tr>`;
   }
   const tone = verdictWord(results.valid).toLowerCase();
   const { options, counts } = results;

@@ -61,6 +61,7 @@ export const SUITES: readonly Suite[] = [
   { path: "test/support", ...UNIT },
   { path: "test/faulty", ...UNIT },
   { path: "test/scripts/test", ...UNIT },
+  { path: "test/chaos/bounded_test.ts", ...UNIT },
   { path: "test/chaos/campaign_parts_test.ts", ...UNIT },
   { path: "test/chaos/command_test.ts", ...UNIT },
   { path: "test/chaos/histories_test.ts", ...UNIT },

@@ -1,6 +1,7 @@
 // Browsing reports: what is listed, what is served, and that nothing outside the folder is.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { savePlan } from "../../chaos/campaign/campaign.ts";
 import { answer } from "../../chaos/serve.ts";
 
 Deno.test("reports are listed and served, and nothing above or hidden is", async () => {
@@ -12,6 +13,7 @@ Deno.test("reports are listed and served, and nothing above or hidden is", async
     assertStringIncludes(await (await get("/")).text(), "Nothing here yet");
     Deno.mkdirSync(`${root}/a-campaign/a-run`, { recursive: true });
     Deno.writeTextFileSync(`${root}/a-campaign/index.html`, "<p>overview");
+    savePlan({ version: 1, seed: 1, runs: [] }, `${root}/a-campaign`);
     Deno.writeTextFileSync(`${root}/a-campaign/a-run/history.edn`, "{}");
     Deno.writeTextFileSync(`${root}/.hidden`, "no");
     Deno.writeTextFileSync(`${dir}/secret`, "no");

@@ -295,10 +295,11 @@ export class Replica<Result = unknown> {
    */
   doubt(id: ReplicaId): void {
     if (this.#stopped || !this.#core.quiescent) return;
-    // A learner could not look for another leader: it keeps the one it knows, who may well sleep on.
+    // Waking greets the leader first: if it lives after all, its answer comes before an election.
+    this.#rouse();
+    // A learner could not look for another leader: it keeps the one it knows.
     const isLearner = this.#configuration.confState.learners.includes(this.id);
     if (id === this.#leader && !isLearner) this.#core.forgetLeader();
-    this.#rouse();
   }
 
   #rouse(): void {

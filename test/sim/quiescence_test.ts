@@ -1,6 +1,7 @@
 // Whole nodes whose groups all sleep: what concerns them is noticed without any traffic (RULES 12).
 
 import { assert, assertEquals } from "@std/assert";
+import { MessageType, newMessage } from "../../src/raft/mod.ts";
 import { type IdleCluster, withIdleCluster } from "./idle_cluster.ts";
 import type { SimNode } from "./sim_node.ts";
 
@@ -129,5 +130,62 @@ Deno.test("a key expires in a sleeping group within 200 ms of its time", async (
       );
     assertEquals(counted(), 3);
     await cluster.until("the key is gone everywhere", 4200, () => counted() === 0);
+  });
+});
+
+Deno.test("a word of sleep that comes late, from a leader that is gone, puts nobody to sleep", async () => {
+  await withIdleCluster(OPTIONS, async (cluster) => {
+    const lost = busiest(cluster);
+    const led = cluster.replicas([lost]).filter(({ replica }) => replica.isLeader);
+    const late = led.map(({ partition, replica }) => {
+      const { id, term, core } = replica;
+      return { partition, from: id, term, index: core.lastIndex };
+    });
+    lost.powerCut(false);
+    const others = cluster.nodes.filter((node) => node !== lost);
+    const waiting = () =>
+      others.flatMap((node) =>
+        cluster.replicas([node]).flatMap(({ partition, replica }) => {
+          const word = late.find((one) => one.partition === partition && one.term === replica.term);
+          return word !== undefined && replica.leader === 0 ? [{ node, replica, word }] : [];
+        })
+      );
+    await cluster.until("its followers wait for a leader", 1000, () => waiting().length > 0);
+    for (const { node, replica, word } of waiting()) {
+      const { from, term, index } = word;
+      const message = Object.assign(newMessage(MessageType.Quiesce, replica.id, from), {
+        term,
+        logTerm: term,
+        index,
+        commit: index,
+      });
+      node.life!.incarnation.run(() => replica.step(message, 0));
+      assertEquals(replica.asleep, false);
+    }
+    await cluster.until("new leaders", 2500, () => hasLeaders(cluster, others));
+  });
+});
+
+Deno.test("a leader that is suspected though it lives is forgotten, and found again within 200 ms", async () => {
+  await withIdleCluster(OPTIONS, async (cluster) => {
+    await cluster.run(15_000);
+    await cluster.until("everything sleeps", 10_000, () => cluster.isAsleep());
+    const leaders = cluster.leaders();
+    const suspected = busiest(cluster);
+    const led = cluster.replicas([suspected]).filter(({ replica }) => replica.isLeader);
+    const { nodeId } = suspected.life!.running!.node;
+    const [other] = cluster.nodes.filter((node) => node !== suspected);
+    const { incarnation, running } = other.life!;
+    incarnation.run(() => running!.node.hosting!.peerDoubted(nodeId));
+    await cluster.run(0.1);
+    const followers = cluster.replicas([other])
+      .filter(({ partition }) => led.some((one) => one.partition === partition));
+    assert(followers.every(({ replica }) => !replica.asleep && replica.leader === 0));
+    await cluster.until(
+      "the leader is known again",
+      200,
+      () => followers.every(({ replica }) => replica.leader !== 0),
+    );
+    assertEquals(cluster.leaders(), leaders);
   });
 });

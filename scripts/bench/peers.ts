@@ -59,20 +59,12 @@ function httpContender(
   };
 }
 
-/** The partition of the one key that is loaded, as its answers tell. */
-async function partitionOfKey(http: string): Promise<number> {
-  const response = await fetch(`http://${http}/key/bench`, { method: "PUT", body: VALUE });
-  await response.body?.cancel();
-  return Number(response.headers.get("pontoon-partition"));
-}
-
 async function startPontoon(): Promise<Contender> {
   const cluster = TestCluster.start({ nodes: 3, flags: ["--log-level", "warn"] });
   await cluster.ready();
-  const partition = await partitionOfKey(cluster.nodes[0].http);
   return httpContender(
     "pontoon",
-    async () => `http://${(await cluster.leader(partition)).http}`,
+    async () => `http://${(await cluster.leaderOf("bench")).http}`,
     () => cluster[Symbol.asyncDispose](),
   );
 }

@@ -212,6 +212,12 @@ export class Replica<Result = unknown> {
     return this.#heldApplies === undefined && !this.#stopped;
   }
 
+  /** Whether it has applied a configuration that it is in: before that its state may be of any age. */
+  get admitted(): boolean {
+    const { voters, votersOutgoing, learners, learnersNext } = this.#configuration.confState;
+    return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(this.id));
+  }
+
   /** Whether the group sleeps: nothing is wanted of it, and it is not ticked. */
   get asleep(): boolean {
     return this.#core.quiescent;

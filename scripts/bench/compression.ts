@@ -56,7 +56,7 @@ async function measure(
   const flags = ["--compression", compression, "--compression-threshold", "1"];
   await using cluster = TestCluster.start({ nodes, flags });
   await cluster.ready();
-  const leader = await cluster.leader();
+  const leader = await cluster.leaderOf("bench");
   const bodyFile = `${cluster.dir}/body`;
   Deno.writeTextFileSync(bodyFile, document(sizeBytes));
   const url = `http://${leader.http}/key/bench?raw`;

@@ -54,7 +54,7 @@ async function measure(fault: "SIGKILL" | "SIGSTOP"): Promise<number[]> {
   await cluster.ready();
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const leader = await cluster.leader();
+    const leader = await cluster.leaderOf("probe");
     const others = cluster.nodes.filter((node) => node !== leader);
     const abort = new AbortController();
     const loads = Array.from({ length: LOAD_CONNECTIONS }, () => load(() => others, abort.signal));
@@ -128,7 +128,7 @@ async function measureBlackhole(): Promise<number[]> {
   try {
     await cluster.ready();
     for (let round = 0; round < ROUNDS; round++) {
-      const leader = await cluster.leader();
+      const leader = await cluster.leaderOf("probe");
       const others = cluster.nodes.filter((node) => node !== leader);
       const abort = new AbortController();
       const loads = Array.from(

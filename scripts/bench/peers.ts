@@ -32,10 +32,15 @@ Deno.writeFileSync(valueFile, VALUE);
 Deno.writeFileSync(`${files}/put.grpc`, grpcBody(KEY, VALUE));
 Deno.writeFileSync(`${files}/range.grpc`, grpcBody(KEY));
 
-function httpContender(name: string, url: string, dispose: () => Promise<void>): Contender {
-  const load = async (connections: number, put: boolean) => {
+function httpContender(
+  name: string,
+  url: () => Promise<string>,
+  dispose: () => Promise<void>,
+): Contender {
+  const load = async (connections: number, put: boolean): Promise<number> => {
+    const target = await url();
     const result = await h2load({
-      url: `${url}/key/bench`,
+      url: `${target}/key/bench`,
       connections,
       seconds: SECONDS,
       http1: true,
@@ -43,7 +48,8 @@ function httpContender(name: string, url: string, dispose: () => Promise<void>):
       headers: put ? ["content-type: text/plain"] : [],
     });
     if (result.failed > 0) throw new Error(`${name}: ${result.failed} requests failed`);
-    return result.perSecond;
+    // Leaders move while a young cluster finds its balance: what was forwarded is not what is asked.
+    return await url() === target ? result.perSecond : load(connections, put);
   };
   return {
     name,
@@ -53,20 +59,12 @@ function httpContender(name: string, url: string, dispose: () => Promise<void>):
   };
 }
 
-/** The partition of the one key that is loaded, as its answers tell. */
-async function partitionOfKey(http: string): Promise<number> {
-  const response = await fetch(`http://${http}/key/bench`, { method: "PUT", body: VALUE });
-  await response.body?.cancel();
-  return Number(response.headers.get("pontoon-partition"));
-}
-
 async function startPontoon(): Promise<Contender> {
   const cluster = TestCluster.start({ nodes: 3, flags: ["--log-level", "warn"] });
   await cluster.ready();
-  const leader = await cluster.leader(await partitionOfKey(cluster.nodes[0].http));
   return httpContender(
     "pontoon",
-    `http://${leader.http}`,
+    async () => `http://${(await cluster.leaderOf("bench")).http}`,
     () => cluster[Symbol.asyncDispose](),
   );
 }
@@ -119,7 +117,7 @@ async function startScripts(
     await response?.body?.cancel();
     return response?.ok;
   });
-  return httpContender(name, `http://127.0.0.1:${port}`, async () => {
+  return httpContender(name, () => Promise.resolve(`http://127.0.0.1:${port}`), async () => {
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map((child) => child.status));
   });

@@ -31,7 +31,7 @@ for (let round = 0; round < ROUNDS; round++) {
     for (const { name, main } of VARIANTS) {
       await using cluster = TestCluster.start({ nodes, main, flags: ["--log-level", "warn"] });
       await cluster.ready();
-      const leader = await cluster.leader();
+      const leader = await cluster.leaderOf("bench");
       for (const connections of CONNECTIONS) {
         const { perSecond, failed } = await h2load({
           url: `http://${leader.http}/key/bench`,

@@ -143,8 +143,10 @@ export class Node implements NodeService {
     const { config, platform, wal, keeper } = parts;
     this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
-      wal.flush();
+      // The way to the followers' disks is the longer one. What must not leave before it is durable here
+      // is not handed to the links before it is.
       this.#transport.flush();
+      wal.flush();
     });
     wal.gatherBy((callbacks) => this.#scheduler.gather(callbacks));
     this.topology = new Topology((map) => {

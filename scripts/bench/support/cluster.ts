@@ -180,6 +180,18 @@ export class TestCluster implements AsyncDisposable {
     });
   }
 
+  /** The node that leads the partition of `key`. */
+  async leaderOf(key: string): Promise<TestNode> {
+    const partition = await until(`the partition of ${key} answers`, 20_000, async () => {
+      const node = this.nodes.find(({ process }) => process !== undefined)!;
+      const url = `http://${node.http}/key/${key}`;
+      const response = await fetch(url, { signal: AbortSignal.timeout(5000) }).catch(() => null);
+      await response?.body?.cancel();
+      return Number(response?.headers.get("pontoon-partition")) || undefined;
+    });
+    return this.leader(partition);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.map(async (node) => {
       try {

@@ -33,13 +33,14 @@ Deno.test("a node whose log has rotted anywhere before its durable mark is mende
       file: "log",
       power: i % 2 === 0,
       downMs: 50,
-      places: [(i + 0.5) / 8],
+      // What stands before is the segment's header, most of it empty; then the records of creation.
+      places: [0.4 + 0.6 * (i + 0.5) / 8],
     };
     const result = await runSchedule(scheduleOf(100 + i, fault), { record: true });
     assertEquals(result.failure, undefined, `rot at ${fault.places}`);
     if (result.lines.some((line) => line.includes("acknowledged data is damaged"))) noticed++;
   }
-  assert(noticed >= 4, `damage was noticed in ${noticed} runs`);
+  assert(noticed >= 6, `damage was noticed in ${noticed} runs`);
 });
 
 Deno.test("a node whose snapshot files have rotted gets new ones", async () => {

@@ -17,6 +17,8 @@ export interface ShrinkOptions {
   readonly runsMax: number;
   /** True when there is no time left. */
   readonly stopped: () => boolean;
+  /** Runs a schedule; says which invariant it broke. Default: a whole simulation. */
+  readonly run?: (schedule: SimSchedule) => Promise<string | undefined>;
   /** Called with every smaller schedule. */
   readonly onProgress?: (schedule: SimSchedule, runs: number) => void;
 }
@@ -65,13 +67,17 @@ class Shrinker {
     for (let i = 0; i < SEEDS_TRIED && !this.#exhausted; i++) {
       const salted = { ...candidate, seed: seed + i * SEED_STRIDE };
       this.#runs++;
-      const { failure } = await runSchedule(salted);
-      if (failure?.invariant !== this.#invariant) continue;
+      if (await this.#run(salted) !== this.#invariant) continue;
       this.best = salted;
       this.#options.onProgress?.(salted, this.#runs);
       return true;
     }
     return false;
+  }
+
+  async #run(schedule: SimSchedule): Promise<string | undefined> {
+    if (this.#options.run !== undefined) return await this.#options.run(schedule);
+    return (await runSchedule(schedule)).failure?.invariant;
   }
 
   #with(options: Partial<SimOptions>): Promise<boolean> {

@@ -72,7 +72,9 @@ export async function buildClient(dir: string): Promise<void> {
   if (!success) throw new Error(`Cannot bundle the SDK: ${new TextDecoder().decode(stderr)}`);
   const foreign = FOREIGN.exec(Deno.readTextFileSync(`${dir}/mod.js`));
   if (foreign !== null) throw new Error(`Cannot publish the SDK: it uses ${foreign[0]}`);
-  Deno.statSync(`${dir}/mod.d.ts`);
+  // A type that is not exported would be named by a path that the package does not have.
+  const missing = /from ["'](\.[^"']*)["']/.exec(Deno.readTextFileSync(`${dir}/mod.d.ts`));
+  if (missing !== null) throw new Error(`Cannot publish the SDK: its types need ${missing[1]}`);
   Deno.writeTextFileSync(`${dir}/package.json`, JSON.stringify(PACKAGE, null, 2) + "\n");
   Deno.writeTextFileSync(`${dir}/README.md`, README);
   Deno.copyFileSync(new URL("LICENSE", ROOT), `${dir}/LICENSE`);

@@ -1,7 +1,6 @@
 // The administration of a cluster: its members, and which of them hold and lead which partition. What is
-// accepted here is carried out later; the cluster's view shows how far it is.
+// accepted here is carried out later; the cluster's view shows how far it is. Types only.
 
-import type { Caller } from "./caller.ts";
 import type { CallOptions } from "./types.ts";
 
 /** `GET /cluster`: the cluster as one node sees it. Members that this client does not know are kept. */
@@ -50,64 +49,19 @@ export interface ClusterView {
  * failure, and throws PontoonError: `conflict` if it can't be done now, `unknown-member` if there is none.
  * None is sent twice: with `outcome` unknown, look at the cluster before trying again.
  */
-export class Admin {
-  readonly #caller: Caller;
-
-  constructor(caller: Caller) {
-    this.#caller = caller;
-  }
-
+export interface Admin {
   /** The cluster as the nearest node sees it. */
-  async view(options?: CallOptions): Promise<ClusterView> {
-    const answer = await this.#caller.call({
-      method: "GET",
-      route: "/cluster",
-      target: "/cluster",
-      partition: undefined,
-      kind: "read",
-    }, options);
-    return JSON.parse(answer.text) as ClusterView;
-  }
-
+  view(options?: CallOptions): Promise<ClusterView>;
   /** Takes in a running node that belongs to no cluster. @param peer its peer address, host:port */
-  add(peer: string, options?: CallOptions): Promise<void> {
-    return this.#post("/cluster/members", { action: "add", peer }, options);
-  }
-
+  add(peer: string, options?: CallOptions): Promise<void>;
   /** Lets a member go: its replicas go elsewhere first. @param node its name or nodeId */
-  remove(node: string, options?: CallOptions): Promise<void> {
-    return this.#post("/cluster/members", { action: "remove", node }, options);
-  }
-
+  remove(node: string, options?: CallOptions): Promise<void>;
   /** Takes all replicas off a member, which stays one. @param node its name or nodeId */
-  drain(node: string, options?: CallOptions): Promise<void> {
-    return this.#post("/cluster/members", { action: "drain", node }, options);
-  }
-
+  drain(node: string, options?: CallOptions): Promise<void>;
   /** Takes a drain or a removal back. @param node its name or nodeId */
-  activate(node: string, options?: CallOptions): Promise<void> {
-    return this.#post("/cluster/members", { action: "activate", node }, options);
-  }
-
+  activate(node: string, options?: CallOptions): Promise<void>;
   /** Moves a replica of a partition. @param from name or nodeId @param to name or nodeId */
-  move(partition: number, from: string, to: string, options?: CallOptions): Promise<void> {
-    return this.#post(`/cluster/partitions/${partition}/move`, { from, to }, options);
-  }
-
+  move(partition: number, from: string, to: string, options?: CallOptions): Promise<void>;
   /** Hands the leadership of a partition over. @param to name or nodeId of the node that shall lead */
-  transfer(partition: number, to: string, options?: CallOptions): Promise<void> {
-    return this.#post("/cluster/transfer", { partition, to }, options);
-  }
-
-  async #post(target: string, document: unknown, options?: CallOptions): Promise<void> {
-    await this.#caller.call({
-      method: "POST",
-      route: target.replace(/\d+/, ":id"),
-      target,
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(document),
-      partition: undefined,
-      kind: "once",
-    }, options);
-  }
+  transfer(partition: number, to: string, options?: CallOptions): Promise<void>;
 }

@@ -1,7 +1,8 @@
 // The client: what callers hold. Puts requests together and takes answers apart; who is asked, how often and
 // for how long is the caller's business (caller.ts).
 
-import { Admin } from "./admin.ts";
+import type { Admin } from "./admin.ts";
+import { HttpAdmin } from "./http_admin.ts";
 import { Alarms } from "./alarms.ts";
 import { AtomicOperation } from "./atomic.ts";
 import { runBatch } from "./batch.ts";
@@ -9,7 +10,7 @@ import { Caller, checkedTimeoutMs, closedError } from "./caller.ts";
 import { PontoonError } from "./error.ts";
 import { type Key, keyTarget, latin1OfKey } from "./key.ts";
 import { Limiter } from "./limiter.ts";
-import { consistencyParameters, KvList } from "./list.ts";
+import { consistencyParameters, PagedList } from "./list.ts";
 import { MapKeeper } from "./map_keeper.ts";
 import { NodePool } from "./node_pool.ts";
 import {
@@ -23,7 +24,8 @@ import {
 } from "./records.ts";
 import { Routing } from "./routing.ts";
 import { randomId, Session } from "./session.ts";
-import { runTxn, type TxnDocument, type TxnResult } from "./txn.ts";
+import { runTxn } from "./run_txn.ts";
+import type { TxnDocument, TxnResult } from "./txn.ts";
 import type {
   BatchOperation,
   BatchResult,
@@ -33,6 +35,8 @@ import type {
   DeleteOptions,
   DeleteResult,
   EntryMaybe,
+  KvList,
+  KvWatch,
   ListOptions,
   ListSelector,
   Member,
@@ -44,7 +48,7 @@ import type {
   WatchSelector,
 } from "./types.ts";
 import { encodeValue } from "./value.ts";
-import { KvWatch } from "./watch.ts";
+import { ResumingWatch } from "./watch.ts";
 
 const TIMEOUT_MS_DEFAULT = 10_000;
 const ATTEMPT_TIMEOUT_MS_DEFAULT = 2500;
@@ -255,12 +259,12 @@ export class Kv implements AsyncDisposable {
 
   /** Entries in key order: `for await (const { key, value } of kv.list({ prefix: "user/" }))`. */
   list<T = unknown>(selector: ListSelector = {}, options: ListOptions = {}): KvList<T> {
-    return new KvList<T>(this.#caller, this.#routing, selector, options);
+    return new PagedList<T>(this.#caller, this.#routing, selector, options);
   }
 
   /** How many keys there are. */
   async count(selector: ListSelector = {}, options: ReadOptions = {}): Promise<number> {
-    return await new KvList(this.#caller, this.#routing, selector, options).count();
+    return await new PagedList(this.#caller, this.#routing, selector, options).count();
   }
 
   /** What happens to keys from now on, or behind `after`; see {@linkcode KvWatch}. */
@@ -276,7 +280,7 @@ export class Kv implements AsyncDisposable {
     }
     const entry = { close: () => watch.close() };
     this.#watches.add(entry);
-    const watch: KvWatch<T> = new KvWatch<T>(
+    const watch: ResumingWatch<T> = new ResumingWatch<T>(
       {
         alarms: this.#alarms,
         fetch: this.#fetch,
@@ -294,7 +298,7 @@ export class Kv implements AsyncDisposable {
 
   /** Asks the cluster to change its members or who holds what; see {@linkcode Admin}. */
   get admin(): Admin {
-    return new Admin(this.#caller);
+    return new HttpAdmin(this.#caller);
   }
 
   /** Refuses new calls, ends the watches, and resolves when the calls under way have ended. */

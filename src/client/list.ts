@@ -5,18 +5,11 @@ import type { Caller } from "./caller.ts";
 import { boundParameter, latin1OfBound } from "./key.ts";
 import { entryOf, type RecordDocument, textEntriesOf } from "./records.ts";
 import type { Routing } from "./routing.ts";
-import type { Entry, ListOptions, ListSelector, ReadOptions } from "./types.ts";
+import type { Entry, KvList, ListOptions, ListPage, ListSelector, ReadOptions } from "./types.ts";
 import { hashTag } from "../base/slot.ts";
 
 const PAGE_SIZE_DEFAULT = 2000;
 const PAGE_SIZE_MAX = 10_000;
-
-/** One page of a list. */
-export interface ListPage<T> {
-  readonly entries: readonly Entry<T>[];
-  /** Where the next page begins; null after the last. */
-  readonly cursor: string | null;
-}
 
 interface PageDocument {
   /** All of it. */
@@ -56,13 +49,8 @@ export function partitionOfPrefix(
   return routing.partitionOf(prefix);
 }
 
-/**
- * Entries in key order over all partitions. Each page is linearizable for each partition; the whole list is
- * no snapshot: a key that changes meanwhile may show either state.
- *
- * Iterate over it once, by entry or by {@linkcode pages}.
- */
-export class KvList<T> implements AsyncIterable<Entry<T>> {
+/** A list, fetched page by page; see the interface. */
+export class PagedList<T> implements KvList<T> {
   readonly #caller: Caller;
   readonly #options: ListOptions;
   readonly #parameters: readonly [string, string][];
@@ -92,10 +80,6 @@ export class KvList<T> implements AsyncIterable<Entry<T>> {
     );
   }
 
-  /**
-   * Where the history of each partition stood when the list first looked at it; a watch `after` it misses
-   * nothing that the list does not show. Undefined before the first page.
-   */
   get watchCursor(): string | undefined {
     return this.#watchCursor;
   }
@@ -104,7 +88,6 @@ export class KvList<T> implements AsyncIterable<Entry<T>> {
     return new EntryIterator(this.pages());
   }
 
-  /** The same, page by page: `cursor` goes on behind the page. */
   async *pages(): AsyncGenerator<ListPage<T>, void, void> {
     const stop = new AbortController();
     const signal = this.#options.signal === undefined

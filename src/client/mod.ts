@@ -1,7 +1,7 @@
 // The SDK of Pontoon: `connect` and what it gives. Uses `fetch` and nothing else of its surroundings, so
 // that it runs in Deno, in Node and in a browser.
 
-export { Admin, type ClusterView } from "./admin.ts";
+export type { Admin, ClusterView } from "./admin.ts";
 export { connect, Kv } from "./client.ts";
 export { type ClientErrorCode, type Outcome, PontoonError } from "./error.ts";
 export { type Key, keyBytes } from "./key.ts";
@@ -13,7 +13,5 @@ export {
   AtomicOperation,
 } from "./atomic.ts";
 export { isPresent } from "./records.ts";
-export { KvList, type ListPage } from "./list.ts";
-export { KvWatch } from "./watch.ts";
 export type { Compare, TxnDocument, TxnOperation, TxnOperationResult, TxnResult } from "./txn.ts";
 export type * from "./types.ts";

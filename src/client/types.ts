@@ -227,3 +227,44 @@ export interface ConnectOptions {
   /** Instead of the runtime's. */
   readonly fetch?: typeof fetch;
 }
+
+/** One page of a list. */
+export interface ListPage<T = unknown> {
+  readonly entries: readonly Entry<T>[];
+  /** Where the next page begins; null after the last. */
+  readonly cursor: string | null;
+}
+
+/**
+ * Entries in key order over all partitions. Each page is linearizable for each partition; the whole list is
+ * no snapshot: a key that changes meanwhile may show either state.
+ *
+ * Iterate over it once, by entry or by page.
+ */
+export interface KvList<T = unknown> extends AsyncIterable<Entry<T>> {
+  /**
+   * Where the history of each partition stood when the list first looked at it; a watch `after` it misses
+   * nothing that the list does not show. Undefined before the first page.
+   */
+  readonly watchCursor: string | undefined;
+  /** The same, page by page. */
+  pages(): AsyncGenerator<ListPage<T>, void, void>;
+}
+
+/**
+ * A watch: every event once, in order per partition. It connects at once, and goes on behind the last event
+ * whatever happens to the connection. Iterate over it once; it ends when it is closed or its signal is
+ * aborted, and throws PontoonError `history-gone` if it can't go on without a gap: list, and watch `after`
+ * that.
+ */
+export interface KvWatch<T = unknown>
+  extends AsyncIterableIterator<WatchEvent<T>>, AsyncDisposable {
+  /** Resolves once the watch is in place: everything that happens from then on is given. */
+  readonly ready: Promise<void>;
+  /** Where a later watch goes on behind what this one has given. */
+  readonly cursor: string | undefined;
+  /** Ends the watch, and resolves when it has ended. */
+  return(): Promise<IteratorResult<WatchEvent<T>, void>>;
+  /** Ends the watch. */
+  close(): void;
+}

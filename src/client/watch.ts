@@ -9,7 +9,7 @@ import type { NodePool, PooledNode } from "./node_pool.ts";
 import { entryOf, type RecordDocument } from "./records.ts";
 import type { Routing } from "./routing.ts";
 import { EventParser, type ServerEvent } from "./sse.ts";
-import type { Hooks, WatchEvent, WatchOptions, WatchSelector } from "./types.ts";
+import type { Hooks, KvWatch, WatchEvent, WatchOptions, WatchSelector } from "./types.ts";
 import { errorOf } from "./verdict.ts";
 
 /** Nodes send something every 5 s; after so long without, the connection counts as lost. */
@@ -31,9 +31,8 @@ class StreamEnd extends Error {
   override readonly name = "StreamEnd";
 }
 
-/** One watch. It connects at once; iterate over it once. Ends when it is closed or its signal is aborted. */
-export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>>, AsyncDisposable {
-  /** Resolves once the watch is in place: everything that happens from then on is given. */
+/** A watch over one connection after the other; see the interface. */
+export class ResumingWatch<T> implements KvWatch<T> {
   readonly ready: Promise<void>;
   readonly #parts: WatchParts;
   readonly #query: string;
@@ -72,7 +71,6 @@ export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>>, AsyncDi
     this.ready.catch(() => {});
   }
 
-  /** Where a later watch goes on behind what this one has given. */
   get cursor(): string | undefined {
     return this.#cursor;
   }
@@ -96,7 +94,6 @@ export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>>, AsyncDi
     return await this.#events.return();
   }
 
-  /** Ends the watch. */
   close(): void {
     this.#stop.abort();
     // Someone waiting in `next` is told by the abort; if nobody is, this is what ends it.

@@ -1,0 +1,61 @@
+// The administration of a cluster over its HTTP API. Sends nothing twice.
+
+import type { Admin, ClusterView } from "./admin.ts";
+import type { Caller } from "./caller.ts";
+import type { CallOptions } from "./types.ts";
+
+/** The administration by way of HTTP. */
+export class HttpAdmin implements Admin {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  async view(options?: CallOptions): Promise<ClusterView> {
+    const answer = await this.#caller.call({
+      method: "GET",
+      route: "/cluster",
+      target: "/cluster",
+      partition: undefined,
+      kind: "read",
+    }, options);
+    return JSON.parse(answer.text) as ClusterView;
+  }
+
+  add(peer: string, options?: CallOptions): Promise<void> {
+    return this.#post("/cluster/members", { action: "add", peer }, options);
+  }
+
+  remove(node: string, options?: CallOptions): Promise<void> {
+    return this.#post("/cluster/members", { action: "remove", node }, options);
+  }
+
+  drain(node: string, options?: CallOptions): Promise<void> {
+    return this.#post("/cluster/members", { action: "drain", node }, options);
+  }
+
+  activate(node: string, options?: CallOptions): Promise<void> {
+    return this.#post("/cluster/members", { action: "activate", node }, options);
+  }
+
+  move(partition: number, from: string, to: string, options?: CallOptions): Promise<void> {
+    return this.#post(`/cluster/partitions/${partition}/move`, { from, to }, options);
+  }
+
+  transfer(partition: number, to: string, options?: CallOptions): Promise<void> {
+    return this.#post("/cluster/transfer", { partition, to }, options);
+  }
+
+  async #post(target: string, document: unknown, options?: CallOptions): Promise<void> {
+    await this.#caller.call({
+      method: "POST",
+      route: target.replace(/\d+/, ":id"),
+      target,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(document),
+      partition: undefined,
+      kind: "once",
+    }, options);
+  }
+}

@@ -1,7 +1,7 @@
 // What a run must have seen to count: a history in which nothing succeeded, or a fault that changed nothing, proves
 // nothing whatever the checker says.
 
-import type { Fault } from "./types.ts";
+import type { Fault, NodeEnd } from "./types.ts";
 import type { RecordedCall } from "./workloads/types.ts";
 
 export interface Gate {
@@ -21,6 +21,8 @@ export interface Coverage {
   /** The kinds that must succeed. */
   readonly kinds: readonly string[];
   readonly faults: readonly Fault[];
+  /** Nodes that ended by themselves. */
+  readonly ends?: readonly NodeEnd[];
   /** The nemeses of which each must have bitten. */
   readonly nemeses: readonly string[];
   readonly elections: number;
@@ -74,6 +76,22 @@ function mixGate(faults: readonly Fault[]): Gate {
   };
 }
 
+/** What the disk of a faulty node says when it fails on purpose. */
+const MADE_TO_FAIL = /\((?:injected|quota)\)/;
+
+/** A node may end itself when its disk fails; what else makes it end is a flaw of its own, and hides others. */
+function endGate(ends: readonly NodeEnd[]): Gate {
+  const own = ends.filter(({ reason }) => !MADE_TO_FAIL.test(reason));
+  const first = own[0];
+  return {
+    name: "no node ended by itself without a fault of its disk",
+    passed: first === undefined,
+    detail: first === undefined
+      ? `${ends.length} ended for their disks' sake`
+      : `${own.length} did: ${first.node}, exit code ${first.code}, ${first.reason.slice(0, 300)}`,
+  };
+}
+
 /** All gates of a run, passed or not. */
 export function gatesOf(coverage: Coverage): Gate[] {
   const gates = [
@@ -98,5 +116,6 @@ export function gatesOf(coverage: Coverage): Gate[] {
       detail: `${coverage.snapshotsSent} were sent`,
     });
   }
+  if (coverage.ends !== undefined && coverage.ends.length > 0) gates.push(endGate(coverage.ends));
   return gates;
 }

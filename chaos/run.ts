@@ -1,9 +1,10 @@
 // One run: start, drive, break, heal, look once more, stop, judge, report. Leaves no process behind, whatever
 // happens; an error of the bench itself makes the verdict unknown, never good.
 
+import { fill } from "./filler.ts";
 import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
-import { judge, type Judgement } from "./judge.ts";
+import { judgeInThread, type Judgement } from "./judge.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { commandOf, runName, type RunOptions } from "./options.ts";
@@ -11,7 +12,8 @@ import { outcomeOf, type Valid } from "./outcome.ts";
 import { seededRandom } from "./random.ts";
 import { writeReport } from "./report/write.ts";
 import { createSystem } from "./systems/mod.ts";
-import type { Fault, Nemesis, System } from "./types.ts";
+import type { Fault, Nemesis, NodeEnd, System } from "./types.ts";
+import { benchVersions } from "./versions.ts";
 import { rest } from "./wait.ts";
 import { Clients } from "./workloads/clients.ts";
 import { workloadNamed } from "./workloads/mod.ts";
@@ -74,8 +76,8 @@ const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
 /** Members come and go within a minute. */
 const END_TIMEOUT_MS = 90_000;
-/** So small a log is soon cut, and who was away needs a snapshot. */
-const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "65536"];
+/** The smallest that a node takes: the log is soon cut, and who was away needs a snapshot. */
+const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "1048576"];
 /** What a node of Pontoon logs when another has got its snapshot. */
 const SNAPSHOT_SENT = "snapshot sent";
 
@@ -116,6 +118,7 @@ class Run implements RunView {
   #versions: Readonly<Record<string, string>> = {};
   #nodes: readonly string[] = [];
   #logFiles: readonly string[] = [];
+  #ends: readonly NodeEnd[] = [];
   #promisesApplied = false;
   #endedMs = 0;
 
@@ -167,6 +170,7 @@ class Run implements RunView {
       } finally {
         this.phase = "stopping the system";
         this.#endedMs = this.#now();
+        this.#ends = [...system.ends];
         this.#logFiles = system.nodes.map(({ logFile }) => logFile);
         await system.stop();
       }
@@ -176,7 +180,7 @@ class Run implements RunView {
       this.#history.close();
     }
     this.phase = "checking";
-    return this.#conclude(problem);
+    return await this.#conclude(problem);
   }
 
   #system(): Promise<System> {
@@ -216,7 +220,7 @@ class Run implements RunView {
         `${system.name} has no ${lacking.join(", ")}, which ${options.workload} needs`,
       );
     }
-    this.#versions = await system.versions();
+    this.#versions = { ...await system.versions(), ...await benchVersions() };
     await system.start();
     const nemeses = this.#bearable(system);
     this.#nodes = system.nodes.map(({ name }) => name);
@@ -286,7 +290,11 @@ class Run implements RunView {
         this.#recorder.fault(fault, fault.untilMs === Infinity ? "start" : "heal");
       },
     });
+    const filling = options.expect.includes("snapshot-sent")
+      ? fill(() => system.nodes, seededRandom(options.seed + 3), stopped)
+      : undefined;
     const parts = await Promise.allSettled([
+      orStop(bounded(filling, "the filler", stopped)),
       orStop(bounded(clients.drive(), "the clients", stopped)),
       orStop(bounded(run.beside?.(stopped), "what goes on beside the clients", stopped)),
       orStop(bounded(broken, "the last heal", stopped)),
@@ -300,7 +308,7 @@ class Run implements RunView {
     await run.finish?.();
   }
 
-  #conclude(problem: string | undefined): RunRecord {
+  async #conclude(problem: string | undefined): Promise<RunRecord> {
     const faults = this.faults.map((fault) => ({
       ...fault,
       atMs: fault.atMs - this.#originMs,
@@ -317,11 +325,18 @@ class Run implements RunView {
       hasIdempotency: false,
       now: () => 0,
     });
-    const judgement = judge(run, { calls, faults, elections }, this.#promisesApplied);
+    const judgement = await judgeInThread(
+      run,
+      { calls, faults, elections },
+      this.#promisesApplied,
+      this.options.workload,
+      () => this.#signal?.aborted === true,
+    );
     const gates = gatesOf({
       calls,
       kinds: this.#workload.kinds,
       faults,
+      ends: this.#ends,
       nemeses: this.options.nemeses,
       elections: elections.length,
       snapshotsSent,

@@ -239,7 +239,11 @@ export interface Membership {
   leave(member: SystemNode, timeoutMs: number): Promise<void>;
   /** Waits until every partition has all its replicas, each healthy, and nothing is being moved. */
   settled(timeoutMs: number): Promise<void>;
-  /** Moves the leadership of a partition, or a replica, somewhere else; resolves with what was asked. */
+  /** Takes everything off a member, waits until it holds nothing, and gives it work again. */
+  drain(member: SystemNode, timeoutMs: number): Promise<void>;
+  /** Hands the leadership of some partition over; resolves with what was asked, and whether it was refused. */
+  transfer(random: Random): Promise<string>;
+  /** Moves a replica to a node that has none of its partition; resolves as `transfer`. */
   move(random: Random): Promise<string>;
 }
 

@@ -29,6 +29,9 @@ export interface OverviewRun {
   readonly elapsedMs: number;
 }
 
+/** Columns of the matrix that fit the page. */
+const COLUMNS_MAX = 14;
+
 const TONES: Readonly<Record<string, string>> = { caught: "held", missed: "violated" };
 
 function stateOf({ planned, results }: FinishedRun): string {
@@ -97,26 +100,50 @@ function matrix(runs: readonly OverviewRun[]): string {
   const workloads = [...new Set(real.map(({ workload }) => workload))];
   const nemeses = [...new Set(real.map(({ nemesis }) => nemesis))];
   if (workloads.length * nemeses.length < 2) return "";
-  const head = nemeses.map((nemesis) => `<th scope="col"><span>${escapeHtml(nemesis)}</span></th>`);
-  const rows = workloads.map((workload) => {
-    const cells = nemeses.map((nemesis) => {
+  if (workloads.length === 1 || nemeses.length === 1) return wall(real, workloads, nemeses);
+  // The longer list goes down the page: across it there is room for so many.
+  const turned = nemeses.length > COLUMNS_MAX && workloads.length < nemeses.length;
+  const [rows, columns] = turned ? [nemeses, workloads] : [workloads, nemeses];
+  const head = columns.map((name) => `<th scope="col"><span>${escapeHtml(name)}</span></th>`);
+  const body = rows.map((row) => {
+    const cells = columns.map((column) => {
+      const [workload, nemesis] = turned ? [column, row] : [row, column];
       const own = real.filter((one) => one.workload === workload && one.nemesis === nemesis);
-      const marks = own.map(({ href, state, ok, reason, name }) =>
-        state === "planned"
-          ? `<i class="cell planned" title="to come"></i>`
-          : `<a class="cell ${state}" href="${escapeHtml(href)}" title="${
-            escapeHtml(`${name}: ${state}${state === "held" ? "" : `; ${reason}`}`)
-          }">${sign(state)}<span>${number(ok)}</span></a>`
-      ).join("");
-      return `<td>${marks}</td>`;
+      return `<td>${own.map(cellOf).join("")}</td>`;
     });
-    return `<tr><th scope="row">${escapeHtml(workload)}</th>${cells.join("")}</tr>`;
+    return `<tr><th scope="row">${escapeHtml(row)}</th>${cells.join("")}</tr>`;
   });
   return `<h2>Workloads against nemeses</h2>
 <p class="lead">Each field opens its report; the number is how many operations were decided.</p>
 <div class="card scroll"><table class="matrix"><thead><tr><td></td>${
     head.join("")
-  }</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
+  }</tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+}
+
+/** One workload against many nemeses, or the other way round: a field with its name below it for each. */
+function wall(
+  runs: readonly OverviewRun[],
+  workloads: readonly string[],
+  nemeses: readonly string[],
+): string {
+  const [title, names] = workloads.length === 1
+    ? [`Workload ${workloads[0]}, each nemesis`, nemeses]
+    : [`Nemesis ${nemeses[0]}, each workload`, workloads];
+  const fields = names.map((name) => {
+    const own = runs.filter(({ workload, nemesis }) => workload === name || nemesis === name);
+    return `<div class="field">${own.map(cellOf).join("")}<div>${escapeHtml(name)}</div></div>`;
+  });
+  return `<h2>${escapeHtml(title)}</h2>
+<p class="lead">Each field opens its report; the number is how many operations were decided.</p>
+<div class="card wall">${fields.join("\n")}</div>`;
+}
+
+function cellOf({ href, state, ok, reason, name }: OverviewRun): string {
+  if (state === "planned") return `<i class="cell planned" title="to come"></i>`;
+  const title = `${name}: ${state}${state === "held" ? "" : `; ${reason}`}`;
+  return `<a class="cell ${state}" href="${escapeHtml(href)}" title="${escapeHtml(title)}">${
+    sign(state)
+  }<span>${number(ok)}</span></a>`;
 }
 
 function rowOf(run: OverviewRun): string {

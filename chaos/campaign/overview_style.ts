@@ -11,6 +11,8 @@ export const OVERVIEW_STYLE = `
   background: color-mix(in srgb, var(--tone) 13%, var(--panel)); border: 1px solid color-mix(in srgb, var(--tone) 30%,
   var(--panel)); } a.cell:hover { text-decoration: none; border-color: var(--tone); } .cell span { color: var(--dim);
   font-weight: 450; } .cell.planned { --tone: var(--faint); background: none; border-style: dashed; }
+.wall { display: flex; flex-wrap: wrap; gap: 16px 12px; padding: 20px; } .field { min-width: 92px; text-align: center;
+  font-size: 13px; } .field .cell { margin: 0 2px 5px; }
 .mark.planned { --tone: var(--faint); font-weight: 450; }
 .bar select, .bar input { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 3px 8px;
   max-width: 24ch; } .reason { color: var(--dim); font-size: 13px; max-width: 72ch; overflow-wrap: anywhere; }

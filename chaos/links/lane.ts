@@ -129,7 +129,6 @@ export class Lane {
     this.#queue.push({ bytes, dueMs: this.#dueMs(bytes?.length ?? 0) });
     this.#queuedBytes += bytes?.length ?? 0;
     this.#pump();
-    this.#throttle();
   }
 
   #dueMs(lengthBytes: number): number {
@@ -151,17 +150,17 @@ export class Lane {
   #pump(): void {
     clearTimeout(this.#timer);
     const nowMs = performance.now();
-    let count = 0;
-    for (const { bytes, dueMs } of this.#queue) {
-      if (dueMs > nowMs) {
-        if (dueMs < Infinity) this.#timer = setTimeout(() => this.#pump(), dueMs - nowMs);
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      const leftMs = head.dueMs - nowMs;
+      if (leftMs > 0) {
+        if (leftMs < Infinity) this.#timer = setTimeout(() => this.#pump(), leftMs);
         break;
       }
-      count++;
-      this.#send(bytes);
+      // Out of the queue first: a socket may call back while it is written to.
+      this.#queue.shift();
+      this.#send(head.bytes);
     }
-    this.#queue.splice(0, count);
-    if (count > 0) this.#throttle();
+    this.#throttle();
   }
 
   #send(bytes: Uint8Array | undefined): void {

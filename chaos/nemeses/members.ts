@@ -1,12 +1,15 @@
-// Members that come and go, and leaderships that move, while everything else goes on.
+// Members that come and go, replicas and leaderships that move, while everything else goes on.
 
 import { pick } from "../random.ts";
 import type { Nemesis } from "../types.ts";
 import { rest } from "../wait.ts";
 
 const CHANGE_TIMEOUT_MS = 60_000;
-const MOVES = 5;
-const MOVE_GAP_MS = 300;
+const TRANSFERS = 5;
+const TRANSFER_GAP_MS = 300;
+const MOVES = 2;
+/** Copies of a partition. */
+const REPLICATION = 3;
 
 const MEMBERSHIP: Nemesis = {
   name: "membership",
@@ -32,8 +35,13 @@ const MEMBERSHIP: Nemesis = {
   },
 };
 
-const MOVE: Nemesis = {
-  name: "move",
+/** What was asked for and not refused. */
+function accepted(done: readonly string[]): readonly string[] {
+  return done.filter((one) => /^(leadership|replica) /.test(one) && !one.endsWith("refused"));
+}
+
+const TRANSFER: Nemesis = {
+  name: "transfer",
   summary: "Leaderships are handed to other replicas",
   needs: ["moves"],
   layer: "nodes",
@@ -42,19 +50,56 @@ const MOVE: Nemesis = {
     const { membership } = system;
     if (membership === undefined) return undefined;
     const done: string[] = [];
-    for (let i = 0; i < MOVES && !stopped(); i++) {
-      done.push(await membership.move(random));
-      await rest(MOVE_GAP_MS * random(), stopped);
+    for (let i = 0; i < TRANSFERS && !stopped(); i++) {
+      done.push(await membership.transfer(random));
+      await rest(TRANSFER_GAP_MS * random(), stopped);
     }
-    const accepted = done.filter((one) => one.startsWith("leadership") && !one.endsWith("refused"));
+    const count = accepted(done).length;
     return {
       targets: ["leaders"],
       detail: done.join("; "),
-      verify: () =>
-        Promise.resolve({ bit: accepted.length > 0, detail: `${accepted.length} accepted` }),
+      verify: () => Promise.resolve({ bit: count > 0, detail: `${count} accepted` }),
       heal: () => Promise.resolve(),
     };
   },
 };
 
-export const MEMBER_NEMESES: readonly Nemesis[] = [MEMBERSHIP, MOVE];
+const MOVE: Nemesis = {
+  name: "move",
+  summary: "Replicas move to other nodes, and a member is drained and taken back",
+  needs: ["moves", "membership"],
+  layer: "nodes",
+  pace: { quietMs: [500, 1500], faultMs: [0, 300] },
+  async strike({ system, random, stopped }) {
+    const { membership } = system;
+    if (membership === undefined) return undefined;
+    await membership.settled(CHANGE_TIMEOUT_MS);
+    // Where every node has a replica of everything there is nowhere to move one to.
+    const guest = system.nodes.length <= REPLICATION ? membership.spares[0] : undefined;
+    if (guest !== undefined) await membership.join(guest, CHANGE_TIMEOUT_MS);
+    const done: string[] = [];
+    for (let i = 0; i < MOVES && !stopped(); i++) {
+      await membership.settled(CHANGE_TIMEOUT_MS);
+      done.push(await membership.move(random));
+    }
+    await membership.settled(CHANGE_TIMEOUT_MS);
+    const drained = pick(random, system.nodes);
+    await membership.drain(drained, CHANGE_TIMEOUT_MS);
+    const count = accepted(done).length;
+    return {
+      targets: [...(guest === undefined ? [] : [guest.name]), drained.name],
+      detail: `${done.join("; ")}; ${drained.name} drained`,
+      verify: () => Promise.resolve({ bit: count > 0, detail: `${count} moves accepted` }),
+      async heal() {
+        await membership.settled(CHANGE_TIMEOUT_MS);
+        // The next one needs a node to come.
+        if (guest !== undefined && system.nodes.length > REPLICATION) {
+          await membership.leave(pick(random, system.nodes), CHANGE_TIMEOUT_MS);
+          await membership.settled(CHANGE_TIMEOUT_MS);
+        }
+      },
+    };
+  },
+};
+
+export const MEMBER_NEMESES: readonly Nemesis[] = [MEMBERSHIP, TRANSFER, MOVE];

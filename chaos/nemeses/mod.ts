@@ -62,7 +62,7 @@ export function needsOf(nemeses: readonly Nemesis[]): Needs {
   return {
     proxy: needs.has("links") || needs.has("slow-links") || needs.has("frames"),
     faulty: needs.has("disks") || needs.has("clocks"),
-    spares: nemeses.some(({ name }) => name === "membership") ? 1 : 0,
+    spares: needs.has("membership") ? 1 : 0,
   };
 }
 

@@ -228,7 +228,7 @@ export function reportData(record: RunRecord, results: RunResults): ReportData {
     calls: columnsOf({ ...record, nodes }, kinds),
     faults: faults.map(({ kind, targets, atMs, untilMs, bit, detail }) => ({
       kind,
-      targets: targets.map((target) => target.replace(">", "→")),
+      targets: targets.map((target) => target.replace(/^(\w+)>(\w+)$/, "$1→$2")),
       from: tenth(atMs),
       to: tenth(untilMs),
       bit,

@@ -52,6 +52,8 @@ const START_TIMEOUT_MS = 40_000;
 const PROBE_TIMEOUT_MS = 1000;
 /** A node that ended by itself is started again after so long, as a supervisor would. */
 const RESTART_DELAY_MS = 500;
+/** A node that ends so often while it is waited for will never serve. */
+const HOPELESS_ENDS = 6;
 /** How much of the end of a log is searched for the reason of an end. */
 const LOG_TAIL_BYTES = 16 * 1024;
 
@@ -219,11 +221,15 @@ export class Cluster implements System {
 
   async ready(timeoutMs: number): Promise<void> {
     const { readyPath } = this.#options.kind;
+    const before = this.ends.length;
+    const serves = (node: ClusterNode) => {
+      const ends = this.ends.slice(before).filter((end) => end.node === node.name);
+      if (ends.length < HOPELESS_ENDS) return answers(`http://${node.directHttp}${readyPath}`);
+      throw new Error(`${node.name} ends at each start: ${ends.at(-1)!.reason}`);
+    };
     await Promise.all(
       this.#members.map((node) =>
-        until(`${node.name} serves (${node.logFile})`, timeoutMs, () => {
-          return answers(`http://${node.directHttp}${readyPath}`);
-        })
+        until(`${node.name} serves (${node.logFile})`, timeoutMs, () => serves(node))
       ),
     );
   }

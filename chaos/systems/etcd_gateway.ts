@@ -33,6 +33,8 @@ interface EtcdTxn {
 }
 
 const REQUEST_TIMEOUT_MS = 5000;
+/** On a pooled connection that is reset, fetch would send a write again by itself. */
+const CLIENT = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
 /** Words of etcd's that say that a request has not been proposed. All other failures leave it open. */
 const REFUSED = /no leader|too many requests|duplicate key|invalid|not capable/;
 const RESULTS = { "=": "EQUAL", "!=": "NOT_EQUAL", "<": "LESS", ">": "GREATER" } as const;
@@ -81,6 +83,7 @@ function storeAt(target: string): Store {
           failure: otherwise.map(requestOf),
         }),
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        client: CLIENT,
       });
       const body = await response.json();
       if (!response.ok) {

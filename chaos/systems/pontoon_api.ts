@@ -11,6 +11,8 @@ export interface ClusterView {
     readonly nodeId: string;
     readonly name: string;
     readonly peer: string;
+    /** `active`, `draining`, `drained` or `leaving`. */
+    readonly state: string;
   }[];
   readonly partitions: readonly {
     readonly partition: number;

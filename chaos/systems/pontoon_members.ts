@@ -28,6 +28,14 @@ function isSettled({ partitions }: ClusterView, nodes: number): boolean {
   });
 }
 
+function nodeIdOf(view: ClusterView | undefined, { name }: SystemNode): string | undefined {
+  return view?.members.find((member) => member.name === name)?.nodeId;
+}
+
+function told(what: string, accepted: boolean): string {
+  return accepted ? what : `${what}, refused`;
+}
+
 export class PontoonMembership implements Membership {
   readonly #cluster: Cluster;
 
@@ -77,20 +85,48 @@ export class PontoonMembership implements Membership {
     });
   }
 
-  async move(random: Random): Promise<string> {
+  async drain(given: SystemNode, timeoutMs: number): Promise<void> {
+    const node = this.#cluster.own(given);
+    const change = (action: string) =>
+      until(`the ${action} of ${node.name} is accepted`, timeoutMs, () => {
+        return this.#ask("/cluster/members", { action, node: node.name });
+      });
+    await change("drain");
+    await until(`${node.name} is drained`, timeoutMs, async () => {
+      const view = await this.#anyView([node]);
+      return view?.members.find(({ name }) => name === node.name)?.state === "drained";
+    });
+    await change("activate");
+  }
+
+  async transfer(random: Random): Promise<string> {
     const view = await this.#anyView([]);
     const partition = view && pick(random, view.partitions);
     const to = this.#cluster.nodes.filter((node) => {
-      const nodeId = view?.members.find(({ name }) => name === node.name)?.nodeId;
+      const nodeId = nodeIdOf(view, node);
       return nodeId !== undefined && nodeId !== partition?.leaderNodeId &&
         partition?.replicas.some((one) => one.nodeId === nodeId && one.role === "voter");
     });
-    if (partition === undefined || to.length === 0) return "nothing could be moved";
+    if (partition === undefined || to.length === 0) return "nobody could lead instead";
     const target = pick(random, to).name;
     const body = { partition: partition.partition, to: target };
     const accepted = await this.#ask("/cluster/transfer", body);
-    const what = `leadership of partition ${partition.partition} to ${target}`;
-    return accepted ? what : `${what}, refused`;
+    return told(`leadership of partition ${partition.partition} to ${target}`, accepted);
+  }
+
+  async move(random: Random): Promise<string> {
+    const view = await this.#anyView([]);
+    const partitions = view?.partitions.filter(({ partition }) => partition !== 0) ?? [];
+    if (partitions.length === 0) return "there is no partition to be moved";
+    const { partition, replicas } = pick(random, partitions);
+    const has = (node: ClusterNode) =>
+      replicas.some(({ nodeId }) => nodeId === nodeIdOf(view, node));
+    const from = this.#cluster.nodes.filter(has);
+    const to = this.#cluster.nodes.filter((node) => !has(node));
+    if (from.length === 0 || to.length === 0) return "every node has a replica";
+    const body = { from: pick(random, from).name, to: pick(random, to).name };
+    const accepted = await this.#ask(`/cluster/partitions/${partition}/move`, body);
+    return told(`replica of partition ${partition} from ${body.from} to ${body.to}`, accepted);
   }
 
   /** What a running member says. */

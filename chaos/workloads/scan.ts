@@ -3,7 +3,7 @@
 // appear exactly once in a whole scan, and every page must be true at one moment for each key (RULES 21).
 
 import { type Json, kv, type KvInput, type Operation } from "../../checker/mod.ts";
-import { operationsOf } from "../judge.ts";
+import { operationsOf } from "../operations.ts";
 import type { Random } from "../types.ts";
 import { kvCall, undecided } from "./kv_calls.ts";
 import type {

@@ -1,7 +1,8 @@
-// Deadlines of everything under way, on one coarse timer that runs only while something waits: a timer a
-// request costs more than the rest of the client's bookkeeping.
+// Deadlines of everything under way, on one timer that runs only while something waits: a timer a request
+// costs more than the rest of the client's bookkeeping.
 
-const TICK_MS = 10;
+/** The timer looks around at least so often, so that it does not outlive by much what it was set for. */
+const STEP_MS_MAX = 100;
 
 /** One deadline; `atMs` on the clock of performance.now(). */
 export interface Alarm {
@@ -9,20 +10,21 @@ export interface Alarm {
   readonly ring: () => void;
 }
 
-/** Rings each alarm once, at its time or up to a tick later, unless it is cancelled before. */
+/** Rings each alarm once, at its time, unless it is cancelled before. */
 export class Alarms {
   readonly #pending = new Set<Alarm>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAtMs = Infinity;
 
   set(atMs: number, ring: () => void): Alarm {
     const alarm = { atMs, ring };
     this.#pending.add(alarm);
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    if (atMs < this.#timerAtMs) this.#schedule(atMs);
     return alarm;
   }
 
   cancel(alarm: Alarm): void {
-    // The timer stops at its next tick: calls come in quick succession.
+    // The timer stops by itself at its next step: calls come in quick succession.
     this.#pending.delete(alarm);
   }
 
@@ -42,20 +44,33 @@ export class Alarms {
     });
   }
 
-  /** Stops the timer now rather than at its next tick, if nothing waits. */
+  /** Stops the timer now rather than at its next step, if nothing waits. */
   rest(): void {
     if (this.#pending.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = Infinity;
   }
 
-  #tick(): void {
-    if (this.#pending.size === 0) return this.rest();
+  #schedule(atMs: number): void {
+    clearTimeout(this.#timer);
     const nowMs = performance.now();
+    const delayMs = Math.min(Math.max(0, atMs - nowMs), STEP_MS_MAX);
+    this.#timerAtMs = nowMs + delayMs;
+    this.#timer = setTimeout(() => this.#step(), delayMs);
+  }
+
+  #step(): void {
+    this.#timerAtMs = Infinity;
+    const nowMs = performance.now();
+    let nextMs = Infinity;
     for (const alarm of this.#pending) {
-      if (alarm.atMs > nowMs) continue;
+      if (alarm.atMs > nowMs) {
+        nextMs = Math.min(nextMs, alarm.atMs);
+        continue;
+      }
       this.#pending.delete(alarm);
       alarm.ring();
     }
+    if (nextMs < this.#timerAtMs) this.#schedule(nextMs);
   }
 }

@@ -4,6 +4,7 @@
 
 import type { Alarms } from "./alarms.ts";
 import { attempt } from "./attempt.ts";
+import { type Call, type CallRequest, isWrite } from "./call.ts";
 import { PontoonError } from "./error.ts";
 import type { Limiter } from "./limiter.ts";
 import type { MapKeeper } from "./map_keeper.ts";
@@ -13,27 +14,6 @@ import { type Routing, UNKNOWN_PARTITION } from "./routing.ts";
 import type { Session, Ticket } from "./session.ts";
 import type { CallOptions, Hooks } from "./types.ts";
 import { type Answer, type Verdict, verdictOf } from "./verdict.ts";
-
-/** What is asked, of whichever node. */
-export interface CallRequest {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** Without the key, for metrics. */
-  readonly route: string;
-  /** Path and query. */
-  readonly target: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
-  /** Of the key; undefined: any node serves it as well as any other. */
-  readonly partition: number | undefined;
-  /** Whether the node may hand it on, though we take it for the leader: parts of it may lie elsewhere. */
-  readonly forward?: boolean;
-  /**
-   * `read`: by the leader. `stale`: by the nearest replica. `session`: a write under the session.
-   * `keyed`: a write that brings its own idempotency key. `once`: one that has none; it is not sent again
-   * once it may have had an effect.
-   */
-  readonly kind: "read" | "stale" | "session" | "keyed" | "once";
-}
 
 export interface CallerParts {
   readonly alarms: Alarms;
@@ -64,25 +44,6 @@ const BACKOFF_MS_MAX = 1000;
 const HOPS_MAX = 3;
 /** A node's faults that are tried again: a fault that repeats is a bug, not an outage. */
 const FAULTS_MAX = 2;
-
-/** A call under way. */
-interface Call {
-  readonly request: CallRequest;
-  readonly deadlineMs: number;
-  readonly signal: AbortSignal | undefined;
-  /** The clock as last read: reading it costs more than all else between two attempts. */
-  nowMs: number;
-  /** Shared and empty until a node fails. */
-  tried: ReadonlySet<PooledNode>;
-  ticket: Ticket | undefined;
-  attempts: number;
-  /** Some attempt may have had an effect. */
-  unknown: boolean;
-  hops: number;
-  faults: number;
-  timeouts: number;
-  lastError: unknown;
-}
 
 const NO_OPTIONS: CallOptions = {};
 const NO_NODES: ReadonlySet<PooledNode> = new Set();
@@ -402,10 +363,6 @@ export class Caller {
       ...(code === undefined ? {} : { code }),
     });
   }
-}
-
-function isWrite({ kind }: CallRequest): boolean {
-  return kind === "session" || kind === "keyed" || kind === "once";
 }
 
 export function closedError(): PontoonError {

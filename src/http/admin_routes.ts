@@ -21,6 +21,7 @@ GET    /cluster           members, leaders, log indexes
 POST   /cluster/members   {"action":"add","peer":"host:port"}; "drain", "remove", "activate" with "node"
 POST   /cluster/partitions/:id/move      {"from":"name","to":"name"}
 POST   /cluster/partitions/:id/transfer  {"to":"name"}: hand leadership over
+POST   /cluster/partitions/:id/zone      {"preferredZone":"zone"}, or null: where to lead it
 GET    /cluster/hash      state hashes of this node's replicas, and the index of each
 GET    /health/live       is the process there
 GET    /health/ready      does it take traffic

@@ -10,8 +10,8 @@ import { isJson } from "./value_format.ts";
 /**
  * The headers that the API looks at, null where absent; repeated ones are joined by ", ".
  *
- * Each is looked up when it is asked for: walking through all of them sorts and copies, which costs 1.5 us of
- * the 19 a put took, and 1.7 KB of garbage.
+ * Each is looked up when it is asked for. Walking through all of them sorts and copies: no faster for the nine
+ * that a put wants (0.5 us), slower for the five of a get, and 1 KB more garbage a request.
  */
 export class RequestHeaders {
   readonly #headers: Headers;

@@ -39,6 +39,7 @@ export const SCHEMA_POSTS: ReadonlyMap<string, number> = new Map([
   ["/cluster/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/cluster/partitions/{partition}/move", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/cluster/partitions/{partition}/transfer", ADMIN_BODY_SIZE_BYTES_MAX],
+  ["/cluster/partitions/{partition}/zone", ADMIN_BODY_SIZE_BYTES_MAX],
   ["/txn", TXN_BODY_SIZE_BYTES_MAX],
   ["/batch", BATCH_BODY_SIZE_BYTES_MAX],
 ]);

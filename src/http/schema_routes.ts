@@ -24,6 +24,7 @@ import {
   MemberChangeSchema,
   MoveSchema,
   TransferSchema,
+  ZoneSchema,
 } from "./schemas.ts";
 import { txnRoute } from "./txn_route.ts";
 
@@ -187,6 +188,21 @@ function handOverRoute(service: NodeService): SchemaRoute {
   }, PartitionParams);
 }
 
+function zoneRoute(service: NodeService): SchemaRoute {
+  const path = "/cluster/partitions/{partition}/zone";
+  const config = {
+    path,
+    summary: "Prefer a zone for a partition's leader",
+    responses: adminResponses,
+  };
+  return schemaRoute(config, ZoneSchema, AdminHeaders, async ({ preferredZone }, request) => {
+    const zone = preferredZone ?? undefined;
+    const answer = await service.preferZone(partitionOf(request), zone, adminOptions(request));
+    if (!answer.ok) return failureResponse(answer, path, false);
+    return Response.json({ accepted: true, epoch: answer.epoch });
+  }, PartitionParams);
+}
+
 function transferRoute(service: NodeService): SchemaRoute {
   const path = "/cluster/transfer";
   const config = { path, summary: "Hand leadership over", responses: adminResponses };
@@ -213,6 +229,7 @@ export function createSchemaRoutes(options: SchemaRouteOptions): SchemaRoutes {
     membersRoute(service),
     moveRoute(service),
     handOverRoute(service),
+    zoneRoute(service),
     transferRoute(service),
     txnRoute(options),
     batchRoute(options),

@@ -107,6 +107,12 @@ export const HandOverSchema = z.strictObject({
   to: NodeName.openapi({ description: "Name or nodeId of the node that shall lead." }),
 }).openapi("HandOver");
 
+export const ZoneSchema = z.strictObject({
+  preferredZone: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/).nullable().openapi({
+    description: "A zone of members; the leader goes there if a voter is there. null: anywhere.",
+  }),
+}).openapi("PreferredZone");
+
 export const TransferSchema = z.strictObject({
   partition: z.int().min(0),
   to: NodeName.openapi({ description: "Name or nodeId of the node that shall lead." }),
@@ -191,6 +197,7 @@ export const ClusterSchema = z.object({
       }),
       replicas: z.array(z.string()).openapi({ description: "Nodes of the settled voters." }),
       leader: z.string().optional().openapi({ description: "Absent while none is known." }),
+      preferredZone: z.string().optional(),
     }).openapi("Routing"),
   ).openapi({ description: "Every data partition: where clients send requests for its keys." }),
   moves: z.array(

@@ -2,7 +2,7 @@
 // over. Decides nothing by itself: each verb is refused with its reason, or becomes a command to the meta
 // group or a request to a partition's leader. It must refuse what would cost a partition its quorum.
 
-import type { NodeId, PartitionId } from "../base/ids.ts";
+import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
 import type { Clock } from "../platform/ports.ts";
 import {
   type BeginMove,
@@ -112,6 +112,23 @@ export class Administration {
   }
 
   // ------------------------------------------------------------------------------------- leadership
+
+  /** Asks that a data partition's leader be in `zone` where a voter is there; undefined: anywhere. */
+  async preferZone(
+    partition: PartitionId,
+    zone: string | undefined,
+    timeoutMs: number,
+  ): Promise<Accepted | Failure> {
+    const { map } = this.#host.topology;
+    if (partition === META_PARTITION || map.partitions[partition] === undefined) {
+      return unknownPartition(partition);
+    }
+    if (zone !== undefined && !map.members.some((member) => member.zone === zone)) {
+      return failure("conflict", "none", `no member is in a zone ${zone}`);
+    }
+    const wanted = zone === undefined ? {} : { zone };
+    return await this.#propose({ kind: "preferZone", partition, ...wanted }, timeoutMs);
+  }
 
   /** Has the partition's leader, wherever it is, hand over to a member; name or nodeId. */
   async transfer(

@@ -137,6 +137,12 @@ export class DataPartition {
     });
   }
 
+  /** The replica has ended. */
+  stop(): void {
+    this.#leading = false;
+    this.#expiryTimer?.cancel();
+  }
+
   /** Call at every tick: proposes the reaping of what is due. */
   tick(): void {
     if (!this.#leading || this.#expiring || this.#untilExpiryMs() > 0) return;

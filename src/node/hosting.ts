@@ -20,7 +20,7 @@ import {
 import { EMPTY_HARD_STATE, type Message, NONE } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
-import { Replica, type ReplicaObserver } from "../replica/replica.ts";
+import { type EndReason, Replica, type ReplicaObserver } from "../replica/replica.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -360,7 +360,7 @@ export class Hosting {
     const { wal, store, platform, scheduler } = this.#host;
     const { partition, replicaId } = hosted;
     platform.log.log("info", "replica deleted", { partition, replicaId });
-    if (hosted.kind !== "suspect") hosted.replica.stop();
+    endReplica(hosted, "not-leader");
     if (hosted.kind === "data") hosted.data.hub.close();
     scheduler.remove(partition);
     this.#hosted.delete(partition);
@@ -426,7 +426,7 @@ export class Hosting {
 
   stop(): void {
     for (const hosted of this.#hosted.values()) {
-      if (hosted.kind !== "suspect") hosted.replica.stop();
+      endReplica(hosted, "stopping");
       if (hosted.kind === "data") hosted.data.hub.close();
     }
   }
@@ -436,4 +436,9 @@ export class Hosting {
 function isNewborn({ hardState, snapshot, entries, suspect }: RecoveredReplica): boolean {
   return suspect === null && entries.length === 0 && snapshot.index === GENESIS_INDEX &&
     hardState.term === 1;
+}
+
+function endReplica(hosted: Hosted, reason: EndReason): void {
+  if (hosted.kind !== "suspect") hosted.replica.stop(reason);
+  if (hosted.kind === "data") hosted.data.stop();
 }

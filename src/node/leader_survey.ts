@@ -21,11 +21,14 @@ export interface SurveyHost {
 }
 
 const INTERVAL_MS = 2000;
+/** What nobody corrects by a refusal is looked at anew this often. */
+const REFRESH_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 1000;
 
 export class LeaderSurvey {
   readonly #host: SurveyHost;
   #nextMs = 0;
+  #refreshMs = 0;
 
   constructor(host: SurveyHost) {
     this.#host = host;
@@ -36,7 +39,9 @@ export class LeaderSurvey {
     const nowMs = this.#host.clock.monotonicMs();
     if (nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + INTERVAL_MS;
-    if (!this.#isWanted()) return;
+    if (nowMs < this.#refreshMs && !this.#isWanted()) return;
+    this.#refreshMs = nowMs + REFRESH_MS;
+    if (!this.#hasElsewhere()) return;
     const { topology, nodeId, isUp, request } = this.#host;
     for (const { nodeId: other } of topology.map.members) {
       if (other === nodeId || !isUp(other)) continue;
@@ -55,6 +60,11 @@ export class LeaderSurvey {
       const leader = leaders.leaderOf(partition);
       return balances || leader === undefined || !isUp(leader);
     });
+  }
+
+  /** Whether some partition has no replica here. */
+  #hasElsewhere(): boolean {
+    return this.#host.topology.map.partitions.some(({ partition }) => this.#isElsewhere(partition));
   }
 
   #isElsewhere(partition: PartitionId): boolean {

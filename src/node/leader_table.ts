@@ -57,14 +57,18 @@ export class LeaderTable {
       return { kind: "local", partition: hosted.data };
     }
     let nodeId = this.leaderOf(partition);
+    let leads = true;
     // Of a partition without a replica here only others can tell who leads once the noted one is gone.
     if (hosted === undefined && (nodeId === undefined || !this.#sources.isUp(nodeId))) {
       nodeId = this.#anyReplica(partition);
+      leads = false;
     }
     if (nodeId === undefined || nodeId === this.#sources.nodeId || !this.#sources.isUp(nodeId)) {
       return { kind: "unknown" };
     }
-    return { kind: "remote", nodeId, http: this.#topology.member(nodeId)?.http };
+    // A client is sent to a leader only, never to somebody who might know one.
+    const http = leads ? this.#topology.member(nodeId)?.http : undefined;
+    return { kind: "remote", nodeId, http };
   }
 
   /** Some other node with a replica of a partition; each call may give another one. */

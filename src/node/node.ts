@@ -657,6 +657,14 @@ export class Node implements NodeService {
     return this.#administration.transfer(partition, to, options.timeoutMs);
   }
 
+  preferZone(
+    partition: PartitionId,
+    zone: string | undefined,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    return this.#administration.preferZone(partition, zone, options.timeoutMs);
+  }
+
   moveReplica(
     partition: PartitionId,
     from: string,

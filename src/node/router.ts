@@ -19,6 +19,7 @@ import type { Failure, PageAnswer, ReadAnswer, RequestOptions, WriteAnswer } fro
 /** Where the leader of a partition is, as this node knows it. */
 export type Route =
   | { readonly kind: "local"; readonly partition: DataPartition }
+  /** `http`: where clients reach it; undefined if it is only thought to know the leader. */
   | { readonly kind: "remote"; readonly nodeId: NodeId; readonly http: string | undefined }
   | { readonly kind: "unknown" };
 

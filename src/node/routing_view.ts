@@ -13,10 +13,11 @@ export function routingView(
 ): RoutingView[] {
   return topology.map.partitions
     .filter(({ partition }) => partition !== META_PARTITION)
-    .map(({ partition, slots, replicas }) => ({
+    .map(({ partition, slots, replicas, preferredZone }) => ({
       partition,
       slots: slots.map(({ start, end }) => [start, end] as const),
       replicas: replicas.map(({ nodeId }) => nodeId),
       leader: leaders.get(partition),
+      ...(preferredZone === undefined ? {} : { preferredZone }),
     }));
 }

@@ -192,6 +192,8 @@ export interface RoutingView {
   readonly replicas: readonly NodeId[];
   /** Absent while this node knows none. */
   readonly leader?: NodeId;
+  /** Where the leader should be, if that was asked for. */
+  readonly preferredZone?: string;
 }
 
 export interface ClusterView {
@@ -317,6 +319,12 @@ export interface NodeService {
     to: string,
     options: RequestOptions,
   ): Promise<{ ok: true } | Failure>;
+  /** Asks that a partition's leader be in a zone; undefined: anywhere. */
+  preferZone(
+    partition: PartitionId,
+    zone: string | undefined,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure>;
   /** As `changeMembers`; names or nodeIds. */
   moveReplica(
     partition: PartitionId,

@@ -31,7 +31,7 @@ export class StaleReads {
   /** What is known of a read that `hosted` would answer now; undefined if it falls short of `bounds`. */
   within(hosted: HostedData, bounds: StaleBounds): Staleness | undefined {
     const { replica } = hosted;
-    if (!replica.serving) return undefined;
+    if (!replica.serving || !replica.admitted) return undefined;
     if (bounds.minApplied !== undefined && replica.appliedIndex < bounds.minApplied) {
       return undefined;
     }

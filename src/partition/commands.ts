@@ -11,7 +11,7 @@ import {
   PARTITIONS_MAX,
   REPLICATION_MAX,
 } from "./map.ts";
-import { detailsOf, readDetails, readNodeId } from "./members.ts";
+import { detailsOf, readDetails, readLabel, readNodeId } from "./members.ts";
 
 /** Version of the encoded commands. A newer one is refused by name. */
 export const COMMAND_FORMAT_VERSION = 1;
@@ -79,6 +79,14 @@ export interface CancelMove {
   readonly beganEpoch: LogIndex;
 }
 
+/** Says in which zone a data partition's leader should be, or that it does not matter. */
+export interface PreferZone {
+  readonly kind: "preferZone";
+  readonly partition: PartitionId;
+  /** Absent: anywhere. */
+  readonly zone?: string;
+}
+
 /** Tells the configuration that a group has committed and applied, from its leader. */
 export interface RecordConfiguration {
   readonly kind: "recordConfiguration";
@@ -103,6 +111,7 @@ export type MetaCommand =
   | RemoveMember
   | BeginMove
   | CancelMove
+  | PreferZone
   | RecordConfiguration;
 
 const KINDS = [
@@ -114,6 +123,7 @@ const KINDS = [
   "removeMember",
   "beginMove",
   "cancelMove",
+  "preferZone",
   "recordConfiguration",
 ] as const satisfies readonly MetaCommand["kind"][];
 
@@ -139,6 +149,10 @@ function canonical(command: MetaCommand): MetaCommand {
     }
     case "cancelMove":
       return { kind, partition: command.partition, beganEpoch: command.beganEpoch };
+    case "preferZone": {
+      const { partition, zone } = command;
+      return { kind, partition, ...(zone === undefined ? {} : { zone }) };
+    }
     case "recordConfiguration": {
       const { partition, confIndex, confEpoch, voters, votersOutgoing, learners } = command;
       return { kind, partition, confIndex, confEpoch, voters, votersOutgoing, learners };
@@ -193,6 +207,12 @@ function readCommand(fields: FieldReader): MetaCommand {
         kind,
         partition: readPartition(fields),
         beganEpoch: fields.integer("beganEpoch", GENESIS_INDEX),
+      };
+    case "preferZone":
+      return {
+        kind,
+        partition: readPartition(fields),
+        ...(fields.has("zone") ? { zone: readLabel(fields, "zone") } : {}),
       };
     case "recordConfiguration":
       return {

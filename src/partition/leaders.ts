@@ -17,11 +17,13 @@ interface Movable {
   readonly partition: PartitionId;
   /** Nodes, as numbers, that could lead it. */
   readonly candidates: readonly number[];
+  /** The candidates are those of a preferred zone. */
+  readonly pinned: boolean;
 }
 
 /**
  * The transfers that even leadership out over the data partitions: at most one apart over nodes of
- * equal weight whose replicas are at most one apart. None are proposed while that holds already, and
+ * equal weight whose replicas are at most one apart and have no preferred zone. None are proposed while that holds already, and
  * none for partitions in a move or without a known leader; those count where they are.
  *
  * `leaders` gives the node that leads each partition, as far as it is known.
@@ -74,14 +76,25 @@ class LeaderPlan {
       .filter((ref) => !isSuspect(status, entry.partition, ref.replicaId))
       .map((ref) => this.#numbers.get(ref.nodeId)!)
       .filter((candidate) => this.#eligible[candidate]);
-    if (candidates.length > 0) this.#led[node].add({ partition: entry.partition, candidates });
+    if (candidates.length === 0) return;
+    const preferred = entry.preferredZone === undefined
+      ? []
+      : candidates.filter((candidate) => this.#map.members[candidate].zone === entry.preferredZone);
+    this.#led[node].add({
+      partition: entry.partition,
+      candidates: preferred.length > 0 ? preferred : candidates,
+      pinned: preferred.length > 0,
+    });
   }
 
-  /** Takes leadership off nodes that are being drained. */
+  /** Takes leadership off nodes that are being drained, and to preferred zones. */
   leaveIneligible(): void {
     for (let from = 0; from < this.#led.length; from++) {
-      if (this.#eligible[from]) continue;
       for (const movable of [...this.#led[from]]) {
+        const isWellPlaced = movable.pinned
+          ? movable.candidates.includes(from)
+          : this.#eligible[from];
+        if (isWellPlaced) continue;
         const to = movable.candidates.reduce((a, b) => this.#compareFill(b, a) < 0 ? b : a);
         this.#shift(movable, from, to);
       }

@@ -98,6 +98,8 @@ export interface PartitionEntry {
   readonly partition: PartitionId;
   /** Ascending, disjoint; empty for the meta group. */
   readonly slots: readonly SlotRange[];
+  /** Where the leader should be if a voter is there; never for the meta group. */
+  readonly preferredZone?: string;
   /** The settled voters, by replicaId. */
   readonly replicas: readonly ReplicaRef[];
   /** Settled learners, by replicaId. Meta group: a replica of every member that does not vote. */

@@ -2,7 +2,14 @@
 // and operators see it. Owns validation of a map from outside; equal maps give equal bytes.
 
 import { SLOT_COUNT } from "../base/slot.ts";
-import { byNodeId, detailsConflict, detailsOf, readDetails, readNodeId } from "./members.ts";
+import {
+  byNodeId,
+  detailsConflict,
+  detailsOf,
+  readDetails,
+  readLabel,
+  readNodeId,
+} from "./members.ts";
 import { FieldReader, jsonBytes, PartitionFormatError, readDocument } from "./json.ts";
 import {
   type ClusterMap,
@@ -99,6 +106,7 @@ function encodeEntry(entry: PartitionEntry): unknown {
   return {
     partition: entry.partition,
     slots: entry.slots.map(({ start, end }) => ({ start, end })),
+    ...(entry.preferredZone === undefined ? {} : { preferredZone: entry.preferredZone }),
     replicas: entry.replicas.map(encodeRef),
     learners: entry.learners.map(encodeRef),
     ...(entry.move === undefined ? {} : { move: encodeMove(entry.move) }),
@@ -118,6 +126,7 @@ function decodeEntry(item: unknown, path: string): PartitionEntry {
   const entry: PartitionEntry = {
     partition: fields.integer("partition", 0, PARTITIONS_MAX),
     slots: fields.array("slots", SLOT_COUNT, decodeSlots),
+    ...(fields.has("preferredZone") ? { preferredZone: readLabel(fields, "preferredZone") } : {}),
     replicas: decodeRefs(fields, "replicas"),
     learners: decodeRefs(fields, "learners"),
     ...(fields.has("move") ? { move: decodeMove(fields.object("move")) } : {}),

@@ -31,14 +31,19 @@ export function readNodeId(fields: FieldReader, name = "nodeId"): NodeId {
 }
 
 /** Takes name, peer, http, host, zone and weight from `fields`. Throws PartitionFormatError. */
+/** A name, host or zone. */
+export function readLabel(fields: FieldReader, name: string): string {
+  const expected = "1 to 64 letters, digits, '_', '.', '-', beginning with a letter or digit";
+  return fields.string(name, isLabel, expected);
+}
+
 export function readDetails(fields: FieldReader): MemberDetails {
-  const label = "1 to 64 letters, digits, '_', '.', '-', beginning with a letter or digit";
   return {
-    name: fields.string("name", isLabel, label),
+    name: readLabel(fields, "name"),
     peer: fields.string("peer", isAddress, "host:port"),
     http: fields.string("http", isAddress, "host:port"),
-    ...(fields.has("host") ? { host: fields.string("host", isLabel, label) } : {}),
-    ...(fields.has("zone") ? { zone: fields.string("zone", isLabel, label) } : {}),
+    ...(fields.has("host") ? { host: readLabel(fields, "host") } : {}),
+    ...(fields.has("zone") ? { zone: readLabel(fields, "zone") } : {}),
     weight: fields.integer("weight", 1, WEIGHT_MAX),
   };
 }

@@ -7,6 +7,7 @@ import { type LogIndex, META_PARTITION, type Term } from "../base/ids.ts";
 import { SNAPSHOT_CHUNK_BYTES } from "../base/limits.ts";
 import { addMember, removeMember, setMemberState, updateMember } from "./apply_members.ts";
 import { beginMove, cancelMove, recordConfiguration } from "./apply_moves.ts";
+import { preferZone } from "./apply_preference.ts";
 import { decodeCommand, type MetaCommand } from "./commands.ts";
 import { hashBytes, hexOfHash } from "./hash.ts";
 import { type ClusterMap, MapIndex } from "./map.ts";
@@ -32,6 +33,8 @@ export function applyCommand(map: ClusterMap, index: LogIndex, command: MetaComm
       return beginMove(map, index, command);
     case "cancelMove":
       return cancelMove(map, index, command);
+    case "preferZone":
+      return preferZone(map, index, command);
     case "recordConfiguration":
       return recordConfiguration(map, index, command);
     default:

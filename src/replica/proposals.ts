@@ -170,10 +170,10 @@ export class Proposals<Result> {
     }
   }
 
-  /** Ends everything: queued ones were not applied, waiting ones are unknown. */
-  stop(): void {
-    this.refuse(this.take(), "stopping");
-    const reason = "the node stopped before the entry committed";
+  /** Ends everything: queued ones were not applied, for the reason given; waiting ones are unknown. */
+  stop(refusal: ProposalRefusal): void {
+    this.refuse(this.take(), refusal);
+    const reason = "the replica ended before the entry committed";
     for (const waiter of this.#waiting.values()) waiter.settle({ kind: "unknown", reason });
     this.#waiting.clear();
     for (const { waiter } of this.#displaced) waiter.settle({ kind: "unknown", reason });

@@ -112,9 +112,10 @@ export class Reads {
     }
   }
 
-  stop(): void {
+  /** Ends everything: none of what waits may be served. */
+  stop(outcome: ReadOutcome): void {
     this.lostLeadership();
-    for (const { reads } of this.#confirmed) settleAll(reads, "stopping");
+    for (const { reads } of this.#confirmed) settleAll(reads, outcome);
     this.#confirmed = [];
   }
 }

@@ -55,6 +55,9 @@ const SNAPSHOT_RETRY_MS = 1000;
 /** Longest stretch of one group's work before the others get their turn. */
 const TURN_MS_MAX = 4;
 
+/** Why a replica ends: with its node, or because it was moved; then others know the leader. */
+export type EndReason = "stopping" | "not-leader";
+
 /** What a replica tells its owner. All calls are synchronous. */
 export interface ReplicaObserver {
   /** Leader, term or role changed. */
@@ -139,6 +142,7 @@ export class Replica<Result = unknown> {
   /** As last told to the observer. */
   #asleep = false;
   #stopped = false;
+  #endReason: EndReason = "stopping";
 
   /** `recovered` is no option: kept, it would hold every replayed entry for as long as the replica lives. */
   constructor(options: ReplicaOptions<Result>, recovered: RecoveredLog) {
@@ -208,6 +212,12 @@ export class Replica<Result = unknown> {
     return this.#heldApplies === undefined && !this.#stopped;
   }
 
+  /** Whether it has applied a configuration that it is in: before that its state may be of any age. */
+  get admitted(): boolean {
+    const { voters, votersOutgoing, learners, learnersNext } = this.#configuration.confState;
+    return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(this.id));
+  }
+
   /** Whether the group sleeps: nothing is wanted of it, and it is not ticked. */
   get asleep(): boolean {
     return this.#core.quiescent;
@@ -243,8 +253,9 @@ export class Replica<Result = unknown> {
       // Votes that come after the quorum did not elect, so their clocks do not count.
       if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
     }
-    if (message.type === MessageType.Quiesce && !this.#isRestful()) {
-      // As a heartbeat it is answered, and the answer keeps the leader awake.
+    if (message.type === MessageType.Quiesce && !(this.#isRestful() && this.#options.maySleep())) {
+      // As a heartbeat it is answered, and the answer keeps the leader awake. One that comes late, from
+      // a leader whose links have broken since, must not put anybody to sleep.
       this.#core.step({ ...message, type: MessageType.Heartbeat, index: 0, logTerm: 0 });
     } else {
       if (!isPulse(message.type)) this.#idleTicks = 0;
@@ -302,7 +313,7 @@ export class Replica<Result = unknown> {
     deadlineMs: number,
     settle: (outcome: ProposalOutcome<Result | undefined>) => void,
   ): void {
-    if (this.#stopped) settle({ kind: "none", reason: "stopping" });
+    if (this.#stopped) settle({ kind: "none", reason: this.#endReason });
     else if (!this.isLeader) settle({ kind: "none", reason: "not-leader" });
     else {
       this.#idleTicks = 0;
@@ -313,7 +324,7 @@ export class Replica<Result = unknown> {
 
   /** Waits until this leader's state may serve a linearizable read that begins now. */
   read(deadlineMs: number, settle: (outcome: ReadOutcome) => void): void {
-    if (this.#stopped) settle("stopping");
+    if (this.#stopped) settle(this.#endReason);
     else if (!this.isLeader) settle("not-leader");
     else {
       this.#idleTicks = 0;
@@ -414,13 +425,14 @@ export class Replica<Result = unknown> {
   }
 
   /** Refuses what is queued and ends every wait; the replica takes no further input. */
-  stop(): void {
+  stop(reason: EndReason): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#endReason = reason;
     this.#notices.stop();
     this.#holdTimer?.cancel();
-    this.#proposals.stop();
-    this.#reads.stop();
+    this.#proposals.stop(reason);
+    this.#reads.stop(reason);
   }
 
   /** Does everything that is due. Called by the owner at the end of an event-loop turn. */
@@ -446,6 +458,9 @@ export class Replica<Result = unknown> {
 
   #proposeQueued(nowMs: number): void {
     if (this.#proposals.queued === 0) return;
+    // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
+    // again. The end of the leadership, or of the transfer, decides where they go on.
+    if (this.#core.leadTransferee !== NONE) return;
     if (this.#options.log.isSyncing && this.#proposals.queued < GATHER_MAX) {
       // What enters the log now is synced with the next batch anyway: gathering until then makes one
       // message and one sync, here and on every follower, out of many.
@@ -467,8 +482,7 @@ export class Replica<Result = unknown> {
       this.#proposals.appended(batch, result.term, result.index);
     } else {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
-      const transferring = this.#core.leadTransferee !== NONE;
-      this.#proposals.refuse(batch, transferring ? "not-leader" : "overloaded");
+      this.#proposals.refuse(batch, "overloaded");
     }
   }
 
@@ -528,6 +542,7 @@ export class Replica<Result = unknown> {
       changed = true;
       if (this.#role === Role.Leader && softState.role !== Role.Leader) {
         this.#reads.lostLeadership();
+        this.#proposals.refuse(this.#proposals.take(), "not-leader");
       }
       this.#role = softState.role;
       this.#leader = softState.leader;

@@ -2,13 +2,13 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gatesOf } from "../../chaos/gates.ts";
-import { judge } from "../../chaos/judge.ts";
+import { judge, judgeInThread } from "../../chaos/judge.ts";
 import { outcomeOf } from "../../chaos/outcome.ts";
 import { seededRandom } from "../../chaos/random.ts";
 import type { Fault } from "../../chaos/types.ts";
 import { workloadNamed } from "../../chaos/workloads/mod.ts";
 import { pageFlaw } from "../../chaos/workloads/scan.ts";
-import type { Outcome, RecordedCall, WorkloadRun } from "../../chaos/workloads/types.ts";
+import type { Evidence, Outcome, RecordedCall, WorkloadRun } from "../../chaos/workloads/types.ts";
 
 function runOf(workload: string): WorkloadRun {
   return workloadNamed(workload).start({
@@ -41,6 +41,14 @@ function callsOf(
   }));
 }
 
+async function verdictOf(
+  run: WorkloadRun,
+  evidence: Evidence,
+  promisesApplied: boolean,
+): Promise<string | undefined> {
+  return (await judge(run, evidence, promisesApplied)).verdict?.verdict;
+}
+
 const ok = (output: unknown, more: object = {}): Outcome =>
   ({ type: "ok", output, ...more }) as Outcome;
 
@@ -53,7 +61,7 @@ const KILL: Fault = {
   detail: "",
 };
 
-Deno.test("a run without enough successes of some kind, or whose fault never bit, proves nothing", () => {
+Deno.test("a run without enough successes of some kind, or whose fault never bit, proves nothing", async () => {
   const calls = callsOf([["read", { f: "get", key: "a" }, ok({ status: 404 })]]);
   const coverage = {
     calls,
@@ -66,44 +74,44 @@ Deno.test("a run without enough successes of some kind, or whose fault never bit
   };
   const gates = gatesOf(coverage);
   assertEquals(gates.map(({ passed }) => passed), [false, false, false, false, false]);
-  const judgement = judge(runOf("register"), { calls, faults: [], elections: [] }, false);
+  const judgement = await judge(runOf("register"), { calls, faults: [], elections: [] }, false);
   assertEquals(judgement.verdict?.verdict, "linearizable");
   const outcome = outcomeOf(judgement, gates, false, undefined);
   assertEquals(outcome.valid, "unknown");
   assertStringIncludes(outcome.reason, "not shown");
 });
 
-Deno.test("a violation stands whatever else went wrong", () => {
+Deno.test("a violation stands whatever else went wrong", async () => {
   const calls = callsOf([
     ["write", { f: "put", key: "a", value: 1 }, ok({ status: 201, revision: 3 })],
     ["read", { f: "get", key: "a" }, ok({ status: 404 })],
   ]);
-  const judgement = judge(runOf("register"), { calls, faults: [], elections: [] }, false);
+  const judgement = await judge(runOf("register"), { calls, faults: [], elections: [] }, false);
   assertEquals(outcomeOf(judgement, [], true, "the disk was full").valid, false);
 });
 
-Deno.test("an order by applied position that is no linearization is a violation, if the system promises it", () => {
+Deno.test("an order by applied position that is no linearization is a violation, if the system promises it", async () => {
   const calls = callsOf([
     ["write", { f: "put", key: "a", value: 1 }, ok({ status: 201 }, { applied: 9 })],
     ["write", { f: "put", key: "a", value: 2 }, ok({ status: 200 }, { applied: 8 })],
   ]);
   assertEquals(
-    judge(runOf("register"), { calls, faults: [], elections: [] }, false).verdict?.verdict,
+    await verdictOf(runOf("register"), { calls, faults: [], elections: [] }, false),
     "linearizable",
   );
   assertEquals(
-    judge(runOf("register"), { calls, faults: [], elections: [] }, true).verdict?.verdict,
+    await verdictOf(runOf("register"), { calls, faults: [], elections: [] }, true),
     "illegal",
   );
 });
 
-Deno.test("append: an element that stands in a list twice is a violation", () => {
+Deno.test("append: an element that stands in a list twice is a violation", async () => {
   const calls = callsOf([
     ["append", { f: "append", key: "a", value: "1 " }, ok(null)],
     ["get", { f: "get", key: "a" }, ok("1 1 ")],
   ]);
   assertEquals(
-    judge(runOf("append"), { calls, faults: [], elections: [] }, false).verdict?.verdict,
+    await verdictOf(runOf("append"), { calls, faults: [], elections: [] }, false),
     "illegal",
   );
 });
@@ -161,7 +169,7 @@ Deno.test("ttl: gone too early is a flaw; still there late is one only in quiet 
   assertEquals(flaws(there, 2500, [{ ...KILL, atMs: 500, untilMs: 900 }]), 0);
 });
 
-Deno.test("scan: a page is taken apart into reads of every key that it covers", () => {
+Deno.test("scan: a page is taken apart into reads of every key that it covers", async () => {
   const run = runOf("scan");
   const page = (behind: string | null, keys: readonly string[], cursor: string | null) =>
     [
@@ -185,7 +193,7 @@ Deno.test("scan: a page is taken apart into reads of every key that it covers", 
   assertEquals(reads.length, 8);
   assert(reads.every(({ applied, partition }) => partition === undefined || applied === 5));
   assertEquals(
-    judge(run, { calls: whole, faults: [], elections: [] }, false).verdict?.verdict,
+    await verdictOf(run, { calls: whole, faults: [], elections: [] }, false),
     "linearizable",
   );
   // A key that is there throughout and that no page shows.
@@ -194,7 +202,7 @@ Deno.test("scan: a page is taken apart into reads of every key that it covers", 
       .concat([put("scan-1"), put("scan-2")]),
   );
   assertEquals(
-    judge(run, { calls: missed, faults: [], elections: [] }, false).verdict?.verdict,
+    await verdictOf(run, { calls: missed, faults: [], elections: [] }, false),
     "illegal",
   );
 });
@@ -214,4 +222,18 @@ Deno.test("scan: a page out of order or beyond its limit is wrong by itself", ()
     pageFlaw({ ...input, reverse: true, behind: null }, output("scan-4", "scan-3")),
     undefined,
   );
+});
+
+Deno.test("the checker in a thread of its own finds the same, and what breaks it is told", async () => {
+  const calls = callsOf([
+    ["write", { f: "put", key: "a", value: 1 }, ok({ status: 201, revision: 3 })],
+    ["read", { f: "get", key: "a" }, ok({ status: 404 })],
+  ]);
+  const evidence = { calls, faults: [], elections: [] };
+  const here = await judge(runOf("register"), evidence, false);
+  const there = await judgeInThread(runOf("register"), evidence, false, "register", () => false);
+  const { counterexample } = there.verdict!;
+  assertEquals(counterexample, here.verdict!.counterexample);
+  const failed = await judgeInThread(runOf("register"), evidence, false, "no such", () => false);
+  assertStringIncludes(failed.problem ?? "", "the checker's thread failed");
 });

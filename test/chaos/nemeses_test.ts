@@ -15,7 +15,7 @@ const BITE_TIMEOUT_MS = 10_000;
 
 /** In an order in which each leaves the next something to break. */
 const NAMES = [
-  ...["pause-leader", "power-cut", "failing-sync", "damage-flip", "membership", "move"],
+  ...["pause-leader", "power-cut", "failing-sync", "damage-flip", "transfer", "move"],
   ...["partition-leader", "slow", "flaky", "repeat", "clients"],
   ...["clock-jump", "clock-strobe", "full-disk", "slow-disk", "swizzle"],
 ];

@@ -48,6 +48,7 @@ export class FakeNode implements NodeService {
   readonly writes: { command: Command; idempotency: Idempotency | undefined }[] = [];
   readonly changes: MemberChange[] = [];
   readonly moves: { partition: number; from: string; to: string }[] = [];
+  readonly zones: { partition: number; zone: string | undefined }[] = [];
   readonly transfers: { partition: number; to: string }[] = [];
   lastOptions: RequestOptions | undefined;
   staleReads = 0;
@@ -219,6 +220,15 @@ export class FakeNode implements NodeService {
   ): Promise<{ ok: true } | Failure> {
     this.transfers.push({ partition, to });
     return this.#settle(options, () => ({ ok: true }));
+  }
+
+  preferZone(
+    partition: number,
+    zone: string | undefined,
+    options: RequestOptions,
+  ): Promise<{ ok: true; epoch: number } | Failure> {
+    this.zones.push({ partition, zone });
+    return this.#settle(options, () => ({ ok: true, epoch: 6 }));
   }
 
   moveReplica(

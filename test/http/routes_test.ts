@@ -233,7 +233,7 @@ Deno.test("/openapi.json describes every route that answers, and its references 
   expected.push(...rest.map((path) => `get ${path}`));
   expected.push("post /cluster/members", "post /cluster/transfer", "post /txn", "post /batch");
   expected.push(
-    ...["move", "transfer"].map((verb) => `post /cluster/partitions/{partition}/${verb}`),
+    ...["move", "transfer", "zone"].map((verb) => `post /cluster/partitions/{partition}/${verb}`),
   );
   assertEquals(described.toSorted(), expected.toSorted());
   const references = [...answer.text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
@@ -250,4 +250,13 @@ Deno.test("GET /cluster/hash gives the index of each hash", async () => {
   assertEquals([one.applied, one.hash], [1, partitions[0].hash]);
   assertProblem(await api.get("/cluster/hash?applied=1"), "invalid-parameter");
   assertProblem(await api.get("/cluster/hash?partition=x"), "invalid-parameter");
+});
+
+Deno.test("a zone is preferred for a partition's leader, or none", async () => {
+  const api = new Api();
+  const path = "/cluster/partitions/7/zone";
+  assertEquals((await post(api, path, { preferredZone: "eu-1" })).status, 200);
+  assertEquals((await post(api, path, { preferredZone: null })).status, 200);
+  assertEquals(api.node.zones, [{ partition: 7, zone: "eu-1" }, { partition: 7, zone: undefined }]);
+  assertProblem(await post(api, path, { preferredZone: "" }), "invalid-body");
 });

@@ -113,3 +113,33 @@ Deno.test("planLeaders() passes over partitions in a move, unknown leaders and s
     assertEquals(index.nodeOf(partition, to), nodeId(2));
   }
 });
+
+Deno.test("planLeaders() leads where it is preferred, if a voter is there, and evens out the rest", () => {
+  const seed = testSeed();
+  const property = fc.property(
+    fc.integer({ min: 3, max: 9 }),
+    fc.integer({ min: 1, max: 30 }),
+    fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 20 }),
+    (nodes, partitions, wished) => {
+      const plain = clusterOf(nodes, partitions, 3);
+      const members = plain.members.map((member, i) => ({
+        ...member,
+        zone: i % 3 === 0 ? "a" : "b",
+      }));
+      let map: ClusterMap = { ...plain, members };
+      for (const partition of wished) {
+        if (partition > partitions) continue;
+        map = mustApply(map, { kind: "preferZone", partition, zone: "a" });
+      }
+      const after = carryOut(map, firstReplicas(map));
+      const zoneOf = (id: string) => map.members.find((member) => member.nodeId === id)!.zone;
+      for (const entry of map.partitions.slice(1)) {
+        if (entry.preferredZone === undefined) continue;
+        const possible = entry.replicas.some((ref) => zoneOf(ref.nodeId) === "a");
+        assertEquals(zoneOf(after.get(entry.partition)!) === "a" || !possible, true);
+      }
+      assertEquals(planLeaders(map, after, ALL_WELL), []);
+    },
+  );
+  fc.assert(property, { seed, numRuns: 200 });
+});

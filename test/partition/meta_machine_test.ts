@@ -2,6 +2,7 @@
 // replica is retired only on proof.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { decodeMap, encodeMap } from "../../src/partition/map_codec.ts";
 import { InvariantError } from "../../src/base/assert.ts";
 import { utf8Bytes } from "../../src/base/bytes.ts";
 import {
@@ -349,4 +350,19 @@ Deno.test("MetaMachine ends the process on a committed entry that it can't read"
   assertThrows(() => machine.apply(2, 1, utf8Bytes("{}")), InvariantError, "Cannot apply");
   const newer = utf8Bytes('{"version":2,"kind":"later"}');
   assertThrows(() => machine.apply(2, 1, newer), InvariantError, "2 is not known");
+});
+
+Deno.test("preferZone sets and clears a wish, which the map's bytes carry", () => {
+  const before = clusterOf(3, 2, 3);
+  const map = mustApply(before, { kind: "preferZone", partition: 1, zone: "eu" });
+  assertEquals(map.partitions[1].preferredZone, "eu");
+  assertEquals(decodeMap(encodeMap(map)), map);
+  assertUnchanged(map, { kind: "preferZone", partition: 1, zone: "eu" });
+  const cleared = mustApply(map, { kind: "preferZone", partition: 1 });
+  assertEquals("preferredZone" in cleared.partitions[1], false);
+  for (const partition of [0, 9]) {
+    assertRefused(map, { kind: "preferZone", partition, zone: "eu" }, "unknown-partition");
+  }
+  const command: MetaCommand = { kind: "preferZone", partition: 1, zone: "eu" };
+  assertEquals(decodeCommand(encodeCommand(command)), command);
 });

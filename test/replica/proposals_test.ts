@@ -70,10 +70,10 @@ Deno.test("a snapshot past the entry leaves the outcome unknown", () => {
 
 Deno.test("a stop leaves queued proposals not applied and appended ones unknown", () => {
   const queued = withOne();
-  queued.proposals.stop();
+  queued.proposals.stop("stopping");
   assertEquals(queued.outcomes, [{ kind: "none", reason: "stopping" }]);
   const open = appended();
-  open.proposals.stop();
+  open.proposals.stop("stopping");
   assertEquals(open.outcomes.map(({ kind }) => kind), ["unknown"]);
 });
 

@@ -88,6 +88,6 @@ Deno.test("a full queue refuses, a stop ends every wait", () => {
   const reads = new Reads(1);
   const first = reader(reads);
   assertEquals(reader(reads), ["overloaded"]);
-  reads.stop();
+  reads.stop("stopping");
   assertEquals(first, ["not-leader"]);
 });

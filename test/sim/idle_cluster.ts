@@ -14,6 +14,7 @@ import { type SimHost, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
 
 const SLEEP_MS_MAX = 20_000;
+const LOOK_INTERVAL_MS = 10;
 
 export interface IdleOptions {
   readonly nodes: number;
@@ -170,12 +171,18 @@ export class IdleCluster {
     life.incarnation.run(async () => {
       response = await life.handler!(new Request(`http://${node.config.http}${path}`, init));
     });
-    await this.until(`an answer to ${path}`, 5000, () => response !== undefined);
+    await this.scheduler.runUntil(`an answer to ${path}`, 5000, () => response !== undefined);
     return response!;
   }
 
+  /** Lets time pass until `condition` holds, which is looked at every few milliseconds. */
   until(what: string, limitMs: number, condition: () => boolean): Promise<void> {
-    return this.scheduler.runUntil(what, limitMs, condition);
+    let nextMs = 0;
+    return this.scheduler.runUntil(what, limitMs, () => {
+      if (this.scheduler.nowMs < nextMs) return false;
+      nextMs = this.scheduler.nowMs + LOOK_INTERVAL_MS;
+      return condition();
+    });
   }
 
   async run(durationMs: number): Promise<void> {

@@ -34,14 +34,18 @@ interface GroupFacts {
   readonly states: Map<LogIndex, string>;
   /** Highest durable term seen of each replica, over all its lives. */
   readonly terms: Map<ReplicaId, Term>;
+  /** To whom a leader was last seen to hand over. */
+  transferee: ReplicaId;
 }
 
 export class Invariants {
   readonly #nodes: readonly SimNode[];
   readonly #watched = new Map<Replica, Watched>();
   readonly #groups = new Map<PartitionId, GroupFacts>();
-  /** Leaders that came to be: for "no needless change in a healed cluster". */
+  /** Leaders that came to be. */
   elections = 0;
+  /** Of these, leaders to whom nobody had handed over: for "no needless change in a healed cluster". */
+  unplannedElections = 0;
   /** The first violation seen within a node's own code. */
   pending: Violation | undefined;
 
@@ -72,7 +76,13 @@ export class Invariants {
   #facts(group: PartitionId): GroupFacts {
     let facts = this.#groups.get(group);
     if (facts === undefined) {
-      facts = { leaders: new Map(), entries: new Map(), states: new Map(), terms: new Map() };
+      facts = {
+        leaders: new Map(),
+        entries: new Map(),
+        states: new Map(),
+        terms: new Map(),
+        transferee: 0,
+      };
       this.#groups.set(group, facts);
     }
     return facts;
@@ -102,9 +112,12 @@ export class Invariants {
     // The replica's own term and role are those it has told the log.
     if (replica.isLeader && core.role === 2) {
       const known = facts.leaders.get(term);
+      if (core.leadTransferee !== 0) facts.transferee = core.leadTransferee;
       if (known === undefined) {
         facts.leaders.set(term, id);
         this.elections++;
+        if (facts.transferee !== id) this.unplannedElections++;
+        facts.transferee = 0;
       } else if (known !== id) {
         throw new Violation("one leader per term", `${where()}: ${known} led term ${term} too`);
       }

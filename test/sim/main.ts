@@ -36,6 +36,8 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
+/** Enough that waiting for answers does not slow --rate down. */
+const RATE_CLIENTS = 16;
 const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
 
 class UsageError extends Error {}
@@ -83,7 +85,7 @@ function overridesOf(flags: Flags): Overrides {
       : { partitions: whole("partitions", flags.partitions, 1, 64) }),
     ...(flags.rate === undefined
       ? {}
-      : { operationsPerSecond: whole("rate", flags.rate, 1, 10_000), clients: 8 }),
+      : { operationsPerSecond: whole("rate", flags.rate, 1, 10_000), clients: RATE_CLIENTS }),
   };
 }
 

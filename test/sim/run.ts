@@ -22,6 +22,8 @@ const BOOT_MS_MAX = 5000;
 const PROGRESS_ANSWERS = 6;
 /** A healed cluster is watched for so long once it has converged. */
 const CALM_MS = 1500;
+/** Without an election for so long leaders count as settled. */
+const SETTLED_MS = 1000;
 const LAST_READS_MS_MAX = 2000;
 /** Small, so that a run of seconds sees segments roll. */
 const LOG_SIZES = { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 };
@@ -227,7 +229,17 @@ class Run {
       nextLookMs = scheduler.nowMs + 50;
       return this.#leaversAreGone() && this.invariants.unconverged() === undefined;
     });
+    await this.#untilEnd("leaders stay", () => scheduler.nowMs - this.#lastElectionMs > SETTLED_MS);
+    // Leaders may still be spread over the nodes, but none may lose its place (RULES 25): unless gossip
+    // doubts a node, which wakes its groups and makes them look for another leader (RULES 12).
+    const { unplannedElections } = this.invariants;
+    const calmFromMs = scheduler.nowMs - SETTLED_MS;
     await scheduler.runFor(CALM_MS);
+    const doubted = this.nodes.some((node) => node.lastSuspicionMs > calmFromMs);
+    if (!doubted && this.invariants.unplannedElections !== unplannedElections) {
+      const state = this.nodes.map(describeNode).join("; ");
+      throw new Violation("a healed cluster keeps its leaders", state);
+    }
     clients.readAll();
     await this.#until("the last reads", LAST_READS_MS_MAX, () => clients.busy === 0);
   }

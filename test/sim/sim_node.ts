@@ -65,6 +65,8 @@ export class SimNode {
   rate = 1;
   /** Its disk was damaged: its replicas may find that they lost something. */
   mayBeSuspect = false;
+  /** When it last took a member for suspect, as its log tells. */
+  lastSuspicionMs = -Infinity;
   /** It is not coming back in this run, or has left the cluster. */
   retired = false;
 
@@ -182,6 +184,7 @@ export class SimNode {
     return {
       log: (level, message, more) => {
         const all = { ...fields, ...more };
+        if (message === "member is suspect") this.lastSuspicionMs = scheduler.nowMs;
         trace.note(scheduler.nowMs, this.name, `${level}: ${message} ${JSON.stringify(all)}`);
       },
       with: (more) => this.#log({ ...fields, ...more }),

@@ -19,9 +19,9 @@ async function run(mutant: Mutant): Promise<boolean> {
   try {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        "run",
-        "-A",
-        "test/sim/main.ts",
+        "task",
+        "--quiet",
+        "sim",
         "--seeds",
         values.seeds,
         "--minutes",

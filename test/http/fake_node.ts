@@ -63,6 +63,8 @@ export class FakeNode implements NodeService {
   timeMs = 0;
   /** Answers the next read of a partition's history. */
   nextEventsFailure: Failure | undefined;
+  /** Answers all of them, each in its own time, while it is set. */
+  eventsOutage: (() => Promise<Failure>) | undefined;
   readonly stopListeners = new Set<() => void>();
   #index = 0;
 
@@ -149,7 +151,10 @@ export class FakeNode implements NodeService {
     filter: WatchFilter,
     waits: boolean,
   ): PendingEvents {
-    const { nextEventsFailure } = this;
+    const { nextEventsFailure, eventsOutage } = this;
+    if (eventsOutage !== undefined) {
+      return { result: eventsOutage(), seen: () => undefined, cancel: () => {} };
+    }
     if (nextEventsFailure !== undefined) {
       this.nextEventsFailure = undefined;
       const result = Promise.resolve(nextEventsFailure);

@@ -234,7 +234,30 @@ Deno.test("a client that goes while it is handed something ends its own stream o
   assertEquals(api.node.stopListeners.size, 0);
 });
 
-Deno.test("a partition without a source ends the stream after a while, not at once", async () => {
+Deno.test("a partition that can't be read for long ends the stream, which goes on elsewhere", async () => {
+  const api = new Api();
+  const { node, scheduler } = api;
+  const stream = await watch(api, "prefix=");
+  await stream.next();
+  node.eventsOutage = () =>
+    new Promise((resolve) => scheduler.schedule(200, () => resolve(failureOf("no-leader"))));
+  await api.put("/key/a", "1");
+  // What was waited for already comes; what is read next fails.
+  const [change] = await stream.changes(1);
+  assertEquals(change.data.key, "a");
+  const ended = stream.changes(1);
+  await scheduler.runFor(11_000);
+  const [error] = await ended;
+  assertEquals([error.event, error.data.code, error.data.retryable], ["error", "no-leader", true]);
+  assertEquals(await stream.next(), undefined);
+  node.eventsOutage = undefined;
+  await api.put("/key/b", "2");
+  const next = await watch(api, "prefix=", { "last-event-id": error.id });
+  assertEquals((await next.changes(1))[0].data.key, "b");
+  await next.cancel();
+});
+
+Deno.test("a partition that can't be read for a moment does not end the stream", async () => {
   const api = new Api();
   api.node.nextEventsFailure = failureOf("no-leader");
   const stream = await watch(api, "prefix=");

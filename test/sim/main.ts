@@ -163,7 +163,7 @@ function argumentsFor(flags: Flags): string[] {
 
 /** The same command, in a copy of the tree that has the bug. */
 async function runMutated(name: string, flags: Flags): Promise<boolean> {
-  const { prepareTree } = await import("./mutants/tree.ts");
+  const { prepareTree } = await import("../../chaos/mutants/tree.ts");
   const folder = await prepareTree(name);
   try {
     const args = argumentsFor({ out: DEFAULT_OUT, ...flags, mutant: undefined });

@@ -1,16 +1,8 @@
-// Known bugs, each a small replacement in a copy of the tree: the product carries no bug switches.
+// Known bugs of consensus, storage and the replica.
 
-export interface Mutant {
-  readonly name: string;
-  /** The property it breaks. */
-  readonly breaks: string;
-  readonly file: string;
-  /** Occurs exactly once in the file. */
-  readonly target: string;
-  readonly replacement: string;
-}
+import type { Mutant } from "../types.ts";
 
-export const MUTANTS: readonly Mutant[] = [
+export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: "vote-ignores-log-freshness",
     breaks: "leader completeness",

@@ -2,8 +2,9 @@
 // which property caught it. A bug that survives is a hole in the bench.
 
 import { parseArgs } from "node:util";
-import { type Mutant, MUTANTS } from "./catalogue.ts";
+import { MUTANTS } from "./catalogue.ts";
 import { prepareTree } from "./tree.ts";
+import type { Mutant } from "./types.ts";
 
 const { values } = parseArgs({
   args: Deno.args,

@@ -1,8 +1,9 @@
 // A copy of the tree with one known bug in it.
 
-import { type Mutant, MUTANTS } from "./catalogue.ts";
+import { MUTANTS } from "./catalogue.ts";
+import type { Mutant } from "./types.ts";
 
-const ROOT = new URL("../../../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 const COPIED = ["src", "checker", "test/sim", "scripts/types", "deno.json", "deno.lock"];
 
 /** Makes the copy with the bug called `name`; returns its folder, which the caller removes. */

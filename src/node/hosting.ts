@@ -20,7 +20,8 @@ import {
 import { EMPTY_HARD_STATE, type Message, NONE } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
-import { type EndReason, Replica, type ReplicaObserver } from "../replica/replica.ts";
+import type { EndReason, ReplicaObserver } from "../replica/options.ts";
+import { Replica } from "../replica/replica.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
 import type { Wal } from "../wal/mod.ts";

@@ -4,11 +4,9 @@ import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
 import { assert } from "../base/assert.ts";
 import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId, type Term } from "../base/ids.ts";
-import { LOG_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
   ALL_WELL,
-  encodeCommand,
   type Genesis,
   type MemberDetails,
   type MetaCommand,
@@ -25,7 +23,7 @@ import {
   type WatchPosition,
 } from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
-import { type CallResult, Transport } from "../transport/mod.ts";
+import { Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
@@ -33,23 +31,20 @@ import { Administration } from "./administration.ts";
 import { Compressor } from "./compression.ts";
 import type { NodeConfig } from "./config.ts";
 import { failure } from "./data_partition.ts";
-import {
-  decodePlainAnswer,
-  encodeMetaRequest,
-  encodeReplicaRequest,
-  RequestKind,
-} from "./forward.ts";
 import type { RecoveredReplica } from "./group_files.ts";
 import type { Meters, NodeFigures } from "./meters.ts";
 import { MemberWatch } from "./member_watch.ts";
+import { handOver } from "./handover.ts";
 import { Hosting } from "./hosting.ts";
+import { HELP_TIMEOUT_MS, Housekeeping } from "./housekeeping.ts";
+import { MetaProposals } from "./meta_proposals.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
 import { answerRequest } from "./peer_requests.ts";
 import { LeaderSurvey } from "./leader_survey.ts";
 import { LeaderTable } from "./leader_table.ts";
+import { caughtUp, type Readiness } from "./readiness.ts";
 import { Router } from "./router.ts";
-import { NONE } from "../raft/mod.ts";
 import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
@@ -73,16 +68,8 @@ import { Topology } from "./topology.ts";
 
 /** Raft's tick. */
 const TICK_MS = 50;
-/** Between two reports of a replica that needs help. */
-const HELP_INTERVAL_TICKS = 20;
-/** Between two looks at the length of the log. */
-const LOG_SIZE_INTERVAL_TICKS = 40;
-/** How long a stopping node waits for others to take over what it leads. */
-const HANDOVER_MS_MAX = 1000;
 /** How long a stopping node lets requests in flight finish. */
 const STOP_GRACE_MS = 5000;
-/** Between two attempts to give leadership away while the disk is full. */
-const DISK_HANDOVER_INTERVAL_MS = 2000;
 
 /** Reads nothing but the place in the log at which a linearizable read stands. */
 const LOOK: PageQuery = {
@@ -117,6 +104,8 @@ export class Node implements NodeService {
   readonly #courier: SnapshotCourier;
   readonly #memberWatch: MemberWatch;
   readonly #administration: Administration;
+  readonly #metaProposals: MetaProposals;
+  readonly #housekeeping: Housekeeping;
   readonly #survey: LeaderSurvey;
   readonly #compressor: Compressor | undefined;
   readonly #staleReads: StaleReads;
@@ -125,9 +114,7 @@ export class Node implements NodeService {
   readonly #stopListeners = new Set<() => void>();
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
-  #ticks = 0;
   #tickTimer: TimerHandle | undefined;
-  #nextHandoverMs = 0;
   /** Client requests begun since the start. */
   #requestCount = 0;
   /** Terms that replicas here were elected in. */
@@ -255,6 +242,25 @@ export class Node implements NodeService {
       hosting: () => this.#hosting,
       isUp: (nodeId) => this.#transport.isUp(nodeId),
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+    });
+    this.#metaProposals = new MetaProposals({
+      clock: platform.clock,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      meta: () => this.#hosting?.meta(),
+      stopping: () => this.#stopped,
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
+    });
+    this.#housekeeping = new Housekeeping({
+      clock: platform.clock,
+      wal,
+      nodeId: keeper.record.nodeId,
+      topology: this.topology,
+      hosting: () => this.#hosting,
+      reportSuspectHere: (partition, replicaId) =>
+        this.#steward?.reportSuspect(partition, replicaId),
+      request: (to, body) => this.#transport.request(to, body, HELP_TIMEOUT_MS),
     });
     this.#administration = new Administration({
       clock: platform.clock,
@@ -425,7 +431,6 @@ export class Node implements NodeService {
   #tick(): void {
     if (this.#stopped) return;
     this.#tickTimer = this.#parts.platform.clock.setTimer(TICK_MS, () => this.#tick());
-    this.#ticks++;
     this.#hosting!.tick();
     this.#steward!.tick();
     this.#leaders.expire();
@@ -433,9 +438,7 @@ export class Node implements NodeService {
     this.#memberWatch.tick();
     if (!this.#settled) this.#settle();
     this.#staleReads.tick();
-    if (this.#ticks % HELP_INTERVAL_TICKS === 0) this.#askForHelp();
-    if (this.#ticks % LOG_SIZE_INTERVAL_TICKS === 0) this.#releaseOldSegments();
-    if (this.#parts.wal.diskLow) this.#handOverForSpace();
+    this.#housekeeping.tick();
   }
 
   /** Loading a large state leaves garbage that an idle node would keep for hours. */
@@ -443,55 +446,6 @@ export class Node implements NodeService {
     if (!this.#caughtUp().ready) return;
     this.#settled = true;
     this.#parts.platform.process.releaseMemory?.();
-  }
-
-  /** Replicas that lost their log or their state tell those who can mend it. */
-  #askForHelp(): void {
-    for (const { partition, replicaId } of this.#hosting!.unusable()) {
-      const body = encodeReplicaRequest(RequestKind.Suspect, partition, replicaId);
-      for (const { nodeId } of this.topology.map.partitions[META_PARTITION]?.replicas ?? []) {
-        if (nodeId === this.nodeId) this.#steward!.reportSuspect(partition, replicaId);
-        else this.#transport.request(nodeId, body, 1000);
-      }
-    }
-    for (const hosted of this.#hosting!.all()) {
-      const { partition, replicaId } = hosted;
-      if (hosted.kind !== "suspect" && hosted.replica.awaitingSnapshot) {
-        const leader = this.topology.nodeOf(partition, hosted.replica.leader);
-        const body = encodeReplicaRequest(RequestKind.SnapshotWanted, partition, replicaId);
-        if (leader !== undefined) this.#transport.request(leader, body, 1000);
-      }
-    }
-  }
-
-  /** Groups that hardly write keep the oldest segment of the shared log until they have a snapshot. */
-  #releaseOldSegments(): void {
-    const { wal } = this.#parts;
-    if (wal.sizeBytes < LOG_SIZE_BYTES_MAX) return;
-    for (const group of wal.oldestPins()) {
-      const hosted = this.#hosting!.get(group);
-      if (hosted !== undefined && hosted.kind !== "suspect") hosted.replica.wantSnapshot();
-    }
-  }
-
-  /** A full disk can't lead: whoever has room should. */
-  #handOverForSpace(): void {
-    const nowMs = this.#parts.platform.clock.monotonicMs();
-    if (nowMs < this.#nextHandoverMs) return;
-    this.#nextHandoverMs = nowMs + DISK_HANDOVER_INTERVAL_MS;
-    this.#handOver();
-  }
-
-  #handOver(): boolean {
-    let led = false;
-    for (const hosted of this.#hosting?.all() ?? []) {
-      if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
-      const heir = hosted.replica.bestHeir();
-      if (heir === undefined) continue;
-      hosted.replica.transferLeadership(heir);
-      led = true;
-    }
-    return led;
   }
 
   // ------------------------------------------------------------------------------------ peer requests
@@ -506,7 +460,8 @@ export class Node implements NodeService {
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
         transferHere: (partition, to) => this.#administration.transferHere(partition, to),
-        proposeMetaHere: (command, timeoutMs) => this.#proposeMetaHere(command, timeoutMs),
+        proposeMetaHere: (command, timeoutMs) =>
+          this.#metaProposals.proposeHere(command, timeoutMs),
       },
       from,
       body,
@@ -515,45 +470,8 @@ export class Node implements NodeService {
   }
 
   /** Proposes to the meta group, here or at whichever member leads it. */
-  async proposeMeta(command: MetaCommand, timeoutMs: number): Promise<MetaResult | Failure> {
-    const { clock } = this.#parts.platform;
-    const deadlineMs = clock.monotonicMs() + timeoutMs;
-    const bytes = encodeCommand(command);
-    let last: MetaResult | Failure = failure("no-leader", "none", "the meta group has no leader");
-    for (let attempt = 0; !this.#stopped; attempt++) {
-      const leftMs = deadlineMs - clock.monotonicMs();
-      if (leftMs <= 0) break;
-      const meta = this.#hosting?.meta();
-      if (meta?.replica.isLeader) last = await this.#proposeMetaHere(bytes, leftMs);
-      else {
-        const { members } = this.topology.map;
-        const known = meta && this.topology.nodeOf(META_PARTITION, meta.replica.leader);
-        const target = known ?? members[attempt % Math.max(1, members.length)]?.nodeId;
-        if (target !== undefined && target !== this.nodeId) {
-          const result = await this.#transport.request(target, encodeMetaRequest(bytes), leftMs);
-          last = metaAnswer(result);
-        }
-      }
-      // Meta commands are idempotent or name what they expect, so any of them may be repeated.
-      if (last.ok || !("outcome" in last)) return last;
-      await this.#leaders.nextChange(Math.min(deadlineMs, clock.monotonicMs() + 50));
-    }
-    return last;
-  }
-
-  #proposeMetaHere(command: Uint8Array, timeoutMs: number): Promise<MetaResult | Failure> {
-    const meta = this.#hosting?.meta();
-    if (meta === undefined) {
-      return Promise.resolve(failure("not-leader", "none", "no meta replica lives here"));
-    }
-    const deadlineMs = this.#parts.platform.clock.monotonicMs() + timeoutMs;
-    return new Promise((settle) => {
-      meta.replica.propose(command, deadlineMs, (outcome) => {
-        if (outcome.kind === "applied" && outcome.result !== undefined) settle(outcome.result);
-        else if (outcome.kind === "none") settle(failure("not-leader", "none", outcome.reason));
-        else settle(failure("timeout", "unknown", "the meta group did not commit it in time"));
-      });
-    });
+  proposeMeta(command: MetaCommand, timeoutMs: number): Promise<MetaResult | Failure> {
+    return this.#metaProposals.propose(command, timeoutMs);
   }
 
   // ------------------------------------------------------------------------------------- NodeService
@@ -708,33 +626,14 @@ export class Node implements NodeService {
     return this.#administration.moveReplica(partition, from, to, options.timeoutMs);
   }
 
-  ready(): { ready: boolean; reason: string } {
+  ready(): Readiness {
     if (this.#leaving) return { ready: false, reason: "stopping" };
     const caughtUp = this.#caughtUp();
     return caughtUp.ready && !this.#settled ? { ready: false, reason: "settling" } : caughtUp;
   }
 
-  /** Whether this node has all that the cluster had when it came. */
-  #caughtUp(): { ready: boolean; reason: string } {
-    if (this.#hosting === undefined) return { ready: false, reason: "not in a cluster yet" };
-    if (this.topology.member(this.nodeId) === undefined) {
-      return { ready: false, reason: "not a member of the cluster" };
-    }
-    for (const hosted of this.#hosting.all()) {
-      const { partition } = hosted;
-      if (hosted.kind === "suspect") {
-        // Of a replica whose very id is lost the map may want nothing more here.
-        if (hosted.replicaId === NONE) continue;
-        return { ready: false, reason: `partition ${partition}: replica is damaged` };
-      }
-      const { replica } = hosted;
-      if (
-        !replica.serving || replica.leader === 0 || replica.appliedIndex < replica.core.committed
-      ) {
-        return { ready: false, reason: `partition ${partition}: catching up` };
-      }
-    }
-    return { ready: true, reason: "ok" };
+  #caughtUp(): Readiness {
+    return caughtUp(this.nodeId, this.topology, this.#hosting);
   }
 
   // --------------------------------------------------------------------------------------- stopping
@@ -743,19 +642,7 @@ export class Node implements NodeService {
   async handOver(): Promise<void> {
     this.#leaving = true;
     const { clock } = this.#parts.platform;
-    const deadlineMs = clock.monotonicMs() + HANDOVER_MS_MAX;
-    if (!this.#handOver()) return;
-    while (clock.monotonicMs() < deadlineMs && this.#leadsAnything()) {
-      await this.#leaders.nextChange(Math.min(deadlineMs, clock.monotonicMs() + 100));
-    }
-  }
-
-  #leadsAnything(): boolean {
-    for (const hosted of this.#hosting?.all() ?? []) {
-      if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
-      if (hosted.replica.bestHeir() !== undefined) return true;
-    }
-    return false;
+    await handOver(this.#hosting, clock, (deadlineMs) => this.#leaders.nextChange(deadlineMs));
   }
 
   /** Ends everything but the log. */
@@ -773,14 +660,3 @@ export class Node implements NodeService {
 }
 
 export { STOP_GRACE_MS };
-
-function metaAnswer(result: CallResult): MetaResult | Failure {
-  switch (result.kind) {
-    case "answered":
-      return decodePlainAnswer<MetaResult | Failure>(result.body);
-    case "not-sent":
-      return failure("no-leader", "none", result.reason);
-    case "unknown":
-      return failure("timeout", "unknown", result.reason);
-  }
-}

@@ -13,7 +13,6 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   UNCOMMITTED_SIZE_BYTES_MAX,
 } from "../base/limits.ts";
-import type { Clock, Log, Random, TimerHandle } from "../platform/ports.ts";
 import {
   type AnyConfChange,
   decodeConfChange,
@@ -31,13 +30,15 @@ import {
   type Ready,
   Role,
 } from "../raft/mod.ts";
-import { BatchFill, HOLD_MS_MAX } from "./batch_fill.ts";
 import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
-import type { GroupLog, GroupSnapshots, ReplicaLinks, SnapshotFile } from "./log_port.ts";
+import type { SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
+import type { EndReason, ReplicaOptions } from "./options.ts";
+import { ProposalGate } from "./proposal_gate.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
+import { StateLoading } from "./state_loading.ts";
 import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
@@ -48,58 +49,10 @@ export const HEARTBEAT_TICKS = 2;
 export const IDLE_TICKS = 10;
 /** After a link to the leader broke: longest random wait before campaigning. */
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
-/** Proposals that are worth a batch of their own while a sync is under way. */
-const GATHER_MAX = 64;
 /** Pause after a snapshot that could not be written: a full disk is not helped by trying at once. */
 const SNAPSHOT_RETRY_MS = 1000;
 /** Longest stretch of one group's work before the others get their turn. */
 const TURN_MS_MAX = 4;
-
-/** Why a replica ends: with its node, or because it was moved; then others know the leader. */
-export type EndReason = "stopping" | "not-leader";
-
-/** What a replica tells its owner. All calls are synchronous. */
-export interface ReplicaObserver {
-  /** Leader, term or role changed. */
-  onLeadership(replica: Replica): void;
-  /** Another configuration took effect. */
-  onConfiguration(replica: Replica): void;
-  /** It fell asleep, or woke up: `replica.asleep` tells. */
-  onQuiescence(replica: Replica): void;
-}
-
-export interface ReplicaOptions<Result> {
-  readonly group: PartitionId;
-  readonly id: ReplicaId;
-  readonly machine: StateMachine<Result>;
-  readonly log: GroupLog;
-  readonly snapshots: GroupSnapshots;
-  readonly links: ReplicaLinks;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Log;
-  readonly observer: ReplicaObserver;
-  /** Asks the owner to call `turn()` soon; calls may repeat. */
-  readonly wake: () => void;
-  /** Log bytes since the last snapshot after which the next one is taken. */
-  readonly snapshotLogBytes: number;
-  /** Memory that applied entries may take for followers that are a little late. */
-  readonly windowBytesMax: () => number;
-  /** The map epoch that a membership change carries, if it carries one. */
-  readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
-  /** Ends the process: the state can't be had. */
-  readonly onFatal: (reason: string, cause: unknown) => never;
-  /**
-   * The newest snapshot file is damaged though log and hard state are whole: the machine is empty,
-   * the replica votes and acknowledges, but neither campaigns nor serves (RULES 4).
-   */
-  readonly awaitingSnapshot: boolean;
-  /**
-   * Whether the group may sleep as far as the node knows: links to all its members work both ways, the
-   * map wants no change of it. Whoever says so must call `doubt` when that ends.
-   */
-  readonly maySleep: () => boolean;
-}
 
 export class Replica<Result = unknown> {
   readonly group: PartitionId;
@@ -116,10 +69,7 @@ export class Replica<Result = unknown> {
   #configuration: AppliedConfiguration;
   /** The entry that tells a quorum of `#configuration`. */
   #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
-  /** Proposals wait for the end of a sync. */
-  #gathering = false;
-  readonly #fill = new BatchFill();
-  #holdTimer: TimerHandle | undefined;
+  readonly #gate: ProposalGate;
   readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
@@ -128,12 +78,9 @@ export class Replica<Result = unknown> {
   #role: Role = Role.Follower;
   #leader: ReplicaId = NONE;
   #term: Term;
-  /** Apply orders that wait for a state to be loaded; undefined while nothing is being loaded. */
-  #heldApplies: Message[] | undefined;
+  readonly #loading: StateLoading;
   /** The newest snapshot that replaced the log in this life. */
   #restoredIndex: LogIndex = 0;
-  #loadsPending = 0;
-  #loads: Promise<void> = Promise.resolve();
   #awaitingSnapshot: boolean;
   #snapshotting = false;
   #snapshotWanted = false;
@@ -161,7 +108,13 @@ export class Replica<Result = unknown> {
     this.#term = recovered.hardState.term;
     this.#durable = recovered.hardState;
     this.#awaitingSnapshot = options.awaitingSnapshot;
-    if (this.#awaitingSnapshot) this.#heldApplies = [];
+    this.#gate = new ProposalGate(options.log, options.clock, options.wake);
+    this.#loading = new StateLoading(
+      options.machine,
+      options.snapshots,
+      (reason, cause) => options.onFatal(`Group ${options.group}: ${reason}`, cause),
+      options.awaitingSnapshot,
+    );
     this.#storage = new WindowStorage(recovered, options.snapshots, () => {
       this.#snapshotWanted = true;
     });
@@ -209,7 +162,7 @@ export class Replica<Result = unknown> {
 
   /** Whether the machine's state is whole (not being loaded, not damaged). */
   get serving(): boolean {
-    return this.#heldApplies === undefined && !this.#stopped;
+    return !this.#loading.holds && !this.#stopped;
   }
 
   /** Whether it has applied a configuration that it is in: before that its state may be of any age. */
@@ -431,7 +384,8 @@ export class Replica<Result = unknown> {
     this.#stopped = true;
     this.#endReason = reason;
     this.#notices.stop();
-    this.#holdTimer?.cancel();
+    this.#gate.stop();
+    this.#loading.stop();
     this.#proposals.stop(reason);
     this.#reads.stop(reason);
   }
@@ -462,21 +416,9 @@ export class Replica<Result = unknown> {
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
     if (this.#core.leadTransferee !== NONE) return;
-    if (this.#options.log.isSyncing && this.#proposals.queued < GATHER_MAX) {
-      // What enters the log now is synced with the next batch anyway: gathering until then makes one
-      // message and one sync, here and on every follower, out of many.
-      if (!this.#gathering) {
-        this.#gathering = true;
-        this.#options.log.afterPending(() => {
-          this.#gathering = false;
-          this.#options.wake();
-        });
-      }
-      return;
-    }
-    if (!this.#isFull(nowMs)) return;
+    if (!this.#gate.opens(this.#proposals, nowMs)) return;
     const batch = this.#proposals.take();
-    this.#fill.taken(batch.length);
+    this.#gate.taken(batch.length);
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
@@ -484,24 +426,6 @@ export class Replica<Result = unknown> {
     } else {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
       this.#proposals.refuse(batch, "overloaded");
-    }
-  }
-
-  /** Whether what is queued should go now; else it will be looked at again. */
-  #isFull(nowMs: number): boolean {
-    const { queued, waiting } = this.#proposals;
-    switch (this.#fill.judge(queued, waiting, nowMs)) {
-      case "go":
-        return true;
-      case "look":
-        this.#options.wake();
-        return false;
-      case "hold":
-        this.#holdTimer ??= this.#options.clock.setTimer(HOLD_MS_MAX, () => {
-          this.#holdTimer = undefined;
-          this.#options.wake();
-        });
-        return false;
     }
   }
 
@@ -588,7 +512,7 @@ export class Replica<Result = unknown> {
   }
 
   #applyOrHold(message: Message): void {
-    if (this.#heldApplies !== undefined) this.#heldApplies.push(message);
+    if (this.#loading.holds) this.#loading.hold(message);
     else this.#apply(message);
   }
 
@@ -681,14 +605,14 @@ export class Replica<Result = unknown> {
     if (this.#awaitingSnapshot && inLog && index >= this.#appliedIndex) {
       const file = this.#options.snapshots.find(index);
       assert(file !== undefined, "a snapshot's file is there before its message is taken");
-      this.#loadState(file, () => this.#options.log.snapshotTaken(file.point));
+      this.#load(file, () => this.#options.log.snapshotTaken(file.point));
     }
     this.step(message, wallMs);
   }
 
   /** The log begins after a snapshot now: load its state, then tell the core. */
   #restoreFromSnapshot(file: SnapshotFile, done: () => void): void {
-    this.#loadState(file, () => {
+    this.#load(file, () => {
       this.#configuration = file.point.configuration;
       this.#restoredIndex = file.point.index;
       this.#options.observer.onConfiguration(this as Replica);
@@ -696,48 +620,20 @@ export class Replica<Result = unknown> {
     });
   }
 
-  /** Replaces the machine's state by a file's, one file after the other. Applies wait meanwhile. */
-  #loadState(file: SnapshotFile, done: () => void): void {
-    this.#heldApplies ??= [];
-    this.#loadsPending++;
-    const load = async () => {
-      // A newer file that came while this one waited its turn will be loaded next.
-      if (this.#loadsPending === 1 && !this.#stopped) await this.#readState(file);
-      this.#loadsPending--;
-      if (this.#stopped) return;
-      this.#stateLoaded(file, done);
-    };
-    this.#loads = this.#loads.then(load).catch((cause) => {
-      this.#options.onFatal(
-        `Cannot load snapshot ${file.point.index} of group ${this.group}`,
-        cause,
-      );
+  #load(file: SnapshotFile, done: () => void): void {
+    this.#loading.load(file, (isLast) => {
+      const { index, term } = file.point;
+      assert(index >= this.#appliedIndex, "the applied index never runs back");
+      this.#proposals.coveredBySnapshot(index);
+      this.#appliedIndex = index;
+      this.#appliedTerm = term;
+      done();
+      if (!isLast) return;
+      this.#awaitingSnapshot = false;
+      for (const message of this.#loading.release()) this.#apply(message);
+      this.#reads.applied(this.#appliedIndex);
+      this.#options.wake();
     });
-  }
-
-  #stateLoaded(file: SnapshotFile, done: () => void): void {
-    const { index, term } = file.point;
-    assert(index >= this.#appliedIndex, "the applied index never runs back");
-    this.#proposals.coveredBySnapshot(index);
-    this.#appliedIndex = index;
-    this.#appliedTerm = term;
-    done();
-    if (this.#loadsPending > 0) return;
-    this.#awaitingSnapshot = false;
-    const held = this.#heldApplies ?? [];
-    this.#heldApplies = undefined;
-    for (const message of held) this.#apply(message);
-    this.#reads.applied(this.#appliedIndex);
-    this.#options.wake();
-  }
-
-  async #readState(file: SnapshotFile): Promise<void> {
-    const loader = this.machine.beginLoad();
-    for await (const chunk of this.#options.snapshots.read(file)) {
-      if (this.#stopped) return;
-      loader.push(chunk);
-    }
-    loader.finish();
   }
 }
 

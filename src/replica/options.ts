@@ -1,0 +1,53 @@
+// What a replica is given and what it tells: its owner's side of the contract.
+
+import type { LogIndex, PartitionId, ReplicaId } from "../base/ids.ts";
+import type { Clock, Log, Random } from "../platform/ports.ts";
+import type { GroupLog, GroupSnapshots, ReplicaLinks } from "./log_port.ts";
+import type { StateMachine } from "./machine.ts";
+import type { Replica } from "./replica.ts";
+
+/** Why a replica ends: with its node, or because it was moved; then others know the leader. */
+export type EndReason = "stopping" | "not-leader";
+
+/** What a replica tells its owner. All calls are synchronous. */
+export interface ReplicaObserver {
+  /** Leader, term or role changed. */
+  onLeadership(replica: Replica): void;
+  /** Another configuration took effect. */
+  onConfiguration(replica: Replica): void;
+  /** It fell asleep, or woke up: `replica.asleep` tells. */
+  onQuiescence(replica: Replica): void;
+}
+
+export interface ReplicaOptions<Result> {
+  readonly group: PartitionId;
+  readonly id: ReplicaId;
+  readonly machine: StateMachine<Result>;
+  readonly log: GroupLog;
+  readonly snapshots: GroupSnapshots;
+  readonly links: ReplicaLinks;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Log;
+  readonly observer: ReplicaObserver;
+  /** Asks the owner to call `turn()` soon; calls may repeat. */
+  readonly wake: () => void;
+  /** Log bytes since the last snapshot after which the next one is taken. */
+  readonly snapshotLogBytes: number;
+  /** Memory that applied entries may take for followers that are a little late. */
+  readonly windowBytesMax: () => number;
+  /** The map epoch that a membership change carries, if it carries one. */
+  readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
+  /** Ends the process: the state can't be had. */
+  readonly onFatal: (reason: string, cause: unknown) => never;
+  /**
+   * The newest snapshot file is damaged though log and hard state are whole: the machine is empty,
+   * the replica votes and acknowledges, but neither campaigns nor serves (RULES 4).
+   */
+  readonly awaitingSnapshot: boolean;
+  /**
+   * Whether the group may sleep as far as the node knows: links to all its members work both ways, the
+   * map wants no change of it. Whoever says so must call `doubt` when that ends.
+   */
+  readonly maySleep: () => boolean;
+}

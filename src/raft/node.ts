@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import { type AnyConfChange, encodeConfChange } from "./conf_change.ts";
-import type { RaftConfig } from "./config.ts";
+import type { RaftConfig, ResolvedConfig } from "./config.ts";
 import { type Proposal, propose } from "./leader.ts";
 import { applyConfChange, confChangeRefusal } from "./membership.ts";
 import { greetLeader, quiesce, wake } from "./quiescence.ts";
@@ -77,6 +77,11 @@ export class RawNode {
 
   get id(): ReplicaId {
     return this.#raft.id;
+  }
+
+  /** The options in force, defaults included. */
+  get config(): ResolvedConfig {
+    return this.#raft.config;
   }
 
   get term(): Term {

@@ -70,6 +70,8 @@ export const SUITES: readonly Suite[] = [
   { path: "test/chaos/serve_test.ts", ...UNIT },
   { path: "test/chaos/page_test.ts", ...LONG },
   { path: "test/node", ...LONG },
+  { path: "test/mutants", ...LONG },
+  { path: "test/mutants/catalogue_test.ts", ...UNIT },
   { path: "test/boundaries_test.ts", ...UNIT },
   { path: "checker", ...UNIT },
   { path: "test", ...PROCESSES },

@@ -70,6 +70,7 @@ export class Invariants {
       role: Role.Follower,
       commit: 0,
       applied: 0,
+      stateIndex: 0,
       acknowledged: new Map(),
       acknowledgedTerm: 0,
       preVotes: new Set(),
@@ -113,7 +114,11 @@ export class Invariants {
         checkCompleteness(watched);
       }
     }
-    if (applied !== watched.applied) checkLoadedState(watched, applied);
+    // Without its state a replica stands at an index that it has yet to load.
+    if (replica.serving && applied !== watched.stateIndex) {
+      watched.stateIndex = applied;
+      checkLoadedState(watched, applied);
+    }
     watched.term = term;
     watched.role = role;
     watched.commit = committed;

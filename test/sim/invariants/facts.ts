@@ -88,6 +88,8 @@ export interface Watched {
   role: number;
   commit: LogIndex;
   applied: LogIndex;
+  /** Where its state was last looked at. */
+  stateIndex: LogIndex;
   /** Acknowledgements that it received as leader of `acknowledgedTerm`, by replica. */
   readonly acknowledged: Map<ReplicaId, LogIndex>;
   acknowledgedTerm: Term;

@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "replica",
     "gossip",
   ],
-  http: ["base", "platform", "store", "node"],
+  http: ["base", "platform", "store", "node", "dashboard"],
   client: ["base"],
   cli: ["base", "client"],
   dashboard: ["base", "client"],

@@ -45,11 +45,17 @@ export class SnapshotSender {
   readonly #state: SendState;
   #wake: (() => void) | undefined;
   #timer: TimerHandle | undefined;
+  #sentBytes = 0;
 
   constructor(options: SenderOptions) {
     this.#options = options;
     const limits = options.limits ?? DEFAULT_SEND_LIMITS;
     this.#state = new SendState(options.transfer, limits, options.clock.monotonicMs());
+  }
+
+  /** How much of the file was handed to the link, or had been at the receiver before. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   onReply(reply: ToSender): void {
@@ -108,6 +114,7 @@ export class SnapshotSender {
       await this.#sleep(LINK_BUSY_PAUSE_MS);
       if (this.#state.step(clock.monotonicMs()).kind === "ended") return reader;
     }
+    this.#sentBytes = offset + bytes.length;
     this.#state.sent(offset, bytes.length, last, clock.monotonicMs());
     return reader;
   }

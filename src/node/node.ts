@@ -159,7 +159,7 @@ export class Node implements NodeService {
     this.#transport = new Transport({
       ...platform,
       nodeId: keeper.record.nodeId,
-      bootNonce: keeper.record.boots,
+      bootNonce: keeper.record.bootNonce,
       secret: config.secret,
       clusterId: () => keeper.record.clusterId,
       scheduleFlush: () => this.#scheduler.schedule(),

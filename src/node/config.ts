@@ -9,6 +9,9 @@ export interface InitialNode {
   readonly peer: Address;
 }
 
+// What a configuration may hold is what the genesis record and the map take of a member.
+export { isAddress, isLabel } from "../partition/mod.ts";
+
 export interface NodeConfig {
   readonly name: string;
   /** Where to listen. */

@@ -5,6 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { residentBytes, TestCluster, type TestNode } from "./support/cluster.ts";
+import { h2load } from "./support/h2load.ts";
 import { OpenLoop, quantile, type ShotResult } from "./support/open_loop.ts";
 import { printTable, writeJson } from "./support/report.ts";
 
@@ -12,7 +13,7 @@ const VALUE_SIZE_BYTES = 128;
 const BATCH = 1000;
 const BATCHES_IN_FLIGHT = 4;
 const PEAK_CONNECTIONS = 64;
-const PEAK_MS = 6_000;
+const PEAK_SECONDS = 5;
 const LOAD_SHARE = 0.3;
 /** Of the load, before anything is measured. */
 const WARM_UP_MS = 5_000;
@@ -50,24 +51,26 @@ async function fill(nodes: readonly TestNode[], keys: number): Promise<void> {
   await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, (_, i) => work(i)));
 }
 
-/** Puts a second that all nodes together take, from as many connections as it takes. */
+/** Puts a second that all nodes together take, as h2load offers them. */
 async function peakRate(nodes: readonly TestNode[], keys: number): Promise<number> {
-  const body = new Uint8Array(VALUE_SIZE_BYTES).fill(0x70);
-  const startMs = performance.now();
-  let count = 0;
-  const work = async (worker: number) => {
-    for (let i = worker; performance.now() - startMs < PEAK_MS; i += PEAK_CONNECTIONS) {
-      const path = `/key/${keyOf((i * 7919) % keys)}`;
-      const response = await fetch(`http://${nodes[i % nodes.length].http}${path}`, {
+  const bodyFile = Deno.makeTempFileSync();
+  Deno.writeFileSync(bodyFile, new Uint8Array(VALUE_SIZE_BYTES).fill(0x70));
+  try {
+    const loads = await Promise.all(nodes.map(({ http }) =>
+      h2load({
+        url: `http://${http}/key/${keyOf(0)}`,
+        paths: Array.from({ length: 500 }, (_, i) => `/key/${keyOf((i * 7919) % keys)}`),
+        connections: Math.ceil(PEAK_CONNECTIONS / nodes.length),
+        seconds: PEAK_SECONDS,
+        http1: true,
         method: "PUT",
-        body,
-      });
-      await response.body?.cancel();
-      count++;
-    }
-  };
-  await Promise.all(Array.from({ length: PEAK_CONNECTIONS }, (_, i) => work(i)));
-  return count * 1000 / (performance.now() - startMs);
+        bodyFile,
+      })
+    ));
+    return loads.reduce((sum, { perSecond }) => sum + perSecond, 0);
+  } finally {
+    Deno.removeSync(bodyFile);
+  }
 }
 
 interface CommandEnd {
@@ -89,7 +92,7 @@ async function kv(...args: string[]): Promise<CommandEnd> {
   let residentBytesMax = 0;
   const timer = setInterval(() => {
     try {
-      residentBytesMax = Math.max(residentBytesMax, residentBytes(child.pid));
+      residentBytesMax = Math.max(residentBytesMax, residentBytes(child.pid) || 0);
     } catch {
       // It has just ended.
     }

@@ -21,7 +21,7 @@ interface Expected {
 }
 
 function expectedOf(version: string): Expected {
-  return JSON.parse(Deno.readTextFileSync(new URL(`${version}/expected.json`, ROOT)));
+  return JSON.parse(Deno.readTextFileSync(new URL(`${version}/expected.jsonl`, ROOT)));
 }
 
 async function recordsOf(node: TestNode): Promise<ExpectedRecord[]> {
@@ -89,7 +89,7 @@ for (const version of versions) {
 
 Deno.test("the fixtures are those that were recorded", () => {
   const digests = versions.toSorted().flatMap((version) =>
-    ["backup.kvb", "expected.json", "node.zst"].map((name) => {
+    ["backup.kvb", "expected.jsonl", "node.zst"].map((name) => {
       const bytes = Deno.readFileSync(new URL(`${version}/${name}`, ROOT));
       return `${version}/${name} ${createHash("sha256").update(bytes).digest("hex")}`;
     })

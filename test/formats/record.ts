@@ -81,6 +81,6 @@ const records = keys.keys.map((record: Record<string, unknown>) => {
 });
 const { content, sha256 } = JSON.parse(made.out);
 Deno.writeTextFileSync(
-  `${folder}/expected.json`,
+  `${folder}/expected.jsonl`,
   `${JSON.stringify({ records, backup: { content, sha256 } })}\n`,
 );

@@ -9,6 +9,7 @@ import type { RequestEnvironment } from "./access/mod.ts";
 import { addAdminRoutes, PLAIN_GETS } from "./admin_routes.ts";
 import { CHANGES_ROUTE, COPY_ROUTE, isBackupPath } from "./backup_path.ts";
 import { BackupRoutes } from "./backup_routes.ts";
+import { DASHBOARD_EVENTS_PATH, DashboardRoutes } from "./dashboard/routes.ts";
 import { isKeyPath, KeyRoutes } from "./key_routes.ts";
 import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
@@ -52,7 +53,7 @@ const GETS: ReadonlySet<string> = new Set([
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
   if (GETS.has(path)) return "GET, HEAD";
-  if (path === WATCH_PATH || isBackupPath(path)) return "GET";
+  if (path === WATCH_PATH || path === DASHBOARD_EVENTS_PATH || isBackupPath(path)) return "GET";
   return schemaPathOf(path) === undefined ? undefined : "POST";
 }
 
@@ -73,7 +74,9 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
     getPath: (request) => splitUrl(request.url).path,
   });
   const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
-  addAdminRoutes(app, service);
+  const dashboard = new DashboardRoutes({ service, clock, digest });
+  dashboard.addTo(app);
+  addAdminRoutes(app, service, (request) => dashboard.page(request));
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
   app.get(DOCS_PATH, (context) => gate.docs(context.req.raw));
   for (const template of SCHEMA_POSTS.keys()) {

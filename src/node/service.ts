@@ -2,6 +2,8 @@
 // them, node/ provides them, neither imports the other's code.
 
 import type { Meters, NodeFigures } from "./meters.ts";
+import type { Happening } from "./journal.ts";
+import type { KnownReport } from "./overview.ts";
 import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
@@ -161,6 +163,8 @@ export interface MemberView {
   readonly reachable: boolean;
   /** What the members together believe of it; absent of the node that answers. */
   readonly gossip?: Status;
+  /** Since when `gossip` is what it is, ms ago. */
+  readonly gossipForMs?: number;
   /** What it last said of its own load. */
   readonly load?: LoadFigures;
 }
@@ -273,11 +277,21 @@ export interface PlanView {
   readonly blocked: readonly { readonly partition: PartitionId; readonly reason: string }[];
 }
 
+/** What a node can show of the whole cluster (node/overview.ts). */
+export interface OverviewSource {
+  /** By node, this one included; others' only while somebody follows. */
+  reports(): ReadonlyMap<NodeId, KnownReport>;
+  /** Oldest first. */
+  happenings(): readonly Happening[];
+  follow(onChange: () => void): () => void;
+}
+
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
   readonly valueSizeBytesMax: number;
   /** What this node has counted of its own work; the HTTP layer counts its part in it. */
   readonly meters: Meters;
+  readonly overview: OverviewSource;
   figures(): NodeFigures;
   /** The partition a key belongs to, by the map that this node has applied. */
   partitionOf(key: Key): PartitionId;

@@ -16,6 +16,7 @@ import type {
   HashesAnswer,
   MemberChange,
   NodeService,
+  OverviewSource,
   PageAnswer,
   PendingEvents,
   ReadAnswer,
@@ -66,6 +67,15 @@ export class FakeNode implements NodeService {
   nextEventsFailure: Failure | undefined;
   /** Answers all of them, each in its own time, while it is set. */
   eventsOutage: (() => Promise<Failure>) | undefined;
+  readonly followers = new Set<() => void>();
+  readonly overview: OverviewSource = {
+    reports: () => new Map(),
+    happenings: () => [],
+    follow: (onChange) => {
+      this.followers.add(onChange);
+      return () => this.followers.delete(onChange);
+    },
+  };
   readonly stopListeners = new Set<() => void>();
   #index = 0;
 

@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "replica",
     "gossip",
   ],
-  http: ["base", "platform", "store", "node", "backup"],
+  http: ["base", "platform", "store", "node", "backup", "dashboard"],
   client: ["base"],
   cli: ["base", "client", "store", "backup"],
   dashboard: ["base", "client"],

@@ -161,6 +161,7 @@ export class Node implements NodeService {
       nodeId: keeper.record.nodeId,
       bootNonce: keeper.record.bootNonce,
       secret: config.secret,
+      ...(config.protocol === undefined ? {} : { protocol: config.protocol }),
       clusterId: () => keeper.record.clusterId,
       scheduleFlush: () => this.#scheduler.schedule(),
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,

@@ -54,6 +54,7 @@ export const SUITES: readonly Suite[] = [
   { path: "test/replica", ...UNIT },
   { path: "test/gossip", ...UNIT },
   { path: "test/client", ...UNIT },
+  { path: "test/backup", ...UNIT },
   { path: "test/client/e2e", ...PROCESSES },
   { path: "test/conformance", ...UNIT },
   { path: "test/platform", ...UNIT },

@@ -24,6 +24,8 @@ POST   /cluster/partitions/:id/move      {"from":"name","to":"name"}
 POST   /cluster/partitions/:id/transfer  {"to":"name"}: hand leadership over
 POST   /cluster/partitions/:id/zone      {"preferredZone":"zone"}, or null: where to lead it
 GET    /cluster/hash      state hashes of this node's replicas, and the index of each
+GET    /cluster/partitions/:id/copy      for backups: a partition at one index, as blocks
+GET    /cluster/partitions/:id/changes   for backups: what changed behind an index
 GET    /health/live       is the process there
 GET    /health/ready      does it take traffic
 GET    /                  in a browser: the dashboard

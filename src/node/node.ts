@@ -32,6 +32,7 @@ import { Compressor } from "./compression.ts";
 import { type NodeConfig, PONTOON_VERSION } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import type { RecoveredReplica } from "./group_files.ts";
+import { freezePartition } from "./partition_freeze.ts";
 import type { Journal } from "./journal.ts";
 import { noteMapChange } from "./map_news.ts";
 import type { Meters, NodeFigures } from "./meters.ts";
@@ -53,6 +54,7 @@ import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
   Failure,
+  FrozenPartition,
   HashesAnswer,
   MemberChange,
   NodeService,
@@ -618,6 +620,25 @@ export class Node implements NodeService {
     waits: boolean,
   ): PendingEvents {
     return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
+  }
+
+  freezePartition(
+    partition: PartitionId,
+    options: RequestOptions,
+  ): Promise<FrozenPartition | Failure> {
+    const route = this.#leaders.route(partition);
+    return freezePartition(
+      {
+        nodeId: this.nodeId,
+        clock: this.#parts.platform.clock,
+        router: this.#router,
+        hosted: this.#hosting?.data(partition),
+        leaderHttp: route.kind === "remote" ? route.http : undefined,
+        mayWrite: !(this.#parts.wal.diskLow && route.kind === "local"),
+      },
+      partition,
+      options,
+    );
   }
 
   onStopping(listener: () => void): () => void {

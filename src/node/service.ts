@@ -8,6 +8,7 @@ import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
 import type { WatchPosition } from "../store/history.ts";
+import type { StoreState } from "../store/store.ts";
 import type {
   Applied,
   Command,
@@ -114,6 +115,15 @@ export interface EventsAnswer {
   readonly events: readonly WatchEvent[];
   /** Everything up to it was looked at, and what was wanted of it is in `events`. */
   readonly position: WatchPosition;
+}
+
+/** A partition's whole state at one applied index, which nothing changes any more. */
+export interface FrozenPartition {
+  readonly ok: true;
+  readonly nodeId: NodeId;
+  readonly partition: PartitionId;
+  readonly appliedIndex: LogIndex;
+  readonly state: StoreState;
 }
 
 /** A read of a partition's history that may wait. */
@@ -315,6 +325,14 @@ export interface NodeService {
     filter: WatchFilter,
     waits: boolean,
   ): PendingEvents;
+  /**
+   * A partition as this node's replica has it, with everything that was acknowledged before the call and
+   * partition time brought up to now; `not-leader` if this node holds no whole replica.
+   */
+  freezePartition(
+    partition: PartitionId,
+    options: RequestOptions,
+  ): Promise<FrozenPartition | Failure>;
   /** Calls `listener` once, when the node begins to stop. Returns how to take that back. */
   onStopping(listener: () => void): () => void;
   cluster(): ClusterView;

@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import { type AnyConfChange, encodeConfChange } from "./conf_change.ts";
-import type { RaftConfig } from "./config.ts";
+import type { RaftConfig, ResolvedConfig } from "./config.ts";
 import { type Proposal, propose } from "./leader.ts";
 import { applyConfChange, confChangeRefusal } from "./membership.ts";
 import { greetLeader, quiesce, wake } from "./quiescence.ts";
@@ -19,6 +19,7 @@ import {
 } from "./ready.ts";
 import { entriesSizeBytes } from "./size.ts";
 import { type Status, statusOf } from "./status.ts";
+import type { Config } from "./tracker.ts";
 import {
   type ConfState,
   type Entry,
@@ -79,6 +80,11 @@ export class RawNode {
     return this.#raft.id;
   }
 
+  /** The options in force, defaults included. */
+  get config(): ResolvedConfig {
+    return this.#raft.config;
+  }
+
   get term(): Term {
     return this.#raft.term;
   }
@@ -101,8 +107,27 @@ export class RawNode {
     return this.#raft.log.applied;
   }
 
+  get firstIndex(): LogIndex {
+    return this.#raft.log.firstIndex();
+  }
+
   get lastIndex(): LogIndex {
     return this.#raft.log.lastIndex();
+  }
+
+  /** Term of the entry at `index`; UNKNOWN_TERM where it was compacted away or is not there yet. */
+  termAt(index: LogIndex): Term {
+    return this.#raft.log.term(index);
+  }
+
+  /** Whom we voted for in our term, or NONE. */
+  get vote(): ReplicaId {
+    return this.#raft.vote;
+  }
+
+  /** The active configuration. */
+  get configuration(): Config {
+    return this.#raft.tracker.config;
   }
 
   get leadTransferee(): ReplicaId {

@@ -132,11 +132,14 @@ export class Replica<Result = unknown> {
       maxInflightBytes: APPEND_INFLIGHT_BYTES_MAX,
       checkQuorum: true,
       preVote: true,
-      // Never forwarded, never leased: the node routes by itself, and no safety rests on a clock.
       disableProposalForwarding: true,
+      readOnly: "safe",
       stepDownOnRemoval: true,
       random: (bound: number) => options.random.int(bound),
     });
+    const { disableProposalForwarding, readOnly } = this.#core.config;
+    assert(disableProposalForwarding, "the node routes by itself: the core forwards no proposal");
+    assert(readOnly === "safe", "no read rests on a clock");
   }
 
   get appliedIndex(): LogIndex {

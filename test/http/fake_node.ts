@@ -12,6 +12,7 @@ import { LocalEvents } from "../../src/node/watch_source.ts";
 import type {
   ClusterView,
   Failure,
+  FrozenPartition,
   HashesAnswer,
   MemberChange,
   NodeService,
@@ -173,6 +174,19 @@ export class FakeNode implements NodeService {
     const pending = new LocalEvents(this.#hosted.get(partition)!, { position, filter });
     if (!waits) pending.nudge();
     return pending;
+  }
+
+  freezePartition(
+    partition: number,
+    options: RequestOptions,
+  ): Promise<FrozenPartition | Failure> {
+    return this.#settle(options, () => ({
+      ok: true,
+      nodeId: "a",
+      partition,
+      appliedIndex: this.#index,
+      state: this.stores.get(partition)!.freeze(),
+    }));
   }
 
   onStopping(listener: () => void): () => void {

@@ -70,6 +70,8 @@ export const SUITES: readonly Suite[] = [
   { path: "test/chaos/live_test.ts", ...UNIT },
   { path: "test/chaos/serve_test.ts", ...UNIT },
   { path: "test/chaos/page_test.ts", ...LONG },
+  { path: "test/dashboard", ...UNIT },
+  { path: "test/dashboard/e2e", ...PROCESSES },
   { path: "test/node", ...LONG },
   { path: "test/boundaries_test.ts", ...UNIT },
   { path: "checker", ...UNIT },

@@ -27,7 +27,7 @@ const HELP = `Usage: deno task sim [options]
   --out DIR         where failing seeds and the state of the campaign are left   [out/sim]
   --resume DIR      go on with the campaign that was left in DIR
   --stop-after N    failing seeds after which the campaign ends                  [1]
-  --mutant NAME     on a copy of the tree with this known bug (mutants/catalogue.ts)
+  --mutant NAME     on a copy of the tree with this known bug (deno task mutants --list)
   --help
 
 Exit codes: 0 no property was broken, 1 a seed failed, 64 usage.`;
@@ -163,17 +163,19 @@ function argumentsFor(flags: Flags): string[] {
 
 /** The same command, in a copy of the tree that has the bug. */
 async function runMutated(name: string, flags: Flags): Promise<boolean> {
-  const { prepareTree } = await import("../../chaos/mutants/tree.ts");
-  const folder = await prepareTree(name);
+  const { mutantNamed, MutantTree } = await import("../../chaos/mutants/tree.ts");
+  const mutant = mutantNamed(name);
+  const tree = MutantTree.create();
   try {
+    tree.become(mutant);
     const args = argumentsFor({ out: DEFAULT_OUT, ...flags, mutant: undefined });
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "sim", ...args],
-      cwd: folder,
+      cwd: tree.folder,
     }).spawn();
     return (await child.status).success;
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    tree.remove();
   }
 }
 

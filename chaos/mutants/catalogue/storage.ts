@@ -1,0 +1,91 @@
+// Known bugs of the write-ahead log: what is durable when, and what recovery makes of what it finds.
+
+import type { Mutant } from "../types.ts";
+
+export const STORAGE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "ack-before-fsync",
+    breaks: "what was acknowledged survives a power cut",
+    seenIn: "etcd issue 14370; Raft §5.1",
+    file: "src/wal/wal.ts",
+    target: `    this.#record(onDurable);
+  }
+
+  /** Calls back once everything appended so far`,
+    replacement: `    this.#record(undefined);
+    Promise.resolve().then(onDurable);
+  }
+
+  /** Calls back once everything appended so far`,
+  },
+  {
+    name: "no-directory-fsync",
+    breaks: "what was acknowledged survives a power cut",
+    seenIn: "Pillai et al., All File Systems Are Not Created Equal, OSDI '14",
+    file: "src/wal/segment_preparer.ts",
+    target: "await disk.syncDirectory(folder);",
+    replacement: "",
+  },
+  {
+    name: "torn-tail-accepted",
+    breaks: "recovery takes whole batches only",
+    seenIn: "Pillai et al., All File Systems Are Not Created Equal, OSDI '14",
+    file: "src/wal/segment_reader.ts",
+    target: `    if (checksum !== this.#view.getUint32(at, true)) {
+      return { badOffset: offset, blank: false, reason: "a wrong checksum" };
+    }
+    return type;`,
+    replacement:
+      `    return checksum < 0 ? { badOffset: offset, blank: false, reason: "no checksum" } : type;`,
+  },
+  {
+    name: "torn-batch-taken-in-part",
+    breaks: "recovery takes whole batches only",
+    seenIn: "RULES of group commit: a batch is taken as a whole or not at all",
+    file: "src/wal/segment_reader.ts",
+    target: `if (commit.chainAfter !== chain) return bad("a chain that its batch does not have");`,
+    replacement: "",
+  },
+  {
+    name: "rot-truncated-as-a-tail",
+    breaks: "damage to acknowledged data is detected",
+    seenIn: "Alagappan et al., Protocol-Aware Recovery for Consensus-Based Storage, FAST '18",
+    file: "src/wal/recovery.ts",
+    target: "this.#state.recordDamage(contents, reason);",
+    replacement: "",
+  },
+  {
+    name: "recovered-tail-not-re-synced",
+    breaks: "what was acknowledged survives a power cut",
+    seenIn: "the page cache of a killed process may hold what the disk does not",
+    file: "src/wal/open_log.ts",
+    target: "  segment.file.syncSync();\n  disk.rename(temporary, segment.path);",
+    replacement: "  disk.rename(temporary, segment.path);",
+  },
+  {
+    name: "recovered-tail-dropped",
+    breaks: "what was acknowledged survives a crash",
+    seenIn: "etcd's WAL repair cuts only what no valid record follows",
+    file: "src/wal/open_log.ts",
+    target: "  const tail = copyOfTail(scan.pending);",
+    replacement: "  const tail = copyOfTail([]);",
+  },
+  {
+    name: "failed-sync-taken-for-success",
+    breaks: "what was acknowledged survives a power cut",
+    seenIn: "PostgreSQL's fsync errors, 2018; Rebello et al., ATC '20",
+    file: "src/wal/wal.ts",
+    target: `(cause) => this.#fail("Cannot sync the log", cause),
+    ).catch`,
+    replacement: `() => this.#onSynced(end, chain, callbacks),
+    ).catch`,
+  },
+  {
+    name: "segment-removed-while-needed",
+    breaks: "no gap between snapshot and log",
+    seenIn: "races between snapshots and log purge, etcd and others",
+    file: "src/wal/segment_purger.ts",
+    target: "if (sequence >= current || this.#state.pins(sequence).length > 0) break;",
+    replacement: "if (sequence >= current) break;",
+  },
+];

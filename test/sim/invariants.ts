@@ -73,9 +73,9 @@ export class Invariants {
       acknowledged: new Map(),
       acknowledgedTerm: 0,
       preVotes: new Set(),
-      preVotesTerm: 0,
       transferTerm: 0,
       heardLeaderMs: -Infinity,
+      configuration: replica.core.configuration,
       coreConfiguration: undefined,
       replicaConfiguration: undefined,
       report: (violation) => this.pending ??= violation,
@@ -113,6 +113,7 @@ export class Invariants {
     watched.role = role;
     watched.commit = committed;
     watched.applied = applied;
+    watched.configuration = core.configuration;
     this.#noteLeader(watched);
   }
 

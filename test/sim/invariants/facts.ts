@@ -2,6 +2,7 @@
 // files beside this one fill it and hold the replicas to it.
 
 import type { LogIndex, PartitionId, ReplicaId, Term } from "../../../src/base/ids.ts";
+import type { Config } from "../../../src/raft/mod.ts";
 import type { Replica } from "../../../src/replica/replica.ts";
 import type { SimNode } from "../sim_node.ts";
 import type { Violation } from "./violation.ts";
@@ -81,13 +82,14 @@ export interface Watched {
   /** Acknowledgements that it received as leader of `acknowledgedTerm`, by replica. */
   readonly acknowledged: Map<ReplicaId, LogIndex>;
   acknowledgedTerm: Term;
-  /** Pre-votes that it received for `preVotesTerm`. */
+  /** Who granted it a pre-vote since it last campaigned; a late one counts, as in etcd-raft: it binds nobody. */
   readonly preVotes: Set<ReplicaId>;
-  preVotesTerm: Term;
   /** The term that it was in after a leader had told it to campaign at once. */
   transferTerm: Term;
   /** When it last heard from its leader, by its own clock. */
   heardLeaderMs: number;
+  /** The core's configuration at the last look. */
+  configuration: Config;
   /** The configurations that were last compared, the core's and the replica's. */
   coreConfiguration: unknown;
   replicaConfiguration: unknown;

@@ -3,7 +3,7 @@
 // changed since the last look only.
 
 import type { LogIndex, ReplicaId, Term } from "../../../src/base/ids.ts";
-import { Role, UNKNOWN_TERM } from "../../../src/raft/mod.ts";
+import { type Config, Role, UNKNOWN_TERM } from "../../../src/raft/mod.ts";
 import { type GroupFacts, type HeldLog, placeOf, type Watched } from "./facts.ts";
 import { Violation } from "./violation.ts";
 
@@ -78,23 +78,36 @@ function takeCommits(watched: Watched, committed: LogIndex): void {
   checkQuorum(watched, committed);
 }
 
-/** A leader has just committed up to `index`. */
+/** A leader has just committed up to `index`: by the configuration of before, or by one that came with it. */
 function checkQuorum(watched: Watched, index: LogIndex): void {
-  const { facts, replica } = watched;
-  const { configuration } = replica.core;
+  const { core } = watched.replica;
+  const missing = missingMajority(watched, watched.configuration, index);
+  if (missing !== undefined && missingMajority(watched, core.configuration, index) !== undefined) {
+    throw new Violation(
+      "a quorum has what is committed",
+      `${placeOf(watched)} commits ${index} of term ${core.termAt(index)}; ${missing}`,
+    );
+  }
+  for (const [id, acknowledged] of watched.acknowledged) noteStanding(watched, id, acknowledged);
+}
+
+/** In words, a majority of `configuration` that does not have the entry at `index`. */
+function missingMajority(
+  { facts, replica }: Watched,
+  configuration: Config,
+  index: LogIndex,
+): string | undefined {
   const term = replica.core.termAt(index);
   for (const voters of [configuration.incoming, configuration.outgoing]) {
     const holders = voters.filter((id) => {
       const held = facts.held.get(id);
       return held !== undefined && (held.terms[index] === term || index < held.firstIndex);
     });
-    if (voters.length === 0 || holders.length * 2 > voters.length) continue;
-    throw new Violation(
-      "a quorum has what is committed",
-      `${placeOf(watched)} commits ${index} of term ${term}; of ${voters} it is in ${holders}`,
-    );
+    if (voters.length > 0 && holders.length * 2 <= voters.length) {
+      return `of ${voters} it is in ${holders}`;
+    }
   }
-  for (const [id, acknowledged] of watched.acknowledged) noteStanding(watched, id, acknowledged);
+  return undefined;
 }
 
 /** What a replica acknowledged to the leader of its term stands as far as that leader has committed. */

@@ -43,7 +43,7 @@ function take(watched: Watched, message: Message, ledTerm: number): void {
       if (!message.reject) takeVote(watched, message);
       return;
     case MessageType.PreVoteResponse:
-      if (!message.reject) takePreVote(watched, message);
+      if (!message.reject) watched.preVotes.add(message.from);
       return;
     case MessageType.TimeoutNow:
       watched.transferTerm = core.term;
@@ -96,13 +96,6 @@ function takeVote(watched: Watched, { from, term }: Message): void {
   promises.term = Math.max(promises.term, term);
 }
 
-function takePreVote(watched: Watched, { from, term }: Message): void {
-  if (term < watched.preVotesTerm) return;
-  if (term > watched.preVotesTerm) watched.preVotes.clear();
-  watched.preVotesTerm = term;
-  watched.preVotes.add(from);
-}
-
 /** A replica starts a life: it must be as it said it was in those before. */
 export function checkRestart(watched: Watched): void {
   const { core, id } = watched.replica;
@@ -137,10 +130,11 @@ export function checkCampaign(watched: Watched, before: { role: number; term: nu
     return;
   }
   const { incoming, outgoing } = core.configuration;
-  const { preVotes, preVotesTerm } = watched;
+  const granted = [...watched.preVotes];
+  watched.preVotes.clear();
   for (const voters of [incoming, outgoing]) {
-    const granted = preVotesTerm === term ? voters.filter((id) => preVotes.has(id)) : [];
-    if (voters.length === 0 || granted.length * 2 > voters.length) continue;
+    const count = voters.filter((id) => granted.includes(id)).length;
+    if (voters.length === 0 || count * 2 > voters.length) continue;
     throw new Violation(
       "no campaign without a quorum's pre-votes",
       `${placeOf(watched)} enters term ${term} with those of ${granted} among ${voters}`,

@@ -127,16 +127,26 @@ export function appendToOwnLog(raft: Raft, proposals: readonly Proposal[]): bool
 
 /** Notes that everything up to `index` is applied; leaves a joint configuration if it is time. */
 export function applied(raft: Raft, index: LogIndex, sizeBytes: number): void {
-  const newApplied = Math.max(index, raft.log.applied);
-  raft.log.appliedTo(newApplied, sizeBytes);
-  if (
-    raft.role === Role.Leader && raft.tracker.config.autoLeave &&
-    newApplied >= raft.pendingConfIndex
-  ) {
-    // Dropped while leadership is being transferred; then the next leader does it, or we do when
-    // the next entry is applied.
-    propose(raft, [{ type: EntryType.ConfChangeV2, data: NO_DATA }]);
-  }
+  raft.log.appliedTo(Math.max(index, raft.log.applied), sizeBytes);
+  leaveJointIfDue(raft);
+}
+
+/** Gives up a transfer of leadership. */
+export function endTransfer(raft: Raft): void {
+  if (raft.leadTransferee === NONE) return;
+  raft.leadTransferee = NONE;
+  leaveJointIfDue(raft);
+}
+
+/**
+ * Proposes to leave a joint configuration that is to be left by itself. During a transfer of leadership that is
+ * dropped: then the next leader does it, or this one when the transfer has failed. Nothing else might ever be
+ * applied that would bring it up again.
+ */
+function leaveJointIfDue(raft: Raft): void {
+  const { role, tracker, log, pendingConfIndex } = raft;
+  if (role !== Role.Leader || !tracker.config.autoLeave || log.applied < pendingConfIndex) return;
+  propose(raft, [{ type: EntryType.ConfChangeV2, data: NO_DATA }]);
 }
 
 function checkQuorum(raft: Raft): void {
@@ -172,8 +182,7 @@ function transferLeader(raft: Raft, progress: Progress): void {
   const target = progress.id;
   if (raft.leadTransferee === target) return;
   // A new target replaces the old one; ourselves as target only ends it.
-  raft.leadTransferee = NONE;
-  if (target === raft.id) return;
+  if (target === raft.id) return endTransfer(raft);
   raft.electionElapsed = 0;
   raft.leadTransferee = target;
   if (progress.match === raft.log.lastIndex()) sendTimeoutNow(raft, target);

@@ -9,7 +9,7 @@ import { type Membership, restoreMembership } from "./confchange.ts";
 import { type RaftConfig, resolveConfig, type ResolvedConfig } from "./config.ts";
 import { handleVoteRequest, hup, stepCandidate } from "./election.ts";
 import { stepFollower } from "./follower.ts";
-import { appendToOwnLog, applied, stepLeader } from "./leader.ts";
+import { appendToOwnLog, applied, endTransfer, stepLeader } from "./leader.ts";
 import { RaftLog } from "./log.ts";
 import { installMembership, sameConfState } from "./membership.ts";
 import { isWaking, wake } from "./quiescence.ts";
@@ -214,7 +214,7 @@ export class Raft {
       this.electionElapsed = 0;
       if (this.config.checkQuorum) this.#stepLocal(MessageType.CheckQuorum);
       // A transfer that takes longer than an election has failed (dissertation §3.10).
-      this.leadTransferee = NONE;
+      endTransfer(this);
     }
     if (this.role === Role.Leader && this.heartbeatElapsed >= this.config.heartbeatTicks) {
       this.heartbeatElapsed = 0;

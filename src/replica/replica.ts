@@ -520,6 +520,8 @@ export class Replica<Result = unknown> {
   }
 
   #apply(message: Message): void {
+    const { clock, observer } = this.#options;
+    const startedMs = clock.monotonicMs();
     for (const entry of message.entries) {
       // The core must see every configuration change, also one that a loaded state was ahead of; but
       // none that a snapshot which replaced the log has brought already.
@@ -539,6 +541,7 @@ export class Replica<Result = unknown> {
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
     }
+    if (message.entries.length > 0) observer.onApplied?.(clock.monotonicMs() - startedMs);
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
     this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());

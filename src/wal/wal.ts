@@ -94,9 +94,9 @@ export class Wal {
     this.#preparer = new SegmentPreparer(
       opened.identity,
       clock,
-      options.segmentSizeBytes ?? WAL_SEGMENT_SIZE_BYTES,
       this.#freeBytesMin / 4,
       {
+        used: () => this.#writer.end.offset / this.#writer.segment.capacityBytes,
         onReady: () => this.#onPrepared(),
         onNoSpace: () => this.#onUnprepared(),
         onFailure: (cause) => this.#failLater("Cannot prepare a log segment", cause),
@@ -109,7 +109,7 @@ export class Wal {
       opened.writer.state,
       (cause) => this.#failLater("Cannot remove a log segment", cause),
     );
-    this.#preparer.start(this.#writer.segment.sequence + 1);
+    this.#prepareNext();
     this.#checkSpace();
   }
 
@@ -306,7 +306,7 @@ export class Wal {
     if (next === undefined) {
       this.#waitsForSegment = true;
       this.#preparer.hurry();
-      this.#preparer.start(this.#writer.segment.sequence + 1);
+      this.#prepareNext();
       return false;
     }
     const full = this.#writer.segment;
@@ -314,8 +314,15 @@ export class Wal {
     this.#purger.rolled(full, next);
     full.file.close();
     this.#preparer.taken();
-    this.#preparer.start(next.sequence + 1);
+    this.#prepareNext();
     return true;
+  }
+
+  /** The first segment is small, so that the start need not wait; each is twice as long as the one before. */
+  #prepareNext(): void {
+    const { sequence, capacityBytes } = this.#writer.segment;
+    const sizeBytesMax = this.#options.segmentSizeBytes ?? WAL_SEGMENT_SIZE_BYTES;
+    this.#preparer.start(sequence + 1, Math.min(2 * capacityBytes, sizeBytesMax));
   }
 
   #onPrepared(): void {
@@ -386,7 +393,7 @@ export class Wal {
     this.#reportSpace();
     this.#spaceTimer = this.#options.clock.setTimer(SPACE_CHECK_MS, () => {
       this.#checkSpace();
-      this.#preparer.start(this.#writer.segment.sequence + 1);
+      this.#prepareNext();
     });
   }
 

@@ -259,6 +259,20 @@ Deno.test("a transfer is called off when its target is removed", () => {
   assertEquals(cluster.raw(1).leadTransferee, 0);
 });
 
+Deno.test("a joint configuration that could not be left during a transfer is left when that has failed", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.elect(1);
+  cluster.raw(1).proposeConfChange(v2([[AddLearner, 2], [AddLearner, 3]]));
+  // The target never hears of its luck.
+  cluster.filter = (m) => m.type !== MessageType.TimeoutNow;
+  cluster.raw(1).transferLeader(3);
+  cluster.pump();
+  assertEquals(config(cluster, 1).outgoing, [1, 2, 3]);
+  cluster.tick(1, ELECTION_TICKS);
+  assertEquals(config(cluster, 1), simple([1], [2, 3]));
+  assertEquals(config(cluster, 3), simple([1], [2, 3]));
+});
+
 Deno.test("a restarted replica has the configuration of its snapshot", () => {
   const state = {
     voters: [1, 2, 5],

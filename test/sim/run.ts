@@ -17,6 +17,8 @@ import { Trace } from "./trace.ts";
 
 /** A seed's whole run ends by then. */
 export const RUN_MS_MAX = 20_000;
+/** Longer only while replicas are still being moved about, a few at a time as it should be. */
+const MOVING_MS_MAX = 15_000;
 const BOOT_MS_MAX = 5000;
 /** Decided answers that show that a healed cluster makes progress. */
 const PROGRESS_ANSWERS = 6;
@@ -268,9 +270,23 @@ class Run {
     return true;
   }
 
-  #untilEnd(what: string, condition: () => boolean): Promise<void> {
-    const limitMs = RUN_MS_MAX - CALM_MS - LAST_READS_MS_MAX - this.scheduler.nowMs;
-    return this.#until(what, Math.max(0, limitMs), condition);
+  async #untilEnd(what: string, condition: () => boolean): Promise<void> {
+    const endMs = RUN_MS_MAX - CALM_MS - LAST_READS_MS_MAX;
+    const limitMs = Math.max(0, endMs + MOVING_MS_MAX - this.scheduler.nowMs);
+    let holds = false;
+    await this.#until(what, limitMs, () => {
+      holds = condition();
+      return holds || this.scheduler.nowMs >= endMs && !this.#isMoving();
+    });
+    if (!holds) throw this.#stuck(`not by ${endMs} ms: ${what}`);
+  }
+
+  /** Whether the cluster is still carrying moves out. */
+  #isMoving(): boolean {
+    return this.nodes.some((node) => {
+      const map = node.life?.running?.node.topology.map;
+      return map?.partitions.some(({ move }) => move !== undefined) ?? false;
+    });
   }
 
   async #until(what: string, limitMs: number, condition: () => boolean): Promise<void> {
@@ -278,10 +294,14 @@ class Run {
       await this.scheduler.runUntil(what, limitMs, condition);
     } catch (cause) {
       if (!(cause instanceof Error) || !cause.message.startsWith("not within")) throw cause;
-      const state = this.nodes.map(describeNode);
-      const unconverged = this.invariants.unconverged() ?? "converged";
-      throw new Violation("liveness", `${cause.message}; ${state.join("; ")}; ${unconverged}`);
+      throw this.#stuck(cause.message);
     }
+  }
+
+  #stuck(what: string): Violation {
+    const state = this.nodes.map(describeNode);
+    const unconverged = this.invariants.unconverged() ?? "converged";
+    return new Violation("liveness", `${what}; ${state.join("; ")}; ${unconverged}`);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Expectation, EXPECTATIONS } from "./gates.ts";
+import { MUTANTS } from "./mutants/catalogue.ts";
 import { MAIN_NEMESES, NEMESIS_NAMES } from "./nemeses/mod.ts";
 import type { RunOptions } from "./options.ts";
 import { SYSTEM_NAMES, WRONG_SYSTEMS } from "./systems/mod.ts";
@@ -17,6 +18,8 @@ export const HELP = `Breaks a real cluster and judges what its clients saw.
 
 Usage: deno task chaos [options]
   --system S         what is broken                                     [pontoon]
+  --mutant NAME      puts a known bug into a copy of pontoon: see the names with
+                     deno task mutants --list                           [none]
   --workload A,B     what clients do, or "${EACH}"                           [register]
   --nemesis X,Y+Z    what breaks it, or "none", or "${EACH}"                 [kill]
                      a comma makes another run, a plus one run with both
@@ -90,6 +93,15 @@ function listOf<T extends string>(text: string, flag: string, names: readonly T[
   return text.split(",").map((name) => oneOf(name, flag, names));
 }
 
+/** The name of a known bug; only Pontoon has any. */
+function mutantOf(text: string, system: string): string {
+  if (system !== "pontoon") throw new UsageError(`--mutant is for pontoon: not for ${system}`);
+  if (!MUTANTS.some(({ name }) => name === text)) {
+    throw new UsageError(`--mutant takes a name of deno task mutants --list: got ${text}`);
+  }
+  return text;
+}
+
 /** Each item a list of nemeses that act together; empty for none. */
 function nemesesOf(text: string, net: RunOptions["net"]): string[][] {
   const single = NEMESIS_NAMES.filter((name) => name !== "none");
@@ -114,6 +126,7 @@ function parseFlags(args: readonly string[]) {
       strict: true,
       options: {
         system: text("pontoon"),
+        mutant: { type: "string" },
         workload: text("register"),
         nemesis: text("kill"),
         nodes: text("3"),
@@ -147,8 +160,10 @@ export function parseCommand(args: readonly string[], drawSeed: () => number): C
   if (flags.help) return { kind: "help" };
   if (flags.resume !== undefined) return { kind: "resume", dir: flags.resume };
   const seed = flags.seed === undefined ? drawSeed() : count(flags.seed, "seed");
+  const system = oneOf(flags.system, "system", SYSTEM_NAMES);
   const base = {
-    system: oneOf(flags.system, "system", SYSTEM_NAMES),
+    system,
+    ...(flags.mutant === undefined ? {} : { mutant: mutantOf(flags.mutant, system) }),
     nodes: count(flags.nodes, "nodes"),
     concurrency: count(flags.concurrency, "concurrency"),
     keys: count(flags.keys, "keys"),

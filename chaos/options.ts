@@ -5,6 +5,8 @@ import type { ClientHabit } from "./workloads/clients.ts";
 
 export interface RunOptions {
   readonly system: string;
+  /** The known bug that is put into the system, if any. */
+  readonly mutant?: string;
   readonly workload: string;
   /** Empty: nothing is broken. */
   readonly nemeses: readonly string[];
@@ -21,8 +23,9 @@ export interface RunOptions {
 }
 
 /** A run's name, fit for a folder. */
-export function runName({ system, workload, nemeses, seed }: RunOptions): string {
-  return `${system}-${workload}-${nemesesText(nemeses)}-${seed}`;
+export function runName({ system, mutant, workload, nemeses, seed }: RunOptions): string {
+  const broken = mutant === undefined ? system : `${system}-with-${mutant}`;
+  return `${broken}-${workload}-${nemesesText(nemeses)}-${seed}`;
 }
 
 export function nemesesText(nemeses: readonly string[]): string {
@@ -33,6 +36,7 @@ export function nemesesText(nemeses: readonly string[]): string {
 export function commandOf(options: RunOptions): string {
   const flags: readonly (readonly [string, string | number])[] = [
     ["system", options.system],
+    ...(options.mutant === undefined ? [] : [["mutant", options.mutant] as const]),
     ["workload", options.workload],
     ["nemesis", nemesesText(options.nemeses)],
     ["nodes", options.nodes],

@@ -5,6 +5,7 @@ import { fill } from "./filler.ts";
 import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
 import { judgeInThread, type Judgement } from "./judge.ts";
+import { mutantNamed, MutantTree } from "./mutants/tree.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { bounded } from "./bounded.ts";
@@ -142,8 +143,9 @@ class Run implements RunView {
 
   async go(): Promise<RunRecord> {
     let problem: string | undefined;
+    const tree = this.#mutantTree();
     try {
-      const system = await this.#system();
+      const system = await this.#system(tree);
       try {
         await this.#drive(system);
       } finally {
@@ -157,12 +159,22 @@ class Run implements RunView {
       problem = cause instanceof Error ? cause.message : String(cause);
     } finally {
       this.#history.close();
+      tree?.remove();
     }
     this.phase = "checking";
     return await this.#conclude(problem);
   }
 
-  #system(): Promise<System> {
+  /** A copy of Pontoon with the bug that was asked for. */
+  #mutantTree(): MutantTree | undefined {
+    const { mutant } = this.options;
+    if (mutant === undefined) return undefined;
+    const tree = MutantTree.create();
+    tree.become(mutantNamed(mutant));
+    return tree;
+  }
+
+  #system(tree: MutantTree | undefined): Promise<System> {
     const { proxy, faulty, spares } = needsOf(this.#nemeses);
     return createSystem({
       name: this.options.system,
@@ -172,6 +184,7 @@ class Run implements RunView {
       net: this.options.net === "netns" ? "netns" : proxy ? "proxy" : "none",
       faulty,
       spares,
+      ...(tree === undefined ? {} : { root: `${tree.folder}/` }),
       flags: [
         ...["--partitions", String(this.#workload.partitions ?? 1)],
         ...(this.options.expect.includes("snapshot-sent") ? SNAPSHOT_FLAGS : []),
@@ -199,7 +212,12 @@ class Run implements RunView {
         `${system.name} has no ${lacking.join(", ")}, which ${options.workload} needs`,
       );
     }
-    this.#versions = { ...await system.versions(), ...await benchVersions() };
+    const { mutant } = options;
+    this.#versions = {
+      ...await system.versions(),
+      ...await benchVersions(),
+      ...(mutant === undefined ? {} : { mutant }),
+    };
     await system.start();
     const nemeses = this.#bearable(system);
     this.#nodes = system.nodes.map(({ name }) => name);

@@ -5,7 +5,10 @@ import { MUTANTS } from "./catalogue.ts";
 import type { Mutant } from "./types.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const COPIED = ["src", "checker", "chaos", "test/sim", "scripts/types", "deno.json", "deno.lock"];
+const COPIED = [
+  ...["src", "checker", "chaos", "test/sim", "test/faulty", "scripts/types"],
+  ...["deno.json", "deno.lock"],
+];
 /** Not part of any program: dependencies, outputs, tests. */
 const SKIPPED = /^(node_modules|out|testdata|\..*)$|_test\.ts$/;
 

@@ -28,6 +28,8 @@ export interface SystemOptions {
   /** Runs nodes on machines that can be made to misbehave, where the system knows such a thing. Default: false. */
   readonly faulty?: boolean;
   readonly seed: number;
+  /** The tree that Pontoon is run from; ends with a slash. Default: this repository. */
+  readonly root?: string;
   /** Further flags of every node of Pontoon. */
   readonly flags?: readonly string[];
 }
@@ -44,12 +46,14 @@ function namesOf(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `n${i + 1}`);
 }
 
-function wanted({ name, nodes, spares = 0, faulty = false, flags }: SystemOptions): Wanted {
+function wanted({ name, nodes, spares = 0, faulty = false, root, flags }: SystemOptions): Wanted {
   const names = namesOf(nodes);
   const timed = (kind: SystemKind) => faulty ? withFaketime(kind) : kind;
   const plainly = (kind: SystemKind) => (layout: Layout) => ({ kind, layout });
   if (name === "pontoon") {
-    const kind = plainly(pontoon({ faulty, ...(flags && { flags }) }, names));
+    const kind = plainly(
+      pontoon({ faulty, ...(root && { root }), ...(flags && { flags }) }, names),
+    );
     return { kind, names: namesOf(nodes + spares), nodes, shape: { framed: true } };
   }
   if (name === "deno-kv") {

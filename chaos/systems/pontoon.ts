@@ -2,7 +2,7 @@
 
 import type { PartitionStatus } from "../types.ts";
 import type { SystemKind } from "./cluster.ts";
-import { denoCommand, localPath } from "./deno_command.ts";
+import { denoCommand, ROOT } from "./deno_command.ts";
 import { FaultyMachines } from "./faulty_machines.ts";
 import type { Layout, Place } from "./places.ts";
 import { clusterView } from "./pontoon_api.ts";
@@ -12,12 +12,14 @@ import { PontoonMembership } from "./pontoon_members.ts";
 export interface PontoonOptions {
   /** Runs the nodes on machines that can be made to misbehave. */
   readonly faulty: boolean;
+  /** The tree whose nodes are run; ends with a slash. Default: this repository. */
+  readonly root?: string;
   /** Further flags of every node. */
   readonly flags?: readonly string[];
 }
 
-const MAIN = localPath("../../src/main.ts", import.meta.url);
-const FAULTY = localPath("../../test/faulty/node.ts", import.meta.url);
+const MAIN = "src/main.ts";
+const FAULTY = "test/faulty/node.ts";
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-net", "--allow-sys=statfs"];
 
 async function status({ http }: Place): Promise<readonly PartitionStatus[]> {
@@ -56,6 +58,7 @@ function nodeArgs(
 
 /** Pontoon as a kind of system, `first` naming the first nodes. */
 export function pontoon(options: PontoonOptions, first: readonly string[]): SystemKind {
+  const { root = ROOT } = options;
   return {
     name: "pontoon",
     features: ["kv", "conditions", "txn", "idempotency", "ttl", "scan", "watch", "applied"],
@@ -65,10 +68,12 @@ export function pontoon(options: PontoonOptions, first: readonly string[]): Syst
     ],
     readyPath: "/health/ready",
     command: (place, layout, joining) =>
-      denoCommand(PERMISSIONS, options.faulty ? FAULTY : MAIN, [
-        ...nodeArgs(place, layout, first, joining),
-        ...(options.flags ?? []),
-      ]),
+      denoCommand(
+        PERMISSIONS,
+        `${root}${options.faulty ? FAULTY : MAIN}`,
+        [...nodeArgs(place, layout, first, joining), ...(options.flags ?? [])],
+        root,
+      ),
     status,
     versions: () => Promise.resolve({ deno: Deno.version.deno, v8: Deno.version.v8 }),
     ...(options.faulty ? { machines: (cluster) => new FaultyMachines(cluster) } : {}),

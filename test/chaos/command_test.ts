@@ -56,6 +56,8 @@ Deno.test("parseCommand() refuses what it does not know, and says which flag", (
       ["--time-limit 0s", "--time-limit takes a time"],
       ["--clients wild", "--clients takes mixed"],
       ["--net air", "--net takes proxy"],
+      ["--mutant none-such", "--mutant takes a name"],
+      ["--system etcd --mutant ack-before-fsync", "--mutant is for pontoon"],
       ["--frobnicate", "--frobnicate"],
       ["extra", "extra"],
     ] as const
@@ -67,7 +69,7 @@ Deno.test("parseCommand() refuses what it does not know, and says which flag", (
 
 Deno.test("commandOf() gives the command that plans the same run", () => {
   const { runs } = runsOf(
-    "--workload txn --nemesis kill+slow --nodes 5 --seed 9 --time-limit 1.5s",
+    "--mutant ack-before-fsync --workload txn --nemesis kill+slow --nodes 5 --seed 9 --time-limit 1.5s",
   );
   const again = commandOf(runs[0]!).replace("deno task chaos ", "");
   assertEquals(runsOf(again).runs, runs);

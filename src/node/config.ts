@@ -4,6 +4,9 @@ import type { CompressionOptions } from "./compression.ts";
 import type { Address } from "../platform/ports.ts";
 import type { ProtocolVersions } from "../transport/mod.ts";
 
+// What a configuration may hold is what the genesis record and the map take of a member.
+export { isAddress, isLabel } from "../partition/mod.ts";
+
 /** One of the first nodes, by the name it will bear. */
 export interface InitialNode {
   readonly name: string;

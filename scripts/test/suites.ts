@@ -73,6 +73,8 @@ export const SUITES: readonly Suite[] = [
   { path: "test/dashboard", ...UNIT },
   { path: "test/dashboard/e2e", ...PROCESSES },
   { path: "test/node", ...LONG },
+  { path: "test/mutants", ...LONG },
+  { path: "test/mutants/catalogue_test.ts", ...UNIT },
   { path: "test/boundaries_test.ts", ...UNIT },
   { path: "checker", ...UNIT },
   { path: "test", ...PROCESSES },

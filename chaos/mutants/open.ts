@@ -3,12 +3,10 @@
 
 /** Why, by the mutant's name. */
 export const OPEN: Readonly<Record<string, string>> = {
-  "prior-term-commit-by-count": "not tried for long enough",
   "truncation-on-a-matching-prefix": "not tried for long enough",
   "stale-append-acknowledgement-accepted": "not tried for long enough",
   "duplicate-vote-counted": "not tried for long enough",
   "answer-overtakes-the-log": "not tried for long enough",
-  "leads-before-its-own-vote-is-durable": "not tried for long enough",
   "pending-change-forgotten-at-election": "not tried for long enough",
   "second-change-proposed-before-the-first-is-applied": "not tried for long enough",
   "campaigns-before-its-state-is-whole": "not tried for long enough",
@@ -25,6 +23,5 @@ export const OPEN: Readonly<Record<string, string>> = {
   "snapshot-loaded-after-its-entries": "not tried for long enough",
   "no-directory-fsync": "not tried for long enough",
   "torn-tail-accepted": "not tried for long enough",
-  "torn-batch-taken-in-part": "not tried for long enough",
   "failed-sync-taken-for-success": "not tried for long enough",
 };

@@ -7,6 +7,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "waiter-keyed-by-index-alone",
     breaks: "an answer is about its own entry",
     seenIn: "Students' Guide to Raft, on indices that appear twice",
+    theme: "stale-leader",
     file: "src/replica/proposals.ts",
     target: 'if (waiter.term === term) waiter.settle({ kind: "applied", result, index });',
     replacement: 'if (waiter.term >= 0) waiter.settle({ kind: "applied", result, index });',

@@ -115,6 +115,9 @@ function takeVote(watched: Watched, { from, term }: Message): void {
 
 /** A replica starts a life: it must be as it said it was in those before. */
 export function checkRestart(watched: Watched): void {
+  if (watched.replica.awaitingSnapshot && !watched.node.mayBeSuspect) {
+    throw new Violation("no state is lost without damage", placeOf(watched));
+  }
   const { core, id } = watched.replica;
   const { facts } = watched;
   const promises = facts.promises.get(id);

@@ -75,15 +75,4 @@ export const READ_MUTANTS: readonly Mutant[] = [
     };
     if (this.#stopped)`,
   },
-  {
-    name: "unconfirmed-reads-outlive-leadership",
-    breaks: BREAKS,
-    seenIn: "etcd-raft: pending reads are dropped with the term",
-    theme: "slow-handover",
-    file: "src/raft/raft.ts",
-    target: "    this.reads.clear();",
-    replacement:
-      `    for (const { index, context } of this.reads.pending) this.readStates.push({ index, context });
-    this.reads.clear();`,
-  },
 ];

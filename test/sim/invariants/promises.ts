@@ -18,8 +18,10 @@ export function tapMessages(watched: Watched): void {
   const step = core.step.bind(core);
   core.step = (message) => {
     const before = hasLivingLeader(watched) ? core.term : Infinity;
+    const match = isStaleAcknowledgement(watched, message) ? matchOf(watched, message.from) : -1;
     const error = step(message);
     try {
+      if (match >= 0) checkStale(watched, message, match);
       take(watched, message, before);
     } catch (cause) {
       if (!(cause instanceof Violation)) throw cause;
@@ -69,6 +71,27 @@ function hasLivingLeader({ node, replica, heardLeaderMs }: Watched): boolean {
   const { core } = replica;
   return core.role === Role.Follower && core.leader !== 0 && !core.quiescent &&
     nowMs(node) - heardLeaderMs < LEASE_MS;
+}
+
+/** An acknowledgement from an earlier term reaches a leader, whose log may be another one by now. */
+function isStaleAcknowledgement({ replica: { core } }: Watched, message: Message): boolean {
+  return message.type === MessageType.AppendResponse && message.term !== 0 &&
+    message.term < core.term && core.role === Role.Leader;
+}
+
+/** How far the leader believes that the replica's log matches its own. */
+function matchOf({ replica: { core } }: Watched, id: ReplicaId): LogIndex {
+  return core.status().progress.find((progress) => progress.id === id)?.match ?? 0;
+}
+
+function checkStale(watched: Watched, { from, term, index }: Message, before: LogIndex): void {
+  if (matchOf(watched, from) === before) return;
+  throw new Violation(
+    "an acknowledgement counts in its term only",
+    `${
+      placeOf(watched)
+    } counts ${index} of term ${term} from ${from} in ${watched.replica.core.term}`,
+  );
 }
 
 function takeAcknowledgement(watched: Watched, { from, index }: Message): void {

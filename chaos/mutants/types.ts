@@ -20,7 +20,7 @@ export interface Mutant {
   readonly theme?: ThemeName;
   /** What the simulator can't stand in for. Such a mutant has a recipe instead of a kill. */
   readonly needs?: "real processes";
-  /** The command that shows the bug on real processes, to be run in a copy of the tree that has it. */
+  /** A command that should show the bug on real processes too, in a copy of the tree that has it. */
   readonly recipe?: string;
 }
 

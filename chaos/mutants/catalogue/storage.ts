@@ -17,6 +17,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   }
 
   /** Calls back once everything appended so far`,
+    recipe: "deno task chaos --workload cas-register --nemesis power-cut --time-limit 60s",
   },
   {
     name: "no-directory-fsync",
@@ -26,6 +27,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "src/wal/segment_preparer.ts",
     target: "await disk.syncDirectory(folder);",
     replacement: "",
+    recipe:
+      "deno task chaos --workload cas-register --nemesis power-cut --time-limit 120s --expect snapshot-sent",
   },
   {
     name: "torn-tail-accepted",
@@ -44,6 +47,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "src/wal/recovery.ts",
     target: "this.#state.recordDamage(contents, reason);",
     replacement: "",
+    recipe: "deno task chaos --workload cas-register --nemesis damage+kill --time-limit 60s",
   },
   {
     name: "recovered-tail-not-re-synced",

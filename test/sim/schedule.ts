@@ -3,7 +3,7 @@
 
 import { drawFault, drawLosingFault, type Fault, LOSING_KINDS, REPEATED_KINDS } from "./faults.ts";
 import { SeededRandom } from "./random.ts";
-import { drawPlot } from "./themes.ts";
+import { drawPlot, type ThemeName } from "./themes.ts";
 
 /** How often each kind of operation is drawn, relative to the others. */
 export interface WorkloadMix {
@@ -54,6 +54,8 @@ export interface SimOptions {
 /** A whole run. */
 export interface SimSchedule {
   readonly seed: number;
+  /** The plot that its faults were drawn for. */
+  readonly theme?: ThemeName;
   readonly options: SimOptions;
   readonly faults: readonly Fault[];
 }
@@ -67,7 +69,7 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
   const options = drawOptions(random, overrides);
   if (Object.keys(overrides).length === 0) {
     const plot = drawPlot(new SeededRandom(seed).stream("theme"), options);
-    if (plot !== undefined) return { seed, options: plot.options, faults: inOrder(plot.faults) };
+    if (plot !== undefined) return { seed, ...plot, faults: inOrder(plot.faults) };
   }
   const { nodes, spares, safetyMs } = options;
   const first = nodes - spares;

@@ -15,18 +15,27 @@ export interface LeaderSpan {
 
 /** A leader that was not there before. */
 export interface Election {
+  /** When it was seen; it came up to {@linkcode SEEN_WITHIN_MS} earlier. */
   readonly atMs: number;
+  /** Of which partition; absent where a system has but one. */
+  readonly partition?: string;
   readonly term: number;
   readonly leader: string;
 }
 
 const INTERVAL_MS = 150;
+/** A node that is asked while it hangs holds the next look up for about so long. */
+export const SEEN_WITHIN_MS = 1000;
 /** A node that has said nothing for so long has a hole in its lane. */
 const SILENCE_MS = 4 * INTERVAL_MS;
 
 export class Observer {
   readonly spans: LeaderSpan[] = [];
+  /** Of the partition that clients feel. */
   readonly elections: Election[] = [];
+  /** Of every partition. */
+  readonly allElections: Election[] = [];
+  readonly #terms = new Map<string, number>();
   readonly #system: System;
   readonly #now: () => number;
   readonly #last = new Map<string, LeaderSpan>();
@@ -64,6 +73,11 @@ export class Observer {
     const status = partitions?.[0];
     if (status === undefined) return;
     const atMs = this.#now();
+    for (const { partition, term, leader } of partitions ?? []) {
+      if (leader === undefined || term <= (this.#terms.get(partition) ?? 0)) continue;
+      this.#terms.set(partition, term);
+      this.allElections.push({ atMs, partition, term, leader });
+    }
     const { term, leader } = status;
     const last = this.#last.get(node.name);
     const goesOn = last !== undefined && last.term === term && last.leader === leader &&

@@ -306,7 +306,7 @@ class Run implements RunView {
     });
     const judgement = await judgeInThread(
       run,
-      { calls, faults, elections },
+      { calls, faults, elections: this.#observer?.allElections ?? [] },
       this.#promisesApplied,
       this.options.workload,
       () => this.#signal?.aborted === true,

@@ -21,7 +21,7 @@ export type Outcome =
   | { readonly kind: "killed"; readonly kill: Kill; readonly message: string }
   | { readonly kind: "survived"; readonly seeds: number; readonly operations: number };
 
-const SHRINK_MS_MAX = 25_000;
+const SHRINK_MS_MAX = 8000;
 
 async function attempt({ schedules, seeds, minutes, shrinkRuns }: Attempt): Promise<Outcome> {
   const endMs = performance.now() + minutes * 60_000;

@@ -26,7 +26,7 @@ Then runs the same seeds on the tree without a bug, where none may fail.
 Exit codes: 0 all were killed and the tree without a bug is silent, 1 not so, 64 usage.`;
 
 const EXIT_USAGE = 64;
-const SHRINK_RUNS_MAX = 120;
+const SHRINK_RUNS_MAX = 80;
 const NAME_WIDTH = Math.max(...MUTANTS.map(({ name }) => name.length));
 
 interface Options {

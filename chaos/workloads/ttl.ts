@@ -3,7 +3,8 @@
 // a leader is in place).
 
 import { kv, type KvInput, type KvOutput } from "../../checker/mod.ts";
-import type { Random } from "../types.ts";
+import { SEEN_WITHIN_MS } from "../observe.ts";
+import type { Fault, Random } from "../types.ts";
 import { kvCall } from "./kv_calls.ts";
 import type {
   Call,
@@ -119,16 +120,25 @@ function byKey(calls: readonly RecordedCall[]): Map<string, RecordedCall[]> {
  * Whether clocks may have cut a life short that began at `atMs` and was over at `doneMs`. Partition time follows the
  * leader's monotonic clock, and steps at an election to the lowest wall clock of a quorum (RULES 18): one wall clock that
  * jumps can't shorten a life, but of several a quorum may be made, and what a slow leader lost is caught up in a step.
- * The first election under honest clocks puts an end to it.
+ * The first election under honest clocks puts an end to it, in each partition for itself; which of them holds a key
+ * is not known here.
  */
 function isClouded(
   atMs: number,
   doneMs: number,
   { faults, elections }: Pick<Evidence, "faults" | "elections">,
 ): boolean {
+  const partitions = [...new Set(elections.map(({ partition }) => partition))];
+  const isOver = (fault: Fault) =>
+    partitions.length > 0 &&
+    partitions.every((partition) =>
+      elections.some((election) =>
+        election.partition === partition && election.atMs <= atMs &&
+        election.atMs >= fault.untilMs + SEEN_WITHIN_MS
+      )
+    );
   const lying = faults.filter((fault) =>
-    fault.kind.startsWith("clock-") && fault.atMs <= doneMs &&
-    !elections.some((election) => election.atMs >= fault.untilMs && election.atMs <= atMs)
+    fault.kind.startsWith("clock-") && fault.atMs <= doneMs && !isOver(fault)
   );
   return lying.some(({ kind }) => kind === "clock-drift") ||
     new Set(lying.flatMap(({ targets }) => targets)).size > 1;

@@ -63,6 +63,7 @@ export interface Evidence {
   readonly calls: readonly RecordedCall[];
   /** Times are milliseconds since the start of the run. */
   readonly faults: readonly Fault[];
+  /** Of every partition. */
   readonly elections: readonly Election[];
 }
 

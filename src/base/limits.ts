@@ -105,6 +105,10 @@ export const WATCH_BATCH_SIZE_BYTES_MAX = 256 * KiB;
 export const WATCH_QUEUE_SIZE_BYTES_MAX = 256 * KiB;
 /** Event streams of one node, 60 to 80 KB each; beyond it 503 `overloaded`. */
 export const WATCHES_MAX = 20_000;
+/** Copies of partitions that a node keeps for backups at a time; each holds what was replaced since. */
+export const PARTITION_COPIES_MAX = 4;
+/** Changes of a partition in one answer. */
+export const CHANGES_SIZE_BYTES_MAX = 1 * MiB;
 /** Independent operations in one batch request. */
 export const BATCH_OPERATIONS_MAX = 1000;
 /** Body of one batch request. */

@@ -1,6 +1,7 @@
 // The command line as a whole: its options, its commands, how it is run and how it ends.
 
 import { Command, CommanderError, Option } from "commander";
+import { addBackupCommands } from "./commands/backup.ts";
 import { addBenchCommand } from "./commands/bench.ts";
 import { addClusterCommands } from "./commands/cluster.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
@@ -69,6 +70,7 @@ export function createProgram(io: Io): Command {
   addReadCommands(program, run);
   addWriteCommands(program, run);
   addDumpCommands(program, run);
+  addBackupCommands(program, run);
   addClusterCommands(program, run);
   addBenchCommand(program, run);
   addTopCommand(program, run);

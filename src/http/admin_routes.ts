@@ -3,6 +3,7 @@
 
 import type { Context, Hono } from "hono";
 import type { NodeService } from "../node/service.ts";
+import { wantsPage } from "./dashboard/routes.ts";
 import { failureResponse, RequestError } from "./problem.ts";
 import { RequestHeaders, timeoutMsOf } from "./request_headers.ts";
 import { parseQuery, splitUrl } from "./request_key.ts";
@@ -23,8 +24,11 @@ POST   /cluster/partitions/:id/move      {"from":"name","to":"name"}
 POST   /cluster/partitions/:id/transfer  {"to":"name"}: hand leadership over
 POST   /cluster/partitions/:id/zone      {"preferredZone":"zone"}, or null: where to lead it
 GET    /cluster/hash      state hashes of this node's replicas, and the index of each
+GET    /cluster/partitions/:id/copy      for backups: a partition at one index, as blocks
+GET    /cluster/partitions/:id/changes   for backups: what changed behind an index
 GET    /health/live       is the process there
 GET    /health/ready      does it take traffic
+GET    /                  in a browser: the dashboard
 GET    /docs              the API as a page; for machines: GET /openapi.json
 `;
 
@@ -35,14 +39,21 @@ const HASH_TIMEOUT_MS = 30_000;
 /** Paths that answer GET. */
 export const PLAIN_GETS = ["/", "/health/live", "/health/ready", "/cluster", HASH_PATH];
 
-/** Adds the routes to `app`. */
-export function addAdminRoutes(app: Hono, service: NodeService): void {
-  const add = (path: string, answer: (context: Context) => Response) =>
+/** Adds the routes to `app`; `page` answers who asks for `/` as a page. */
+export function addAdminRoutes(
+  app: Hono,
+  service: NodeService,
+  page: (request: Request) => Promise<Response>,
+): void {
+  const add = (path: string, answer: (context: Context) => Response | Promise<Response>) =>
     app.get(path, (context) => {
       parseQuery(splitUrl(context.req.url).query, []);
       return answer(context);
     });
-  add("/", (context) => context.text(INDEX));
+  add("/", (context) => {
+    context.header("vary", "accept");
+    return wantsPage(context.req.raw) ? page(context.req.raw) : context.text(INDEX);
+  });
   add("/health/live", (context) => context.json({ live: true }));
   add("/health/ready", (context) => {
     const { ready, reason } = service.ready();

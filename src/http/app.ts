@@ -7,6 +7,9 @@ import type { NodeService } from "../node/service.ts";
 import type { Clock, Digest, Log } from "../platform/ports.ts";
 import type { RequestEnvironment } from "./access/mod.ts";
 import { addAdminRoutes, PLAIN_GETS } from "./admin_routes.ts";
+import { CHANGES_ROUTE, COPY_ROUTE, isBackupPath } from "./backup_path.ts";
+import { BackupRoutes } from "./backup_routes.ts";
+import { DASHBOARD_EVENTS_PATH, DashboardRoutes } from "./dashboard/routes.ts";
 import { isKeyPath, KeyRoutes } from "./key_routes.ts";
 import { errorResponse, problem } from "./problem.ts";
 import { BodyReader } from "./request_body.ts";
@@ -50,7 +53,7 @@ const GETS: ReadonlySet<string> = new Set([
 /** Methods possible at a path, for Allow; undefined if it is not served. */
 function allowedAt(path: string): string | undefined {
   if (GETS.has(path)) return "GET, HEAD";
-  if (path === WATCH_PATH) return "GET";
+  if (path === WATCH_PATH || path === DASHBOARD_EVENTS_PATH || isBackupPath(path)) return "GET";
   return schemaPathOf(path) === undefined ? undefined : "POST";
 }
 
@@ -71,7 +74,9 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
     getPath: (request) => splitUrl(request.url).path,
   });
   const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
-  addAdminRoutes(app, service);
+  const dashboard = new DashboardRoutes({ service, clock, digest });
+  dashboard.addTo(app);
+  addAdminRoutes(app, service, (request) => dashboard.page(request));
   app.get(DESCRIPTION_PATH, (context) => gate.describe(context.req.raw));
   app.get(DOCS_PATH, (context) => gate.docs(context.req.raw));
   for (const template of SCHEMA_POSTS.keys()) {
@@ -86,6 +91,9 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   app.get(SCAN_PATH, (context) => handleScan(context.req.raw, scans));
   const watches = new WatchRoute({ service, clock, log, requestTimeoutMs });
   app.get(WATCH_PATH, (context) => watches.handle(context.req.raw));
+  const backups = new BackupRoutes({ service, clock, log, requestTimeoutMs });
+  app.get(COPY_ROUTE, (context) => backups.copy(context.req.raw));
+  app.get(CHANGES_ROUTE, (context) => backups.changes(context.req.raw));
   app.get(METRICS_PATH, async (context) => {
     parseQuery(splitUrl(context.req.url).query, []);
     service.meters.watchers = watches.count;

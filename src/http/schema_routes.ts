@@ -9,6 +9,7 @@ import type { MemberChange, NodeService, RequestOptions } from "../node/service.
 import { batchRoute } from "./batch_route.ts";
 import { type ApiDocument, docsPage } from "./docs_page.ts";
 import { keyRouteConfigs, problemResponse } from "./openapi_keys.ts";
+import { backupRouteConfigs } from "./openapi_backup.ts";
 import { scanRouteConfig } from "./openapi_scan.ts";
 import { watchRouteConfig } from "./openapi_watch.ts";
 import { failureResponse } from "./problem.ts";
@@ -115,6 +116,7 @@ const plainRoutes: readonly RouteConfig[] = [
       503: problemResponse("The replica was not far enough in time."),
     },
   },
+  ...backupRouteConfigs,
   {
     method: "get",
     path: "/docs",

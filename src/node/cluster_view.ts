@@ -29,6 +29,7 @@ interface ViewSources {
   waitingFor(partition: PartitionId): string | undefined;
   isConnected(nodeId: NodeId): boolean;
   newsOf(nodeId: NodeId): MemberNews | undefined;
+  readonly nowMs: number;
 }
 
 export function clusterView(sources: ViewSources): ClusterView {
@@ -55,7 +56,11 @@ export function clusterView(sources: ViewSources): ClusterView {
         ...(member.zone === undefined ? {} : { zone: member.zone }),
         ...(member.host === undefined ? {} : { host: member.host }),
         reachable: sources.isConnected(member.nodeId),
-        ...(news === undefined ? {} : { gossip: news.status, load: news.load }),
+        ...(news === undefined ? {} : {
+          gossip: news.status,
+          gossipForMs: Math.max(0, Math.round(sources.nowMs - news.sinceMs)),
+          load: news.load,
+        }),
       };
     }),
     partitions: partitions.sort((a, b) => a.partition - b.partition),

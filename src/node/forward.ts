@@ -30,6 +30,7 @@ export const enum RequestKind {
   Transfer = 7,
   Leads = 8,
   Events = 9,
+  Report = 10,
 }
 
 export function encodeWriteRequest(
@@ -68,11 +69,16 @@ export function encodeLeadsRequest(): Uint8Array<ArrayBuffer> {
   return new BytesWriter(1).u8(RequestKind.Leads).take();
 }
 
+/** Asks for a node's report, with what happened behind a position in the journal of its life `boots`. */
+export function encodeReportRequest(boots: number, change: number): Uint8Array<ArrayBuffer> {
+  return new BytesWriter(24).u8(RequestKind.Report).f64(boots).f64(change).take();
+}
+
 /** Any request, its kind read. Throws CodecError. */
 export function openRequest(body: Uint8Array): { kind: RequestKind; reader: BytesReader } {
   const reader = new BytesReader(body);
   const kind = reader.u8();
-  if (kind < RequestKind.Write || kind > RequestKind.Events) {
+  if (kind < RequestKind.Write || kind > RequestKind.Report) {
     throw new CodecError(`peer request of unknown kind ${kind}`);
   }
   return { kind, reader };

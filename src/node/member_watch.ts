@@ -31,6 +31,8 @@ export interface MemberWatchHost {
   requestCount(): number;
   /** The member does not answer anybody who asked it. */
   onSuspected(nodeId: NodeId): void;
+  /** What is believed of a member has changed. */
+  onStatus(nodeId: NodeId, status: Status): void;
   /** Another node follows a newer map than this one does. */
   onNewerEpoch(epoch: LogIndex, from: NodeId): void;
 }
@@ -40,6 +42,7 @@ export class MemberWatch {
   readonly #gossip: Gossip;
   #figuresMs = -Infinity;
   #countedRequests = 0;
+  #requestsPerSecond = 0;
 
   constructor(host: MemberWatchHost) {
     this.#host = host;
@@ -70,9 +73,15 @@ export class MemberWatch {
     const seconds = (nowMs - this.#figuresMs) / 1000;
     const count = requestCount();
     const requestsPerSecond = Math.round((count - this.#countedRequests) / seconds);
+    this.#requestsPerSecond = requestsPerSecond;
     this.#figuresMs = nowMs;
     this.#countedRequests = count;
     this.#gossip.setFigures(epoch(), { ...load(), requestsPerSecond }, nowMs);
+  }
+
+  /** Client requests that came to this node, as it last told the others. */
+  get requestsPerSecond(): number {
+    return this.#requestsPerSecond;
   }
 
   /** A datagram that begins with the gossip's byte. Throws CodecError on bytes that no peer sends. */
@@ -103,5 +112,6 @@ export class MemberWatch {
       before,
     });
     if (status === "suspect") this.#host.onSuspected(nodeId);
+    this.#host.onStatus(nodeId, status);
   }
 }

@@ -16,6 +16,8 @@ export class Meters {
   readonly answers = new Map<string, number>();
   /** One batch's way to the disk. */
   readonly sync = new DurationHistogram();
+  /** Applying what was committed in one step of a group. */
+  readonly apply = new DurationHistogram();
   /** From the beginning of a snapshot to its durable file. */
   readonly snapshot = new DurationHistogram();
   /** Times that a replica on this node became its group's leader. */

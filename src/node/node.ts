@@ -29,9 +29,12 @@ import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
 import { clusterView } from "./cluster_view.ts";
 import { Administration } from "./administration.ts";
 import { Compressor } from "./compression.ts";
-import type { NodeConfig } from "./config.ts";
+import { type NodeConfig, PONTOON_VERSION } from "./config.ts";
 import { failure } from "./data_partition.ts";
 import type { RecoveredReplica } from "./group_files.ts";
+import { freezePartition } from "./partition_freeze.ts";
+import type { Journal } from "./journal.ts";
+import { noteMapChange } from "./map_news.ts";
 import type { Meters, NodeFigures } from "./meters.ts";
 import { MemberWatch } from "./member_watch.ts";
 import { handOver } from "./handover.ts";
@@ -39,7 +42,9 @@ import { Hosting } from "./hosting.ts";
 import { HELP_TIMEOUT_MS, Housekeeping } from "./housekeeping.ts";
 import { MetaProposals } from "./meta_proposals.ts";
 import { Membership } from "./membership.ts";
+import { type NodeReport, replicaReport, workCounts } from "./node_report.ts";
 import type { NodeRecordKeeper } from "./node_record.ts";
+import { Overview } from "./overview.ts";
 import { answerRequest } from "./peer_requests.ts";
 import { LeaderSurvey } from "./leader_survey.ts";
 import { LeaderTable } from "./leader_table.ts";
@@ -49,6 +54,7 @@ import { Scheduler } from "./scheduler.ts";
 import type {
   ClusterView,
   Failure,
+  FrozenPartition,
   HashesAnswer,
   MemberChange,
   NodeService,
@@ -83,6 +89,7 @@ const LOOK: PageQuery = {
 
 export interface NodeParts {
   readonly meters: Meters;
+  readonly journal: Journal;
   readonly config: NodeConfig;
   readonly platform: Platform;
   readonly wal: Wal;
@@ -96,6 +103,7 @@ export interface NodeParts {
 export class Node implements NodeService {
   readonly topology: Topology;
   readonly membership: Membership;
+  readonly overview: Overview;
   readonly #parts: NodeParts;
   readonly #transport: Transport;
   readonly #scheduler: Scheduler;
@@ -119,6 +127,9 @@ export class Node implements NodeService {
   #requestCount = 0;
   /** Terms that replicas here were elected in. */
   readonly #wonTerms = new Map<PartitionId, Term>();
+  /** Monotonic times at which replicas here lost sight of a leader. */
+  readonly #leaderlessSinceMs = new Map<PartitionId, number>();
+  readonly #startedMs: number;
   /** What loading and replay left behind is cleared away. */
   #settled = false;
   /** Not ready any more, but still serving. */
@@ -128,6 +139,7 @@ export class Node implements NodeService {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { config, platform, wal, keeper } = parts;
+    this.#startedMs = platform.clock.monotonicMs();
     this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
       // The way to the followers' disks is the longer one. What must not leave before it is durable here
@@ -136,17 +148,20 @@ export class Node implements NodeService {
       wal.flush();
     });
     wal.gatherBy((callbacks) => this.#scheduler.gather(callbacks));
-    this.topology = new Topology((map) => {
+    this.topology = new Topology((map, before) => {
+      noteMapChange(parts.journal, before, map);
       this.#transport.setPeers(map.members.map(({ nodeId, peer }) => ({ nodeId, address: peer })));
       this.#hosting?.reconcile(map);
       this.#leaders.changed();
       this.#memberWatch.mapChanged(map);
+      this.overview.changed();
     });
     this.#transport = new Transport({
       ...platform,
       nodeId: keeper.record.nodeId,
-      bootNonce: keeper.record.boots,
+      bootNonce: keeper.record.bootNonce,
       secret: config.secret,
+      ...(config.protocol === undefined ? {} : { protocol: config.protocol }),
       clusterId: () => keeper.record.clusterId,
       scheduleFlush: () => this.#scheduler.schedule(),
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,
@@ -162,10 +177,12 @@ export class Node implements NodeService {
       onLinkUp: (nodeId) => {
         this.#leaders.changed();
         this.#memberWatch.onLinkUp(nodeId);
+        this.overview.changed();
       },
       onLinkDown: (nodeId) => {
         this.#hosting?.peerDoubted(nodeId);
         if (this.#isConnected(nodeId)) return;
+        this.overview.changed();
         this.#courier.linkLost(nodeId);
         this.#hosting?.peerLost(nodeId);
       },
@@ -190,6 +207,10 @@ export class Node implements NodeService {
       load: () => this.#load(),
       requestCount: () => this.#requestCount,
       onSuspected: (nodeId) => this.#hosting?.peerDoubted(nodeId),
+      onStatus: (nodeId, status) => {
+        parts.journal.note(status, nodeId);
+        this.overview.changed();
+      },
       onNewerEpoch: (epoch, from) => this.membership.newerMapExists(epoch, from),
     });
     this.#leaders = new LeaderTable(platform.clock, this.topology, {
@@ -261,6 +282,15 @@ export class Node implements NodeService {
       reportSuspectHere: (partition, replicaId) =>
         this.#steward?.reportSuspect(partition, replicaId),
       request: (to, body) => this.#transport.request(to, body, HELP_TIMEOUT_MS),
+    });
+    this.overview = new Overview({
+      clock: platform.clock,
+      journal: parts.journal,
+      nodeId: keeper.record.nodeId,
+      members: () => this.topology.map.members.map(({ nodeId }) => nodeId),
+      isUp: (nodeId) => this.#transport.isUp(nodeId),
+      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
+      report: () => this.#report(),
     });
     this.#administration = new Administration({
       clock: platform.clock,
@@ -364,13 +394,18 @@ export class Node implements NodeService {
       isLinked: (nodeId) => this.#transport.isUp(nodeId) && this.#transport.isHeard(nodeId),
       observer: {
         onLeadership: (replica) => {
+          this.#noteLeadership(replica.group, replica.leader !== 0);
           if (replica.isLeader && this.#wonTerms.get(replica.group) !== replica.term) {
             this.#wonTerms.set(replica.group, replica.term);
             this.meters.electionsWon++;
+            const { group: partition, term } = replica;
+            this.#parts.journal.note("elected", this.nodeId, { partition, term });
           }
           this.#hosting?.data(replica.group)?.data.onLeadership();
           this.#leaders.changed();
+          this.overview.changed();
         },
+        onApplied: (durationMs) => this.meters.apply.observeMs(durationMs),
         onConfiguration: () => {},
         onQuiescence: (replica) => this.#hosting?.data(replica.group)?.data.onQuiescence(),
       },
@@ -395,6 +430,41 @@ export class Node implements NodeService {
     hosting.reconcile(this.topology.map);
     this.#tick();
     this.membership.announceDetails();
+  }
+
+  #noteLeadership(partition: PartitionId, hasLeader: boolean): void {
+    if (hasLeader) this.#leaderlessSinceMs.delete(partition);
+    else if (!this.#leaderlessSinceMs.has(partition)) {
+      this.#leaderlessSinceMs.set(partition, this.#parts.platform.clock.monotonicMs());
+    }
+  }
+
+  #report(): Omit<NodeReport, "happenings" | "changes"> {
+    const { wal, platform, keeper, config } = this.#parts;
+    const nowMs = platform.clock.monotonicMs();
+    const memoryBytes = platform.process.memoryBytes?.();
+    return {
+      version: PONTOON_VERSION,
+      boots: keeper.record.boots,
+      uptimeMs: nowMs - this.#startedMs,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      logBytes: wal.sizeBytes,
+      diskFreeBytes: platform.disk.freeBytes(),
+      diskLow: wal.diskLow,
+      requestsInFlight: this.#router.inFlight,
+      requestsPerSecond: this.#memberWatch.requestsPerSecond,
+      deadAfterMs: config.deadAfterMs,
+      work: workCounts(this.meters),
+      replicas: [...this.#hosting?.all() ?? []].map((hosted) => {
+        const sinceMs = this.#leaderlessSinceMs.get(hosted.partition);
+        return replicaReport(
+          hosted,
+          this.topology,
+          sinceMs === undefined ? undefined : nowMs - sinceMs,
+        );
+      }),
+      sends: this.#courier.sends(),
+    };
   }
 
   #linksOf(partition: PartitionId): ReplicaLinks {
@@ -439,6 +509,7 @@ export class Node implements NodeService {
     if (!this.#settled) this.#settle();
     this.#staleReads.tick();
     this.#housekeeping.tick();
+    this.overview.tick();
   }
 
   /** Loading a large state leaves garbage that an idle node would keep for hours. */
@@ -459,6 +530,8 @@ export class Node implements NodeService {
         log: this.#parts.platform.log,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
+        report: (boots, change) =>
+          this.overview.own(boots === this.#parts.keeper.record.boots ? change : 0),
         transferHere: (partition, to) => this.#administration.transferHere(partition, to),
         proposeMetaHere: (command, timeoutMs) =>
           this.#metaProposals.proposeHere(command, timeoutMs),
@@ -550,6 +623,25 @@ export class Node implements NodeService {
     return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
   }
 
+  freezePartition(
+    partition: PartitionId,
+    options: RequestOptions,
+  ): Promise<FrozenPartition | Failure> {
+    const route = this.#leaders.route(partition);
+    return freezePartition(
+      {
+        nodeId: this.nodeId,
+        clock: this.#parts.platform.clock,
+        router: this.#router,
+        hosted: this.#hosting?.data(partition),
+        leaderHttp: route.kind === "remote" ? route.http : undefined,
+        mayWrite: !(this.#parts.wal.diskLow && route.kind === "local"),
+      },
+      partition,
+      options,
+    );
+  }
+
   onStopping(listener: () => void): () => void {
     if (this.#stopAnnounced) listener();
     else this.#stopListeners.add(listener);
@@ -576,6 +668,7 @@ export class Node implements NodeService {
       waitingFor: (partition) => this.#steward?.waitingFor(partition),
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
       newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
+      nowMs: this.#parts.platform.clock.monotonicMs(),
     });
   }
 

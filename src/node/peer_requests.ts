@@ -15,6 +15,7 @@ import type { Hosting } from "./hosting.ts";
 import { ledHere } from "./leader_survey.ts";
 import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
 import type { Failure } from "./service.ts";
+import type { NodeReport } from "./node_report.ts";
 import type { Steward } from "./steward.ts";
 import { encodeEventsAnswer, readEventsRequest } from "./watch_codec.ts";
 import { eventsForPeer } from "./watch_source.ts";
@@ -27,6 +28,8 @@ export interface PeerRequestHost {
   readonly log: Log;
   readonly diskLow: boolean;
   leaderOf(partition: PartitionId): NodeId | undefined;
+  /** This node's report; its journal behind `change` of the life `boots`, or all of it. */
+  report(boots: number, change: number): NodeReport;
   transferHere(partition: PartitionId, to: NodeId): { ok: true } | Failure;
   proposeMetaHere(command: Uint8Array, timeoutMs: number): Promise<MetaResult | Failure>;
 }
@@ -111,6 +114,8 @@ async function answer(
     }
     case RequestKind.Leads:
       return encodePlainAnswer({ leads: ledHere(hosting) });
+    case RequestKind.Report:
+      return encodePlainAnswer(host.report(reader.f64(), reader.f64()));
     case RequestKind.Suspect:
       host.steward?.reportSuspect(reader.u32(), reader.integer());
       return encodePlainAnswer({ ok: true });

@@ -10,11 +10,14 @@ import { type Recovered, Wal } from "../wal/mod.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { NodeConfig } from "./config.ts";
 import { type RecoveredReplica, recoveredReplica } from "./group_files.ts";
+import { Journal } from "./journal.ts";
 import { Meters } from "./meters.ts";
 import { Node, STOP_GRACE_MS } from "./node.ts";
 import { NodeRecordKeeper } from "./node_record.ts";
 
 const BODY_IDLE_MS = 10_000;
+/** A batch that takes so long to reach the disk is worth telling: clients wait for it. */
+const SLOW_SYNC_MS = 500;
 
 /** A node that runs. */
 export interface RunningNode {
@@ -38,16 +41,23 @@ export async function runNode(
 ): Promise<RunningNode> {
   const { clock, random, disk, log, process } = platform;
   const meters = new Meters();
+  const journal = new Journal(clock);
+  /** Notes what this node's disk does, once it is known who this node is. */
+  let noteDisk = (_kind: "disk-low" | "disk-room" | "disk-slow", _durationMs?: number) => {};
   const { wal, recovered } = await Wal.open({
     disk,
     clock,
     random,
     log,
     process,
-    onSynced: (durationMs) => meters.sync.observeMs(durationMs),
+    onSynced: (durationMs) => {
+      meters.sync.observeMs(durationMs);
+      if (durationMs >= SLOW_SYNC_MS) noteDisk("disk-slow", durationMs);
+    },
+    onDiskLow: (isLow) => noteDisk(isLow ? "disk-low" : "disk-room"),
     ...config.logSizes,
   });
-  const keeper = await NodeRecordKeeper.open(wal, recovered);
+  const keeper = await NodeRecordKeeper.open(wal, recovered, platform.clock.wallMs());
   const details: MemberDetails = {
     name: config.name,
     peer: config.advertisePeer ?? config.peer,
@@ -66,6 +76,7 @@ export async function runNode(
   const mayHaveLostGroups = recovered.damages.some(({ groups }) => groups === null);
   const node = new Node({
     meters,
+    journal,
     config,
     platform,
     wal,
@@ -74,6 +85,12 @@ export async function runNode(
     details,
     mayHaveLostGroups,
   });
+  noteDisk = (kind, durationMs) => {
+    const slowest = durationMs === undefined ? {} : { durationMs: Math.round(durationMs) };
+    journal.note(kind, node.nodeId, slowest);
+    node.overview.changed();
+  };
+  journal.note("started", node.nodeId);
   const app = createApp(node, {
     clock,
     digest: platform.digest,

@@ -2,10 +2,13 @@
 // them, node/ provides them, neither imports the other's code.
 
 import type { Meters, NodeFigures } from "./meters.ts";
+import type { Happening } from "./journal.ts";
+import type { KnownReport } from "./overview.ts";
 import type { LoadFigures, Status } from "../gossip/mod.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId, Term } from "../base/ids.ts";
 import type { PageQuery } from "../store/page.ts";
 import type { WatchPosition } from "../store/history.ts";
+import type { StoreState } from "../store/store.ts";
 import type {
   Applied,
   Command,
@@ -114,6 +117,15 @@ export interface EventsAnswer {
   readonly position: WatchPosition;
 }
 
+/** A partition's whole state at one applied index, which nothing changes any more. */
+export interface FrozenPartition {
+  readonly ok: true;
+  readonly nodeId: NodeId;
+  readonly partition: PartitionId;
+  readonly appliedIndex: LogIndex;
+  readonly state: StoreState;
+}
+
 /** A read of a partition's history that may wait. */
 export interface PendingEvents {
   /** At least one event, unless the wait was ended. `history-gone` is final, other failures pass. */
@@ -151,6 +163,8 @@ export interface MemberView {
   readonly reachable: boolean;
   /** What the members together believe of it; absent of the node that answers. */
   readonly gossip?: Status;
+  /** Since when `gossip` is what it is, ms ago. */
+  readonly gossipForMs?: number;
   /** What it last said of its own load. */
   readonly load?: LoadFigures;
 }
@@ -263,11 +277,21 @@ export interface PlanView {
   readonly blocked: readonly { readonly partition: PartitionId; readonly reason: string }[];
 }
 
+/** What a node can show of the whole cluster (node/overview.ts). */
+export interface OverviewSource {
+  /** By node, this one included; others' only while somebody follows. */
+  reports(): ReadonlyMap<NodeId, KnownReport>;
+  /** Oldest first. */
+  happenings(): readonly Happening[];
+  follow(onChange: () => void): () => void;
+}
+
 /** The node as its HTTP layer sees it. No method throws; what goes wrong is a {@linkcode Failure}. */
 export interface NodeService {
   readonly valueSizeBytesMax: number;
   /** What this node has counted of its own work; the HTTP layer counts its part in it. */
   readonly meters: Meters;
+  readonly overview: OverviewSource;
   figures(): NodeFigures;
   /** The partition a key belongs to, by the map that this node has applied. */
   partitionOf(key: Key): PartitionId;
@@ -301,6 +325,14 @@ export interface NodeService {
     filter: WatchFilter,
     waits: boolean,
   ): PendingEvents;
+  /**
+   * A partition as this node's replica has it, with everything that was acknowledged before the call and
+   * partition time brought up to now; `not-leader` if this node holds no whole replica.
+   */
+  freezePartition(
+    partition: PartitionId,
+    options: RequestOptions,
+  ): Promise<FrozenPartition | Failure>;
   /** Calls `listener` once, when the node begins to stop. Returns how to take that back. */
   onStopping(listener: () => void): () => void;
   cluster(): ClusterView;

@@ -18,6 +18,7 @@ import {
 } from "../snapshot/mod.ts";
 import { readMessage, writeMessage } from "../transport/raft_codec.ts";
 import type { Hosting } from "./hosting.ts";
+import type { SnapshotSend } from "./node_report.ts";
 
 /** What the courier needs of the node. */
 export interface CourierHost {
@@ -32,12 +33,19 @@ export interface CourierHost {
 /** Snapshots on their way from this node at a time; each keeps to a byte rate. */
 const SNAPSHOT_TRANSFERS_MAX = 2;
 
+interface Sending {
+  readonly to: NodeId;
+  readonly partition: PartitionId;
+  readonly sizeBytes: number;
+  readonly sender: SnapshotSender;
+}
+
 export class SnapshotCourier {
   readonly #host: CourierHost;
   readonly #receiver: SnapshotReceiver;
   /** Many groups may need one at once, as after a join: the rest of the node goes on meanwhile. */
   readonly #gate = new Gate(SNAPSHOT_TRANSFERS_MAX);
-  readonly #sending = new Map<number, { readonly to: NodeId; readonly sender: SnapshotSender }>();
+  readonly #sending = new Map<number, Sending>();
   #nextTransfer = 1;
   #stopped = false;
 
@@ -79,7 +87,7 @@ export class SnapshotCourier {
       context: writer.take(),
       send: (step) => send(to, encodeTransferMessage(step)),
     });
-    this.#sending.set(transfer, { to, sender });
+    this.#sending.set(transfer, { to, partition, sizeBytes: file.sizeBytes, sender });
     const { delivered, reason, damaged } = await sender.run();
     this.#sending.delete(transfer);
     if (damaged) store.markDamaged(file);
@@ -93,6 +101,16 @@ export class SnapshotCourier {
       ...(delivered ? {} : { reason }),
     });
     return delivered;
+  }
+
+  /** What is on its way now. */
+  sends(): SnapshotSend[] {
+    return [...this.#sending.values()].map(({ partition, to, sizeBytes, sender }) => ({
+      partition,
+      to,
+      sentBytes: sender.sentBytes,
+      sizeBytes,
+    }));
   }
 
   /** A datagram of the transfer protocol from a peer. Throws on bytes that no peer sends. */

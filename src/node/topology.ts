@@ -7,9 +7,9 @@ import { type ClusterMap, MapIndex, type Member, UNKNOWN_MAP } from "../partitio
 
 export class Topology {
   #index = new MapIndex(UNKNOWN_MAP);
-  readonly #onChange: (map: ClusterMap) => void;
+  readonly #onChange: (map: ClusterMap, before: ClusterMap) => void;
 
-  constructor(onChange: (map: ClusterMap) => void) {
+  constructor(onChange: (map: ClusterMap, before: ClusterMap) => void) {
     this.#onChange = onChange;
   }
 
@@ -28,8 +28,9 @@ export class Topology {
   /** Goes over to `map` if it is newer. */
   offer(map: ClusterMap): void {
     if (map.epoch <= this.#index.map.epoch) return;
+    const before = this.#index.map;
     this.#index = new MapIndex(map);
-    this.#onChange(map);
+    this.#onChange(map, before);
   }
 
   partitionOf(key: string): PartitionId {

@@ -148,7 +148,7 @@ class RemoteEvents implements PendingEvents {
 }
 
 /** Whether a replica keeps up: one that is still being built would hold its watchers back. */
-function isWhole({ replica }: HostedData): boolean {
+export function isWhole({ replica }: HostedData): boolean {
   return replica.serving && replica.configuration.confState.voters.includes(replica.id);
 }
 

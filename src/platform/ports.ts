@@ -171,6 +171,8 @@ export interface Process {
   fatal(reason: string, cause?: unknown): never;
   /** Gives memory that is not used any more back to the system, if the runtime can; blocks meanwhile. */
   releaseMemory?(): void;
+  /** Resident memory of the process, if the runtime can tell. */
+  memoryBytes?(): number;
 }
 
 /** Everything a node gets from outside. */

@@ -19,6 +19,7 @@ import {
 } from "./ready.ts";
 import { entriesSizeBytes } from "./size.ts";
 import { type Status, statusOf } from "./status.ts";
+import type { Config } from "./tracker.ts";
 import {
   type ConfState,
   type Entry,
@@ -106,8 +107,32 @@ export class RawNode {
     return this.#raft.log.applied;
   }
 
+  get firstIndex(): LogIndex {
+    return this.#raft.log.firstIndex();
+  }
+
   get lastIndex(): LogIndex {
     return this.#raft.log.lastIndex();
+  }
+
+  /** Our log up to there is known to be durable. */
+  get stableIndex(): LogIndex {
+    return this.#raft.log.unstable.offset - 1;
+  }
+
+  /** Term of the entry at `index`; UNKNOWN_TERM where it was compacted away or is not there yet. */
+  termAt(index: LogIndex): Term {
+    return this.#raft.log.term(index);
+  }
+
+  /** Whom we voted for in our term, or NONE. */
+  get vote(): ReplicaId {
+    return this.#raft.vote;
+  }
+
+  /** The active configuration. */
+  get configuration(): Config {
+    return this.#raft.tracker.config;
   }
 
   get leadTransferee(): ReplicaId {

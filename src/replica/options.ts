@@ -17,6 +17,8 @@ export interface ReplicaObserver {
   onConfiguration(replica: Replica): void;
   /** It fell asleep, or woke up: `replica.asleep` tells. */
   onQuiescence(replica: Replica): void;
+  /** Applied what was committed in one step; `durationMs` is the time it took. */
+  onApplied?(durationMs: number): void;
 }
 
 export interface ReplicaOptions<Result> {

@@ -82,6 +82,8 @@ export class Replica<Result = unknown> {
   /** The newest snapshot that replaced the log in this life. */
   #restoredIndex: LogIndex = 0;
   #awaitingSnapshot: boolean;
+  /** Index of the snapshot that a replica without its state was last sent. */
+  readonly #helped = new Map<ReplicaId, LogIndex>();
   #snapshotting = false;
   #snapshotWanted = false;
   /** Ticks since the last proposal, read or news. */
@@ -345,10 +347,13 @@ export class Replica<Result = unknown> {
   sendLatestSnapshot(to: ReplicaId): void {
     if (this.#stopped || !this.isLeader) return;
     const file = this.#options.snapshots.latest;
-    if (file === undefined || file.point.index < this.#storage.firstIndex()) {
-      this.#snapshotWanted = true;
-      return this.#options.wake();
+    // Who asks again though it has this one stands behind it: only a newer one helps.
+    const isOld = file !== undefined && this.#helped.get(to) === file.point.index &&
+      file.point.index < this.#appliedIndex;
+    if (file === undefined || file.point.index < this.#storage.firstIndex() || isOld) {
+      return this.wantSnapshot();
     }
+    this.#helped.set(to, file.point.index);
     const message = newMessage(MessageType.Snapshot, to, this.id);
     message.term = this.#term;
     message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };
@@ -520,6 +525,8 @@ export class Replica<Result = unknown> {
   }
 
   #apply(message: Message): void {
+    const { clock, observer } = this.#options;
+    const startedMs = clock.monotonicMs();
     for (const entry of message.entries) {
       // The core must see every configuration change, also one that a loaded state was ahead of; but
       // none that a snapshot which replaced the log has brought already.
@@ -539,6 +546,7 @@ export class Replica<Result = unknown> {
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
     }
+    if (message.entries.length > 0) observer.onApplied?.(clock.monotonicMs() - startedMs);
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
     this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());

@@ -12,6 +12,8 @@ export const DEFAULT_SEND_LIMITS: SendLimits = {
   bytesPerSecondMax: 32 * 1024 * 1024,
   replyTimeoutMs: 10_000,
 };
+/** An offer without an answer is repeated: the receiver hears it, perhaps, before it can say so. */
+const OFFER_INTERVAL_MS = 1000;
 /** After the link's queue was full. */
 const LINK_BUSY_PAUSE_MS = 20;
 
@@ -45,11 +47,17 @@ export class SnapshotSender {
   readonly #state: SendState;
   #wake: (() => void) | undefined;
   #timer: TimerHandle | undefined;
+  #sentBytes = 0;
 
   constructor(options: SenderOptions) {
     this.#options = options;
     const limits = options.limits ?? DEFAULT_SEND_LIMITS;
     this.#state = new SendState(options.transfer, limits, options.clock.monotonicMs());
+  }
+
+  /** How much of the file was handed to the link, or had been at the receiver before. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   onReply(reply: ToSender): void {
@@ -68,20 +76,22 @@ export class SnapshotSender {
     const { disk, file, transfer, context, clock, send } = this.#options;
     const { metadata, sizeBytes } = file;
     let reader: SnapshotFileReader | undefined;
+    let offerDueMs = clock.monotonicMs();
     try {
       reader = new SnapshotFileReader(disk, file.path);
-      while (!send({ kind: "offer", transfer, metadata, sizeBytes, context })) {
-        const step = this.#state.step(clock.monotonicMs());
-        if (step.kind === "ended") return outcomeOf(step);
-        await this.#sleep(LINK_BUSY_PAUSE_MS);
-      }
       for (;;) {
-        const step = this.#state.step(clock.monotonicMs());
+        const nowMs = clock.monotonicMs();
+        const step = this.#state.step(nowMs);
         if (step.kind === "ended") return outcomeOf(step);
-        if (step.kind === "pause") await this.#sleep(step.untilMs - clock.monotonicMs());
-        else if (step.kind === "wait") {
-          await this.#sleep(this.#state.replyDueMs - clock.monotonicMs());
-        } else reader = await this.#sendPiece(reader, step.offset);
+        if (!this.#state.accepted) {
+          if (nowMs >= offerDueMs) {
+            const sent = send({ kind: "offer", transfer, metadata, sizeBytes, context });
+            offerDueMs = nowMs + (sent ? OFFER_INTERVAL_MS : LINK_BUSY_PAUSE_MS);
+          }
+          await this.#sleep(Math.min(offerDueMs, this.#state.replyDueMs) - nowMs);
+        } else if (step.kind === "pause") await this.#sleep(step.untilMs - nowMs);
+        else if (step.kind === "wait") await this.#sleep(this.#state.replyDueMs - nowMs);
+        else reader = await this.#sendPiece(reader, step.offset);
       }
     } catch (error) {
       const damaged = error instanceof SnapshotError && error.code === "damaged";
@@ -108,6 +118,7 @@ export class SnapshotSender {
       await this.#sleep(LINK_BUSY_PAUSE_MS);
       if (this.#state.step(clock.monotonicMs()).kind === "ended") return reader;
     }
+    this.#sentBytes = offset + bytes.length;
     this.#state.sent(offset, bytes.length, last, clock.monotonicMs());
     return reader;
   }

@@ -90,6 +90,11 @@ export class SendState {
     this.#budgetMs = nowMs;
   }
 
+  /** Whether the receiver has said where to begin. */
+  get accepted(): boolean {
+    return this.#next !== undefined;
+  }
+
   get replyDueMs(): number {
     return this.#lastReplyMs + this.#limits.replyTimeoutMs;
   }

@@ -8,7 +8,14 @@ import type { Address, Connection, TimerHandle } from "../platform/ports.ts";
 import { type Caller, textOf, type TransportEnvironment } from "./environment.ts";
 import { FrameReader, FrameType } from "./frame.ts";
 import { singleFrame } from "./frame_writer.ts";
-import { dialHandshake, LinkKind, receiveFrame, type Session } from "./handshake.ts";
+import {
+  dialHandshake,
+  LinkKind,
+  olderVersion,
+  receiveFrame,
+  type Session,
+  versionsOf,
+} from "./handshake.ts";
 import {
   CALL_SIZE_BYTES_MAX,
   DIAL_TIMEOUT_MS,
@@ -39,13 +46,25 @@ export async function callAddress(
   let late = false;
   try {
     const target = environment.dialOverride(undefined, address);
-    connection = await network.dial(target, Math.min(timeoutMs, DIAL_TIMEOUT_MS));
-    timer = clock.setTimer(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
-      late = true;
-      connection?.close();
-    });
-    const reader = new FrameReader(CALL_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
-    await dialHandshake(connection, reader, environment, LinkKind.Call, "");
+    let reader: FrameReader;
+    for (let version = versionsOf(environment).newest;;) {
+      const leftMs = Math.max(1, deadlineMs - clock.monotonicMs());
+      connection = await network.dial(target, Math.min(leftMs, DIAL_TIMEOUT_MS));
+      timer ??= clock.setTimer(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
+        late = true;
+        connection?.close();
+      });
+      reader = new FrameReader(CALL_BUFFER_BYTES, HANDSHAKE_FRAME_BYTES_MAX);
+      try {
+        const dialling = { kind: LinkKind.Call, wantedNodeId: "", version };
+        await dialHandshake(connection, reader, environment, dialling);
+        break;
+      } catch (cause) {
+        const older = olderVersion(environment, version, cause);
+        if (older === undefined) throw cause;
+        version = older;
+      }
+    }
     await connection.write(singleFrame(FrameType.Call, body));
     reader.payloadBytesMax = CALL_SIZE_BYTES_MAX + 1;
     const reply = await receiveFrame(connection, reader);

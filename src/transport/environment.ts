@@ -3,6 +3,7 @@
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import type { Address, Clock, Digest, Log, Network, Process, Random } from "../platform/ports.ts";
 import type { Message } from "../raft/mod.ts";
+import type { ProtocolVersions } from "./parameters.ts";
 
 /** What the parts of the transport share. */
 export interface TransportEnvironment {
@@ -20,6 +21,8 @@ export interface TransportEnvironment {
   readonly secret: Uint8Array;
   /** Our cluster; "" before there is one: then only control calls are made and served. */
   readonly clusterId: () => string;
+  /** Versions that this node speaks to its peers; by default those of the program. */
+  readonly protocol?: ProtocolVersions;
   /** Asks for `Transport.flush()` at the end of this turn. */
   readonly scheduleFlush: () => void;
   /**

@@ -3,6 +3,9 @@
 // proofs of these frames and the two sides' order of steps.
 //
 //   dialler                                    acceptor
+// The dialler proposes a version in HELLO; an acceptor that speaks it welcomes it in the same, another
+// refuses it, and the dialler comes back with an older one.
+//
 //   HELLO   {magic, version, kind, challenge, wall clock, cluster, node, boot nonce, wanted node}  ->
 //        <- WELCOME {version, challenge, wall clock, cluster, node, boot nonce, proof}, or REFUSE
 //   PROOF   {proof}  ->
@@ -15,7 +18,11 @@ import type { Clock, Connection, Digest } from "../platform/ports.ts";
 import type { TransportEnvironment } from "./environment.ts";
 import { type Frame, type FrameReader, FrameType } from "./frame.ts";
 import { singleFrame } from "./frame_writer.ts";
-import { HANDSHAKE_TIMEOUT_MS, PEER_PROTOCOL_VERSION } from "./parameters.ts";
+import {
+  HANDSHAKE_TIMEOUT_MS,
+  PEER_PROTOCOL_VERSIONS,
+  type ProtocolVersions,
+} from "./parameters.ts";
 import { readName, readTime, writeName } from "./payload.ts";
 import { reasonBytes, reasonText } from "./requests.ts";
 
@@ -66,6 +73,8 @@ export class HandshakeError extends Error {
 /** The other side, as it has proved to be. */
 export interface Session {
   readonly kind: number;
+  /** Of the protocol that is spoken from here on. */
+  readonly version: number;
   readonly nodeId: NodeId;
   readonly bootNonce: number;
   readonly clusterId: string;
@@ -79,13 +88,27 @@ interface Hello {
   readonly wantedNodeId: NodeId;
 }
 
+/** The versions that a node speaks. */
+export function versionsOf({ protocol }: TransportEnvironment): ProtocolVersions {
+  return protocol ?? PEER_PROTOCOL_VERSIONS;
+}
+
+/** The version to propose after `version` was refused as unknown: the next older; undefined if there is none. */
+export function olderVersion(
+  environment: TransportEnvironment,
+  version: number,
+  cause: unknown,
+): number | undefined {
+  const isUnknown = cause instanceof HandshakeError && cause.byPeer && cause.code === "version";
+  return isUnknown && version > versionsOf(environment).oldest ? version - 1 : undefined;
+}
+
 function encodeHello(
   environment: TransportEnvironment,
-  kind: number,
-  wantedNodeId: NodeId,
+  { kind, wantedNodeId, version }: Dialling,
 ): Uint8Array<ArrayBuffer> {
   const writer = new BytesWriter(256);
-  writer.u32(MAGIC).u16(PEER_PROTOCOL_VERSION).u8(kind);
+  writer.u32(MAGIC).u16(version).u8(kind);
   writeIntroduction(writer, environment);
   writeName(writer, wantedNodeId);
   return writer.take();
@@ -98,31 +121,33 @@ function writeIntroduction(writer: BytesWriter, environment: TransportEnvironmen
   writer.f64(environment.bootNonce);
 }
 
-function readIntroduction(reader: BytesReader, kind: number): Session {
+function readIntroduction(reader: BytesReader, kind: number, version: number): Session {
   reader.raw(CHALLENGE_BYTES); // proved by the hash over the whole payload
   const wallMs = readTime(reader);
   const clusterId = readName(reader);
   const nodeId = readName(reader);
-  return { kind, nodeId, bootNonce: reader.integer(), clusterId, wallMs };
+  return { kind, version, nodeId, bootNonce: reader.integer(), clusterId, wallMs };
 }
 
-function checkVersion(version: number, who: string): void {
-  if (version === PEER_PROTOCOL_VERSION) return;
+function checkVersion(version: number, { oldest, newest }: ProtocolVersions, who: string): void {
+  if (version >= oldest && version <= newest) return;
+  const known = oldest === newest ? `version ${newest}` : `versions ${oldest} to ${newest}`;
   throw new HandshakeError(
     "version",
-    `${who} speaks peer protocol version ${version}, this node version ${PEER_PROTOCOL_VERSION}`,
+    `${who} speaks peer protocol version ${version}, this node ${known}`,
   );
 }
 
-function decodeHello(payload: Uint8Array): Hello {
+function decodeHello(payload: Uint8Array, versions: ProtocolVersions): Hello {
   const reader = new BytesReader(payload);
   if (reader.u32() !== MAGIC) throw new CodecError("not a Pontoon peer: wrong magic number");
-  checkVersion(reader.u16(), "the dialler");
+  const version = reader.u16();
+  checkVersion(version, versions, "the dialler");
   const kind = reader.u8();
   if (kind !== LinkKind.Link && kind !== LinkKind.Call) {
     throw new CodecError(`connection of unknown kind ${kind}`);
   }
-  const session = readIntroduction(reader, kind);
+  const session = readIntroduction(reader, kind, version);
   const wantedNodeId = readName(reader);
   reader.end();
   return { kind, session, wantedNodeId };
@@ -207,27 +232,34 @@ async function withinTimeLimit<T>(
   }
 }
 
+/** What a dialler wants. */
+export interface Dialling {
+  readonly kind: number;
+  /** Who should be there; "" takes anyone (calls only). */
+  readonly wantedNodeId: NodeId;
+  /** The version to propose, one of {@linkcode versionsOf}. */
+  readonly version: number;
+}
+
 /**
  * The dialler's side. Rejects with HandshakeError, CodecError or what the connection rejects with;
- * the connection is closed then.
- *
- * @param wantedNodeId who should be there; "" takes anyone (calls only)
+ * the connection is closed then. See {@linkcode olderVersion} for what may follow.
  */
 export function dialHandshake(
   connection: Connection,
   reader: FrameReader,
   environment: TransportEnvironment,
-  kind: number,
-  wantedNodeId: NodeId,
+  dialling: Dialling,
 ): Promise<Session> {
+  const { kind, wantedNodeId, version } = dialling;
   return withinTimeLimit(connection, environment.clock, async () => {
     const conversation = new Conversation(connection, reader);
-    const hello = encodeHello(environment, kind, wantedNodeId);
+    const hello = encodeHello(environment, dialling);
     await conversation.send(FrameType.Hello, hello);
     const welcome = await conversation.receive(FrameType.Welcome);
     const fields = new BytesReader(welcome);
-    checkVersion(fields.u16(), "the acceptor");
-    const session = readIntroduction(fields, kind);
+    checkVersion(fields.u16(), { oldest: version, newest: version }, "the acceptor");
+    const session = readIntroduction(fields, kind, version);
     const introduction = welcome.subarray(0, welcome.length - PROOF_BYTES);
     const proof = fields.raw(PROOF_BYTES);
     fields.end();
@@ -261,9 +293,9 @@ export function acceptHandshake(
     const conversation = new Conversation(connection, reader);
     try {
       const hello = await conversation.receive(FrameType.Hello);
-      const { session, kind, wantedNodeId } = decodeHello(hello);
+      const { session, kind, wantedNodeId } = decodeHello(hello, versionsOf(environment));
       refuseStranger(session, kind, wantedNodeId, environment);
-      const writer = new BytesWriter(256).u16(PEER_PROTOCOL_VERSION);
+      const writer = new BytesWriter(256).u16(session.version);
       writeIntroduction(writer, environment);
       const introduction = writer.take();
       const { secret, digest } = environment;

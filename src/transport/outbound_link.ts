@@ -9,7 +9,14 @@ import type { Address, Connection, LogLevel, TimerHandle } from "../platform/por
 import type { Message } from "../raft/mod.ts";
 import { textOf, type TransportEnvironment } from "./environment.ts";
 import { FrameReader, FrameType } from "./frame.ts";
-import { dialHandshake, HandshakeError, LinkKind, type Session } from "./handshake.ts";
+import {
+  dialHandshake,
+  HandshakeError,
+  LinkKind,
+  olderVersion,
+  type Session,
+  versionsOf,
+} from "./handshake.ts";
 import {
   BACKOFF_MS_MAX,
   BACKOFF_MS_MIN,
@@ -65,6 +72,8 @@ export class OutboundLink {
   #retry: TimerHandle | null = null;
   #backoffMs = BACKOFF_MS_MIN;
   #lastFailure = "";
+  /** What the next attempt proposes. */
+  #version: number;
   #closed = false;
   #dirty = false;
   #pingDue = false;
@@ -82,6 +91,7 @@ export class OutboundLink {
     this.address = address;
     this.#environment = environment;
     this.#events = events;
+    this.#version = versionsOf(environment).newest;
     this.#dial();
   }
 
@@ -92,6 +102,11 @@ export class OutboundLink {
   /** Boot nonce of the process at the other end; undefined while the link is down. */
   get bootNonce(): number | undefined {
     return this.#standing?.session.bootNonce;
+  }
+
+  /** Of the protocol that this link speaks; null while it is down. */
+  get version(): number | null {
+    return this.#standing?.session.version ?? null;
   }
 
   /** Bytes that wait to be written. */
@@ -278,7 +293,8 @@ export class OutboundLink {
       connection = await environment.network.dial(target, DIAL_TIMEOUT_MS);
       if (this.#closed) return connection.close();
       this.#attempting = connection;
-      session = await dialHandshake(connection, reader, environment, LinkKind.Link, this.nodeId);
+      const dialling = { kind: LinkKind.Link, wantedNodeId: this.nodeId, version: this.#version };
+      session = await dialHandshake(connection, reader, environment, dialling);
     } catch (cause) {
       this.#attempting = null;
       if (!this.#closed) this.#failed(cause);
@@ -296,7 +312,7 @@ export class OutboundLink {
     };
     this.#standing = standing;
     this.#lastFailure = "";
-    this.#log("info", "peer link up", { address: this.address });
+    this.#log("info", "peer link up", { address: this.address, version: session.version });
     this.#readPongs(standing, reader);
     this.#pingDue = true;
     this.flush();
@@ -304,6 +320,9 @@ export class OutboundLink {
   }
 
   #failed(cause: unknown): void {
+    const older = olderVersion(this.#environment, this.#version, cause);
+    this.#version = older ?? versionsOf(this.#environment).newest;
+    if (older !== undefined) return this.#dial();
     const reason = textOf(cause);
     const refused = cause instanceof HandshakeError;
     const level = this.#lastFailure === reason ? "debug" : refused ? "warn" : "info";
@@ -328,6 +347,8 @@ export class OutboundLink {
   #break(standing: Standing, reason: string): void {
     if (this.#standing !== standing) return;
     this.#standing = null;
+    // It may come back as a newer program.
+    this.#version = versionsOf(this.#environment).newest;
     standing.connection.close();
     this.#log("warn", "peer link lost", { address: this.address, reason });
     const { clock } = this.#environment;

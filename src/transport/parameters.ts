@@ -11,8 +11,14 @@ import {
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Version of everything that crosses a peer link. Another one is refused by name. */
-export const PEER_PROTOCOL_VERSION = 1;
+/** Versions of everything that crosses a peer link, from the oldest that is spoken to the newest. */
+export interface ProtocolVersions {
+  readonly oldest: number;
+  readonly newest: number;
+}
+
+/** What this program speaks. Two nodes link by a version that both do, or are refused by name. */
+export const PEER_PROTOCOL_VERSIONS: ProtocolVersions = { oldest: 1, newest: 1 };
 
 /** Longest wait for TCP to connect. A live peer on a live network answers within milliseconds. */
 export const DIAL_TIMEOUT_MS = 1_000;
@@ -63,6 +69,10 @@ assert(
   "a blackhole must be noticed within a second",
 );
 assert(KEEPALIVE_SILENCE_MS >= 3 * KEEPALIVE_INTERVAL_MS, "one late pong must not break a link");
+assert(
+  PEER_PROTOCOL_VERSIONS.oldest <= PEER_PROTOCOL_VERSIONS.newest,
+  "a node must speak some version",
+);
 assert(BACKOFF_MS_MIN < BACKOFF_MS_MAX, "back-off must grow");
 assert(RECEIVE_BUFFER_BYTES >= 2 * LARGE_PAYLOAD_BYTES, "a small frame must fit the buffer");
 assert(DATAGRAM_QUEUE_BYTES_MAX < PEER_QUEUE_BYTES_MAX, "snapshots may not fill a queue");

@@ -12,9 +12,11 @@ import { LocalEvents } from "../../src/node/watch_source.ts";
 import type {
   ClusterView,
   Failure,
+  FrozenPartition,
   HashesAnswer,
   MemberChange,
   NodeService,
+  OverviewSource,
   PageAnswer,
   PendingEvents,
   ReadAnswer,
@@ -65,6 +67,15 @@ export class FakeNode implements NodeService {
   nextEventsFailure: Failure | undefined;
   /** Answers all of them, each in its own time, while it is set. */
   eventsOutage: (() => Promise<Failure>) | undefined;
+  readonly followers = new Set<() => void>();
+  readonly overview: OverviewSource = {
+    reports: () => new Map(),
+    happenings: () => [],
+    follow: (onChange) => {
+      this.followers.add(onChange);
+      return () => this.followers.delete(onChange);
+    },
+  };
   readonly stopListeners = new Set<() => void>();
   #index = 0;
 
@@ -163,6 +174,19 @@ export class FakeNode implements NodeService {
     const pending = new LocalEvents(this.#hosted.get(partition)!, { position, filter });
     if (!waits) pending.nudge();
     return pending;
+  }
+
+  freezePartition(
+    partition: number,
+    options: RequestOptions,
+  ): Promise<FrozenPartition | Failure> {
+    return this.#settle(options, () => ({
+      ok: true,
+      nodeId: "a",
+      partition,
+      appliedIndex: this.#index,
+      state: this.stores.get(partition)!.freeze(),
+    }));
   }
 
   onStopping(listener: () => void): () => void {

@@ -31,6 +31,19 @@ function get(path: string, status = 200, target = path, headers: HeadersInit = {
 
 const KEY = "/key/{key}";
 
+function backupCalls(): Call[] {
+  const base = "/cluster/partitions/{partition}";
+  const own = base.replace("{partition}", String(PARTITION));
+  return [
+    get(`${base}/copy`, 200, `${own}/copy?want=hash`),
+    get(`${base}/copy`, 400, `${own}/copy?want=all`),
+    get(`${base}/copy`, 404, "/cluster/partitions/99/copy"),
+    get(`${base}/copy`, 410, `${own}/copy?copy=x`),
+    get(`${base}/changes`, 200, `${own}/changes?after=0`),
+    get(`${base}/changes`, 400, `${own}/changes?after=x`),
+  ];
+}
+
 const CALLS: readonly Call[] = [
   { method: "PUT", path: KEY, target: "/key/a", init: { body: "1" }, status: 201 },
   { method: "PUT", path: KEY, target: "/key/a?ttl=9", init: { body: "2" }, status: 200 },
@@ -105,6 +118,7 @@ const CALLS: readonly Call[] = [
   get("/cluster"),
   get("/cluster/hash"),
   get("/cluster/hash", 200, `/cluster/hash?partition=${PARTITION}&applied=1`),
+  ...backupCalls(),
   get("/openapi.json"),
   post("/cluster/members", { action: "add", peer: "127.0.0.1:8104" }),
   post("/cluster/members", { action: "add" }, 400),

@@ -1,48 +1,26 @@
 // What must hold after every event, whatever the faults. Looks at the production replicas from
-// outside; keeps the one history of leaders, applied entries and states that all of them must agree on.
+// outside; each family of properties is a file below invariants/.
 
-import { crc32 } from "node:zlib";
-import type { LogIndex, PartitionId, ReplicaId, Term } from "../../src/base/ids.ts";
-import { NONE } from "../../src/raft/mod.ts";
+import type { PartitionId } from "../../src/base/ids.ts";
+import type { Hosted } from "../../src/node/group.ts";
+import { NONE, Role } from "../../src/raft/mod.ts";
 import type { Replica } from "../../src/replica/replica.ts";
+import { Answers } from "./invariants/answers.ts";
+import { lookAtConfiguration, tapChanges } from "./invariants/configurations.ts";
+import { type GroupFacts, newGroupFacts, placeOf, type Watched } from "./invariants/facts.ts";
+import { checkCompleteness, lookAtLog } from "./invariants/logs.ts";
+import { checkCampaign, checkRestart, checkVotes, tapMessages } from "./invariants/promises.ts";
+import { checkLoadedState, tapMachine } from "./invariants/states.ts";
+import { Violation } from "./invariants/violation.ts";
 import type { SimNode } from "./sim_node.ts";
 
-/** A broken property, by the name that reports use. */
-export class Violation extends Error {
-  override name = "Violation";
-  readonly invariant: string;
-  constructor(invariant: string, message: string) {
-    super(`${invariant}: ${message}`);
-    this.invariant = invariant;
-  }
-}
-
-/** States are compared at every index divisible by this. */
-const STATE_HASH_INTERVAL = 32;
-
-interface Watched {
-  readonly life: number;
-  readonly replica: Replica;
-  term: Term;
-  commit: LogIndex;
-  applied: LogIndex;
-}
-
-/** What all replicas of a group agree on. */
-interface GroupFacts {
-  readonly leaders: Map<Term, ReplicaId>;
-  readonly entries: Map<LogIndex, string>;
-  readonly states: Map<LogIndex, string>;
-  /** Highest durable term seen of each replica, over all its lives. */
-  readonly terms: Map<ReplicaId, Term>;
-  /** To whom a leader was last seen to hand over. */
-  transferee: ReplicaId;
-}
+export { Violation };
 
 export class Invariants {
   readonly #nodes: readonly SimNode[];
   readonly #watched = new Map<Replica, Watched>();
   readonly #groups = new Map<PartitionId, GroupFacts>();
+  readonly #answers = new Answers();
   /** Leaders that came to be. */
   elections = 0;
   /** Of these, leaders to whom nobody had handed over: for "no needless change in a healed cluster". */
@@ -69,100 +47,101 @@ export class Invariants {
           if (node.mayBeSuspect) continue;
           throw new Violation("no needless suspicion", `${node.name}: ${hosted.reason}`);
         }
-        this.#look(node, life.number, hosted.replica as Replica);
+        const replica = hosted.replica as Replica;
+        this.#look(this.#watched.get(replica) ?? this.#meet(node, life.number, hosted, replica));
       }
     }
   }
 
   #facts(group: PartitionId): GroupFacts {
     let facts = this.#groups.get(group);
-    if (facts === undefined) {
-      facts = {
-        leaders: new Map(),
-        entries: new Map(),
-        states: new Map(),
-        terms: new Map(),
-        transferee: 0,
-      };
-      this.#groups.set(group, facts);
-    }
+    if (facts === undefined) this.#groups.set(group, facts = newGroupFacts(group));
     return facts;
   }
 
-  #look(node: SimNode, life: number, replica: Replica): void {
-    const { group, id, core } = replica;
-    const facts = this.#facts(group);
-    let watched = this.#watched.get(replica);
-    const where = () => `${node.name} life ${life}, partition ${group}, replica ${id}`;
-    if (watched === undefined) {
-      watched = { life, replica, term: 0, commit: 0, applied: 0 };
-      this.#watched.set(replica, watched);
-      this.#tap(node, replica, facts);
-    }
-    const { term, committed } = core;
+  /** A replica begins a life. */
+  #meet(node: SimNode, life: number, hosted: Hosted, replica: Replica): Watched {
+    const watched: Watched = {
+      node,
+      life,
+      replica,
+      facts: this.#facts(replica.group),
+      term: 0,
+      role: Role.Follower,
+      commit: 0,
+      applied: 0,
+      stateIndex: 0,
+      acknowledged: new Map(),
+      acknowledgedTerm: 0,
+      preVotes: new Set(),
+      transferTerm: 0,
+      heardLeaderMs: -Infinity,
+      configuration: replica.core.configuration,
+      coreConfiguration: undefined,
+      replicaConfiguration: undefined,
+      report: (violation) => this.pending ??= violation,
+    };
+    this.#watched.set(replica, watched);
+    tapMessages(watched);
+    tapChanges(watched);
+    tapMachine(watched, this.#answers);
+    this.#answers.tap(watched, hosted);
+    checkRestart(watched);
+    watched.facts.living.set(replica.id, watched);
+    return watched;
+  }
+
+  #look(watched: Watched): void {
+    const { replica } = watched;
+    const { core } = replica;
+    const { term, committed, role } = core;
     const applied = replica.appliedIndex;
-    if (term < watched.term) throw new Violation("term never runs back", where());
-    if (committed < watched.commit) throw new Violation("commit never runs back", where());
-    if (applied < watched.applied) throw new Violation("applied never runs back", where());
+    if (term < watched.term) throw new Violation("term never runs back", placeOf(watched));
+    if (committed < watched.commit) throw new Violation("commit never runs back", placeOf(watched));
+    if (applied < watched.applied) throw new Violation("applied never runs back", placeOf(watched));
     if (applied > committed) {
-      throw new Violation("applied within commit", `${where()}: ${applied} > ${committed}`);
+      throw new Violation(
+        "applied within commit",
+        `${placeOf(watched)}: ${applied} > ${committed}`,
+      );
     }
-    watched.term = term;
-    watched.commit = committed;
-    watched.applied = applied;
-    // The replica's own term and role are those it has told the log.
-    if (replica.isLeader && core.role === 2) {
-      const known = facts.leaders.get(term);
-      if (core.leadTransferee !== 0) facts.transferee = core.leadTransferee;
-      if (known === undefined) {
-        facts.leaders.set(term, id);
-        this.elections++;
-        if (facts.transferee !== id) this.unplannedElections++;
-        facts.transferee = 0;
-      } else if (known !== id) {
-        throw new Violation("one leader per term", `${where()}: ${known} led term ${term} too`);
+    lookAtLog(watched);
+    lookAtConfiguration(watched);
+    if (role !== watched.role || term !== watched.term) {
+      checkCampaign(watched, watched);
+      if (role === Role.Leader) {
+        checkVotes(watched);
+        checkCompleteness(watched);
       }
     }
+    // Without its state a replica stands at an index that it has yet to load.
+    if (replica.serving && applied !== watched.stateIndex) {
+      watched.stateIndex = applied;
+      checkLoadedState(watched, applied);
+    }
+    watched.term = term;
+    watched.role = role;
+    watched.commit = committed;
+    watched.applied = applied;
+    watched.configuration = core.configuration;
+    this.#noteLeader(watched);
   }
 
-  /** Sees every entry that the replica applies. */
-  #tap(node: SimNode, replica: Replica, facts: GroupFacts): void {
-    const { machine } = replica;
-    const apply = machine.apply.bind(machine);
-    machine.apply = (index, term, data) => {
-      const entry = `${term}:${data.length}:${crc32(data)}`;
-      this.#agree(facts.entries, index, entry, "committed prefix never changes", node, replica);
-      const result = apply(index, term, data);
-      if (index % STATE_HASH_INTERVAL === 0) this.#hash(facts, index, node, replica);
-      return result;
-    };
-  }
-
-  #hash(facts: GroupFacts, index: LogIndex, node: SimNode, replica: Replica): void {
-    const { machine } = replica;
-    this.#agree(
-      facts.states,
-      index,
-      machine.stateHash(),
-      "equal state at equal index",
-      node,
-      replica,
-    );
-  }
-
-  #agree(
-    known: Map<LogIndex, string>,
-    index: LogIndex,
-    value: string,
-    invariant: string,
-    node: SimNode,
-    { group }: Replica,
-  ): void {
-    const before = known.get(index);
-    if (before === undefined) known.set(index, value);
-    else if (before !== value) {
-      const message = `${node.name}, partition ${group}, index ${index}: ${value}, was ${before}`;
-      this.pending ??= new Violation(invariant, message);
+  #noteLeader(watched: Watched): void {
+    const { replica, facts } = watched;
+    const { id, core } = replica;
+    // The replica's own term and role are those it has told the log.
+    if (!replica.isLeader || core.role !== Role.Leader) return;
+    const known = facts.leaders.get(core.term);
+    if (core.leadTransferee !== 0) facts.transferee = core.leadTransferee;
+    if (known === undefined) {
+      facts.leaders.set(core.term, id);
+      this.elections++;
+      if (facts.transferee !== id) this.unplannedElections++;
+      facts.transferee = 0;
+    } else if (known !== id) {
+      const message = `${placeOf(watched)}: ${known} led term ${core.term} too`;
+      throw new Violation("one leader per term", message);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   REPEATED_KINDS,
 } from "./faults.ts";
 import { SeededRandom } from "./random.ts";
+import { drawPlot } from "./themes.ts";
 
 /** How often each kind of operation is drawn, relative to the others. */
 export interface WorkloadMix {
@@ -62,6 +63,10 @@ export interface SimOptions {
   readonly deadAfterMs: number;
   /** Length of the phase with faults. */
   readonly safetyMs: number;
+  /** Replicas of each partition; absent: 3. */
+  readonly replication?: number;
+  /** Of the log; absent: small enough that a run of seconds sees some of them full. */
+  readonly segmentSizeBytes?: number;
   /** A node that stays down while the others heal; -1: everything heals at once. */
   readonly lostNode: number;
 }
@@ -82,12 +87,16 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
   const further = new SeededRandom(seed).stream("further-clients");
   const drawn = drawOptions(random, overrides);
   const bank = further.chance(0.25) ? further.float() : 0;
-  const options = {
+  const options: SimOptions = {
     ...drawn,
     mix: { ...drawn.mix, bank },
     readers: drawReaders(further),
     ...overrides,
   };
+  if (Object.keys(overrides).length === 0) {
+    const plot = drawPlot(new SeededRandom(seed).stream("theme"), options);
+    if (plot !== undefined) return { seed, options: plot.options, faults: inOrder(plot.faults) };
+  }
   const { nodes, spares, safetyMs } = options;
   const first = nodes - spares;
   const scene = { nodes: first, partitions: options.partitions, skewed: random.int(first) };
@@ -123,8 +132,11 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
       faults.push(drawOperatorFault(operator, "drain", atMs, scene));
     }
   }
-  faults.sort((a, b) => a.atMs - b.atMs);
-  return { seed, options, faults };
+  return { seed, options, faults: inOrder(faults) };
+}
+
+function inOrder(faults: readonly Fault[]): Fault[] {
+  return faults.toSorted((a, b) => a.atMs - b.atMs);
 }
 
 function drawOptions(random: SeededRandom, overrides: Overrides): SimOptions {

@@ -8,6 +8,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   raft: ["base"],
   store: ["base"],
   partition: ["base"],
+  backup: ["base", "store"],
   wal: ["base", "platform"],
   snapshot: ["base", "platform"],
   transport: ["base", "platform", "raft"],
@@ -25,9 +26,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "replica",
     "gossip",
   ],
-  http: ["base", "platform", "store", "node"],
+  http: ["base", "platform", "store", "node", "backup", "dashboard"],
   client: ["base"],
-  cli: ["base", "client"],
+  cli: ["base", "client", "store", "backup"],
   dashboard: ["base", "client"],
 };
 
@@ -38,7 +39,7 @@ const COMPOSES: Record<string, readonly string[]> = {
 };
 
 /** Synchronous to its end: no promise of any kind. */
-const PURE = new Set(["base", "raft", "store", "partition"]);
+const PURE = new Set(["base", "raft", "store", "partition", "backup"]);
 
 /** All effects through the ports. */
 const BANNED_FROM_AMBIENT = new Set([

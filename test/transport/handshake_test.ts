@@ -1,9 +1,10 @@
 // Who may link to whom, and what is said to those who may not.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FrameType } from "../../src/transport/frame.ts";
 import { FrameWriter } from "../../src/transport/frame_writer.ts";
-import { type NodeSettings, TestBench } from "./harness.ts";
+import type { ProtocolVersions } from "../../src/transport/parameters.ts";
+import { type NodeSettings, TestBench, type TestNode } from "./harness.ts";
 
 /** What a dialler and an acceptor log when node "b" is told to link to "a". */
 async function refusal(dialler: NodeSettings, acceptor: NodeSettings) {
@@ -103,6 +104,65 @@ Deno.test("another protocol version is refused by name, whatever follows it", as
   });
   assertStringIncludes(reason, "version 2");
   assertStringIncludes(reason, "version 1");
+});
+
+/** The version by which a node says that it has linked. */
+function linkedBy(node: TestNode): unknown[] {
+  return node.log.of("peer link up").map(({ fields }) => fields.version);
+}
+
+const THIS: ProtocolVersions = { oldest: 4, newest: 4 };
+const PREVIOUS: ProtocolVersions = { oldest: 2, newest: 3 };
+const NEXT: ProtocolVersions = { oldest: 4, newest: 5 };
+
+Deno.test("programs of neighbouring versions link by what both speak, whoever dials", async () => {
+  const bench = new TestBench(6);
+  const a = await bench.node("a", { protocol: { oldest: 3, newest: 4 } });
+  const b = await bench.node("b", { protocol: PREVIOUS });
+  const c = await bench.node("c", { protocol: THIS });
+  a.transport.setPeers([b, c].map(({ name, address }) => ({ nodeId: name, address })));
+  b.transport.setPeers([{ nodeId: "a", address: a.address }]);
+  c.transport.setPeers([{ nodeId: "a", address: a.address }]);
+  await bench.linked([a, b]);
+  await bench.linked([a, c]);
+  assertEquals([linkedBy(a).toSorted(), linkedBy(b), linkedBy(c)], [[3, 4], [3], [4]]);
+  assertEquals(a.log.of("cannot link to peer"), [], "looking for a version is no failure");
+  a.sendMark("b", 17);
+  b.sendMark("a", 18);
+  await bench.scheduler.runFor(100);
+  assertEquals([b.marksFrom("a"), a.marksFrom("b")], [[17], [18]]);
+  const reply = b.transport.callAddress(c.address, Uint8Array.of(7), 1000);
+  await bench.scheduler.settle(reply.catch(() => {}));
+  await assertRejects(() => reply, Error, "version 2", "no common version");
+  const call = a.transport.callAddress(b.address, Uint8Array.of(7), 1000);
+  assertEquals(await bench.scheduler.settle(call), Uint8Array.of(8));
+});
+
+Deno.test("a peer that comes back as the next program is linked to by the newer version", async () => {
+  const bench = new TestBench(7);
+  const a = await bench.node("a", { protocol: NEXT });
+  const b = await bench.node("b", { protocol: THIS });
+  bench.introduce([a, b]);
+  await bench.linked([a, b]);
+  assertEquals([linkedBy(a), linkedBy(b)], [[4], [4]]);
+  b.incarnation.kill();
+  await bench.scheduler.runUntil("b is missed", 5000, () => !a.transport.isUp("b"));
+  const again = await bench.node("b", { protocol: NEXT });
+  again.transport.setPeers([{ nodeId: "a", address: a.address }]);
+  await bench.linked([a, again]);
+  assertEquals([linkedBy(a), linkedBy(again)], [[4, 5], [5]]);
+});
+
+Deno.test("versions with nothing in common are refused by name on both sides", async () => {
+  for (const [dialler, acceptor] of [[PREVIOUS, NEXT], [NEXT, PREVIOUS]]) {
+    const { atDialler, atAcceptor } = await refusal({ protocol: dialler }, { protocol: acceptor });
+    // The acceptor saw the newest first, the dialler gave up at the oldest.
+    assertStringIncludes(atAcceptor, `version ${dialler.newest}`);
+    assertStringIncludes(atDialler, `version ${dialler.oldest}`);
+    for (const text of [atDialler, atAcceptor]) {
+      assertStringIncludes(text, `versions ${acceptor.oldest} to ${acceptor.newest}`);
+    }
+  }
 });
 
 Deno.test("strangers who speak something else are turned away", async () => {

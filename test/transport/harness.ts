@@ -38,6 +38,7 @@ export interface NodeSettings {
   readonly secret?: string;
   readonly dialOverride?: TransportEnvironment["dialOverride"];
   readonly nodeId?: string;
+  readonly protocol?: TransportEnvironment["protocol"];
 }
 
 export interface ReceivedMessage {
@@ -88,6 +89,7 @@ export class TestNode {
       },
       nodeId: settings.nodeId ?? name,
       clusterId: () => this.clusterId,
+      protocol: settings.protocol,
       bootNonce: Math.floor(bench.scheduler.nowMs * 1000),
       secret: new TextEncoder().encode(settings.secret ?? "secret"),
       scheduleFlush: () => {

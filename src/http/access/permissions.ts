@@ -3,6 +3,7 @@
 
 import { latin1FromBytes, utf8Bytes } from "../../base/bytes.ts";
 import { decodeBase64Url } from "../base64url.ts";
+import { isBackupPath } from "../backup_path.ts";
 import { isKeyPath } from "../key_routes.ts";
 import { keyFromBase64Url, keyFromSegment, parseQuery } from "../request_key.ts";
 import type { Principal, Role } from "./tokens.ts";
@@ -70,6 +71,7 @@ export function isRequestWithin(
   query: string,
 ): boolean {
   if (isKeyPath(path)) return isWithin(keyOf(method, path, query), prefixes);
+  if (isBackupPath(path)) return false; // all keys of a partition
   if (path !== "/keys" && path !== "/watch") return true;
   const range = new Map<string, string>();
   for (const part of query.split("&")) {

@@ -45,6 +45,7 @@ export function createDenoPlatform(options: DenoPlatformOptions): Platform {
         log.log("error", `fatal: ${reason}`, error === undefined ? undefined : { error });
         Deno.exit(EXIT_FATAL);
       },
+      memoryBytes: () => Deno.memoryUsage().rss,
       // There with --v8-flags=--expose-gc only, which `deno task node` gives.
       releaseMemory: () =>
         (globalThis as { gc?: (options: object) => void }).gc?.({

@@ -112,6 +112,8 @@ const TABLE: readonly Row[] = [
   ["GET", "/keys?start=own%2Fa", undefined, 200, 403, 403, 403, 403],
   ["GET", "/keys", undefined, 200, 403, 403, 403, 403],
   ["GET", "/cluster", undefined, 200, 403, 403, 200, 200],
+  ["GET", "/cluster/partitions/7/copy", undefined, 200, 403, 403, 403, 403],
+  ["GET", "/cluster/partitions/7/changes?after=0", undefined, 200, 403, 403, 403, 403],
   ["POST", "/cluster/members", `{"op":"remove","name":"n9"}`, 403, 403, 400, 403, 403],
 ];
 

@@ -26,6 +26,7 @@ const HELP = `Usage: deno task bench:scale [PART…] [options]
 All parts without one.
 
   --partitions LIST   of the throughput [1,4,16,64,256]
+  --connections N     of the throughput, over all nodes [66]
   --rounds N          of the throughput, in turns [3]
   --seconds N         of one measurement [4]`;
 const PARTS = ["throughput", "idle", "growth"];
@@ -34,6 +35,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     partitions: { type: "string", default: "1,4,16,64,256" },
+    connections: { type: "string", default: "66" },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "4" },
     help: { type: "boolean", short: "h", default: false },
@@ -41,20 +43,21 @@ const { values: flags, positionals } = parseArgs({
 });
 const parts = positionals.length === 0 ? PARTS : positionals;
 const partitionCounts = flags.partitions.split(",").map(Number);
-const [rounds, seconds] = [flags.rounds, flags.seconds].map(Number);
+const [rounds, seconds, connections] = [flags.rounds, flags.seconds, flags.connections].map(Number);
 if (
-  flags.help || !parts.every((part) => PARTS.includes(part)) || !(rounds > 0 && seconds > 0) ||
+  flags.help || !parts.every((part) => PARTS.includes(part)) ||
+  !(rounds > 0 && seconds > 0 && connections >= 3) ||
   !partitionCounts.every((count) => Number.isInteger(count) && count > 0 && count <= 1024)
 ) {
   console.log(HELP);
   Deno.exit(flags.help ? 0 : 64);
 }
-const CONNECTIONS = 66;
 /**
- * Connections that walk through the keys together. h2load starts each of its connections at the first path, and
- * they stay in step, since one batch answers them all: as one they would load one partition after the other.
+ * Loads at each node, each with its own place in the keys. h2load starts all its connections at the first path,
+ * and they stay in step, since one batch answers them all: as one load they would visit one partition after the
+ * other, all of them at once.
  */
-const CONNECTIONS_IN_STEP = 3;
+const WALKS = 8;
 const VALUE_BYTES = 128;
 /** Keys of the throughput rows, so many a partition. */
 const KEYS_PER_PARTITION = 4;
@@ -136,7 +139,8 @@ async function throughput(
 ): Promise<number> {
   const all = [...keys.values()].flat();
   const loaded = cluster.nodes.filter(({ name }) => target === "any" || keys.has(name));
-  const walks = Math.floor(CONNECTIONS / loaded.length / CONNECTIONS_IN_STEP);
+  const inStep = Math.max(1, Math.floor(connections / loaded.length / WALKS));
+  const walks = Math.max(1, Math.floor(connections / loaded.length / inStep));
   const results = await Promise.all(loaded.flatMap((node) => {
     const own = target === "any" ? all : keys.get(node.name)!;
     return Array.from({ length: walks }, (_, walk) => {
@@ -146,7 +150,7 @@ async function throughput(
       return h2load({
         url: first,
         paths: rest,
-        connections: CONNECTIONS_IN_STEP,
+        connections: inStep,
         seconds,
         http1: true,
         ...(put ? { method: "PUT" as const, bodyFile: valueFile } : {}),

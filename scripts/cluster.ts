@@ -113,11 +113,12 @@ class Run {
     while (this.#stopping === undefined) {
       const status = await this.#unlessStopping(this.#cluster.status());
       if (status === undefined) break;
+      // First, so that what stands below the announcement is ready too.
+      this.#screen.status(status, performance.now());
       if (!this.#ready && isReady(status)) {
         this.#ready = true;
         this.#screen.print(announcement(this.#options));
       }
-      this.#screen.status(status, performance.now());
       const running = status.some((node) => node.state !== "ended");
       if (!running && this.#cluster.allEnded) this.#fail("every node has ended");
       await this.#unlessStopping(new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS)));

@@ -15,7 +15,7 @@ import {
   VALUE_SIZE_BYTES_MAX_DEFAULT,
   VALUE_SIZE_BYTES_MAX_HARD,
 } from "./base/limits.ts";
-import { type NodeConfig, PONTOON_VERSION } from "./node/config.ts";
+import { isAddress, isLabel, type NodeConfig, PONTOON_VERSION } from "./node/config.ts";
 import { runNode } from "./node/run.ts";
 
 const HELP = `pontoon node ${PONTOON_VERSION}: one node of a Pontoon cluster
@@ -23,7 +23,8 @@ const HELP = `pontoon node ${PONTOON_VERSION}: one node of a Pontoon cluster
 Usage: deno task node --name NAME --data DIR [options]
 
 Identity and addresses
-  --name NAME               name of this node in the cluster (1..64 of A-Z a-z 0-9 _ . -)
+  --name NAME               name of this node in the cluster (1..64 of A-Z a-z 0-9 _ . -,
+                            a letter or digit first)
   --data DIR                data directory; one node each
   --http HOST:PORT          HTTP API                               [127.0.0.1:7001]
   --peer HOST:PORT          peer links                             [127.0.0.1:8001]
@@ -59,11 +60,12 @@ Limits and behaviour
   --request-timeout-ms MS   how long a request waits by default    [5000]
   --log-level LEVEL         debug, info, warn, error               [info]
   --lifeline stdin          end when standard input closes
-  --dial-override LIST      n2=HOST:PORT,…: dial there instead of the peer's address (proxies)
+  --dial-override LIST      n2=HOST:PORT,…: dial there instead of the peer's address (proxies);
+                            names as in --initial, or the addresses of later members
   --help
 
-Exit codes: 0 stopped, 64 usage, 70 ended itself because going on was unsafe, 73 data directory unusable,
-69 an address can't be bound.
+Exit codes: 0 stopped, 64 wrong options, 69 an address is taken, 70 ended itself because going on was
+unsafe (start it again), 73 the data directory is locked or can't be used.
 `;
 
 const EXIT_USAGE = 64;
@@ -72,15 +74,48 @@ const EXIT_DATA = 73;
 
 class UsageError extends Error {}
 
+const LABEL_RULE = "1..64 of A-Z a-z 0-9 _ . -, a letter or digit first";
+
+/** A name or label that the genesis record and the map take. */
+function label(text: string | undefined, flag: string): string {
+  if (text !== undefined && isLabel(text)) return text;
+  throw new UsageError(`${flag} takes ${LABEL_RULE}: got ${text || "nothing"}`);
+}
+
+function labelIfGiven(text: string | undefined, flag: string): string | undefined {
+  return text === undefined ? undefined : label(text, flag);
+}
+
+/** `host:port` as the genesis record and the map take it: others are told it, so port 0 names nothing. */
+function address(text: string, flag: string): string {
+  if (isAddress(text)) return text;
+  throw new UsageError(`${flag} takes host:port: got ${text || "nothing"}`);
+}
+
+function addressIfGiven(text: string | undefined, flag: string): string | undefined {
+  return text === undefined ? undefined : address(text, flag);
+}
+
+/** `name=host:port,…`; no name and no address twice. */
 function pairs(text: string | undefined, flag: string): [string, string][] {
   if (text === undefined || text === "") return [];
-  return text.split(",").map((part) => {
+  const list = text.split(",").map((part): [string, string] => {
     const [name, value, ...rest] = part.split("=");
-    if (!name || !value || rest.length > 0) {
+    if (!name || !value || rest.length > 0 || !isAddress(value)) {
       throw new UsageError(`${flag} takes name=host:port,…: got ${part}`);
     }
     return [name, value];
   });
+  for (const column of [0, 1]) {
+    const seen = new Set(list.map((pair) => pair[column]));
+    if (seen.size < list.length) throw new UsageError(`${flag} names something twice: got ${text}`);
+  }
+  return list;
+}
+
+/** The first nodes' names and peer addresses. */
+function initialNodes(text: string | undefined): { name: string; peer: string }[] {
+  return pairs(text, "--initial").map(([name, peer]) => ({ name: label(name, "--initial"), peer }));
 }
 
 function integer(text: string | undefined, flag: string, low: number, high: number): number {
@@ -148,11 +183,9 @@ function readFlags(args: string[]): Invocation | undefined {
     },
   });
   if (values.help) return undefined;
-  const { name, data } = values;
-  if (name === undefined || !/^[A-Za-z0-9_.-]{1,64}$/.test(name)) {
-    throw new UsageError(`--name takes 1..64 of A-Z a-z 0-9 _ . -: got ${name ?? "nothing"}`);
-  }
-  if (data === undefined) throw new UsageError("--data DIR is needed");
+  const { data } = values;
+  const name = label(values.name, "--name");
+  if (data === undefined || data === "") throw new UsageError("--data DIR is needed");
   const logLevel = values["log-level"] as LogLevel;
   if (!["debug", "info", "warn", "error"].includes(logLevel)) {
     throw new UsageError(`--log-level takes debug, info, warn or error: got ${logLevel}`);
@@ -160,16 +193,20 @@ function readFlags(args: string[]): Invocation | undefined {
   if (values.lifeline !== undefined && values.lifeline !== "stdin") {
     throw new UsageError(`--lifeline takes stdin: got ${values.lifeline}`);
   }
-  const join = values.join === undefined ? [] : values.join.split(",");
-  const named = pairs(values.initial, "--initial").map(([name, peer]) => ({ name, peer }));
+  const http = address(values.http, "--http");
+  const peer = address(values.peer, "--peer");
+  const advertiseHttp = addressIfGiven(values["advertise-http"], "--advertise-http");
+  const advertisePeer = addressIfGiven(values["advertise-peer"], "--advertise-peer");
+  const join = values.join?.split(",").map((seed) => address(seed, "--join")) ?? [];
+  const named = initialNodes(values.initial);
   if (named.length > 0 && !named.some((node) => node.name === name)) {
     throw new UsageError(`--initial must name this node too: ${name} is not in it`);
   }
   if (named.length > 0 && join.length > 0) {
     throw new UsageError("--initial and --join exclude each other");
   }
-  const advertisePeer = values["advertise-peer"] ?? values.peer;
-  const initial = named.length > 0 || join.length > 0 ? named : [{ name, peer: advertisePeer }];
+  const alone = [{ name, peer: advertisePeer ?? peer }];
+  const initial = named.length > 0 || join.length > 0 ? named : alone;
   const overrides = pairs(values["dial-override"], "--dial-override").map(([target, address]) => {
     const known = initial.find((node) => node.name === target);
     return [known?.peer ?? target, address] as [string, string];
@@ -192,14 +229,14 @@ function readFlags(args: string[]): Invocation | undefined {
   }
   if (ca !== undefined && cert === undefined) throw new UsageError("--ca needs --cert and --key");
   if (!values.insecure) {
-    if (!isLoopback(values.http) && values["token-file"] === undefined) {
+    if (!isLoopback(http) && values["token-file"] === undefined) {
       throw new UsageError(
-        `--http ${values.http} can be reached from other machines: give --token-file, or --insecure`,
+        `--http ${http} can be reached from other machines: give --token-file, or --insecure`,
       );
     }
-    if (!isLoopback(values.peer) && secretFile === undefined && ca === undefined) {
+    if (!isLoopback(peer) && secretFile === undefined && ca === undefined) {
       throw new UsageError(
-        `--peer ${values.peer} can be reached from other machines: give --secret-file or --ca, or ` +
+        `--peer ${peer} can be reached from other machines: give --secret-file or --ca, or ` +
           "--insecure",
       );
     }
@@ -208,7 +245,7 @@ function readFlags(args: string[]): Invocation | undefined {
     security: {
       tokenFile: values["token-file"],
       tlsFiles: [cert, key, ca].filter((path) => path !== undefined),
-      hosts: [values["advertise-http"] ?? values.http, ...values["allow-host"] ?? []],
+      hosts: [advertiseHttp ?? http, ...values["allow-host"] ?? []],
       corsOrigins: values["cors-origin"] ?? [],
     },
     dataDir: data,
@@ -216,18 +253,18 @@ function readFlags(args: string[]): Invocation | undefined {
     lifeline: values.lifeline === "stdin",
     config: {
       name,
-      http: values.http,
-      peer: values.peer,
-      advertiseHttp: values["advertise-http"],
-      advertisePeer: values["advertise-peer"],
+      http,
+      peer,
+      advertiseHttp,
+      advertisePeer,
       initial,
       join,
       partitions: integer(values.partitions, "--partitions", 1, 1024),
       replication: integer(values.replicas, "--replicas", 1, 7),
-      host: values.host,
-      zone: values.zone,
+      host: labelIfGiven(values.host, "--host"),
+      zone: labelIfGiven(values.zone, "--zone"),
       weight: integer(values.weight, "--weight", 1, 1000),
-      secret: secretFile === undefined ? new Uint8Array(0) : Deno.readFileSync(secretFile),
+      secret: secretFile === undefined ? new Uint8Array(0) : readSecret(secretFile),
       valueSizeBytesMax: integer(
         values["value-size-max"],
         "--value-size-max",
@@ -246,6 +283,13 @@ function readFlags(args: string[]): Invocation | undefined {
       requestTimeoutMs: integer(values["request-timeout-ms"], "--request-timeout-ms", 1, 60_000),
     },
   };
+}
+
+/** An empty secret would be none at all, unnoticed. */
+function readSecret(path: string): Uint8Array<ArrayBuffer> {
+  const secret = Deno.readFileSync(path);
+  if (secret.length === 0) throw new UsageError(`--secret-file ${path} is empty`);
+  return secret;
 }
 
 function isLoopback(address: string): boolean {

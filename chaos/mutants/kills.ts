@@ -14,10 +14,10 @@ export function readKills(): Kills {
   }
 }
 
-/** Stores `kill` beside those that are there, in the catalogue's order, a mutant a line. */
+/** Stores `kill` beside those that are there, in the catalogue's order. */
 export function storeKill(name: string, kill: Kill): void {
-  const kills: Record<string, Kill> = { ...readKills(), [name]: kill };
-  const lines = MUTANTS.filter((mutant) => kills[mutant.name] !== undefined)
-    .map((mutant) => `  ${JSON.stringify(mutant.name)}: ${JSON.stringify(kills[mutant.name])}`);
-  Deno.writeTextFileSync(FILE, `{\n${lines.join(",\n")}\n}\n`);
+  const known: Record<string, Kill> = { ...readKills(), [name]: kill };
+  const kills = MUTANTS.filter((mutant) => known[mutant.name] !== undefined)
+    .map((mutant) => [mutant.name, known[mutant.name]]);
+  Deno.writeTextFileSync(FILE, JSON.stringify(Object.fromEntries(kills), null, 2) + "\n");
 }

@@ -1,10 +1,14 @@
 // Backup of a cluster under open-loop load at 30 % of its peak: what it does to the latency of puts, how long
 // it takes, and whether a cluster of another shape that it is restored into holds the same.
 //
-//   deno task bench:backup [--keys 1000000] [--seconds 20] [--rate PUTS_A_SECOND] [--rounds 1] [--no-restore]
+//   deno task bench:backup [--keys 1000000] [--seconds 20] [--rate PUTS_A_SECOND] [--rounds 1]
+//     [--file FILE] [--no-restore] [--restore-only]
+//
+// With --file the backup is kept there, so that --restore-only can bring it back in a run of its own.
 
 import { parseArgs } from "node:util";
 import { residentBytes, TestCluster, type TestNode } from "./support/cluster.ts";
+import { h2load } from "./support/h2load.ts";
 import { OpenLoop, quantile, type ShotResult } from "./support/open_loop.ts";
 import { printTable, writeJson } from "./support/report.ts";
 
@@ -12,7 +16,7 @@ const VALUE_SIZE_BYTES = 128;
 const BATCH = 1000;
 const BATCHES_IN_FLIGHT = 4;
 const PEAK_CONNECTIONS = 64;
-const PEAK_MS = 6_000;
+const PEAK_SECONDS = 5;
 const LOAD_SHARE = 0.3;
 /** Of the load, before anything is measured. */
 const WARM_UP_MS = 5_000;
@@ -50,24 +54,26 @@ async function fill(nodes: readonly TestNode[], keys: number): Promise<void> {
   await Promise.all(Array.from({ length: BATCHES_IN_FLIGHT }, (_, i) => work(i)));
 }
 
-/** Puts a second that all nodes together take, from as many connections as it takes. */
+/** Puts a second that all nodes together take, as h2load offers them. */
 async function peakRate(nodes: readonly TestNode[], keys: number): Promise<number> {
-  const body = new Uint8Array(VALUE_SIZE_BYTES).fill(0x70);
-  const startMs = performance.now();
-  let count = 0;
-  const work = async (worker: number) => {
-    for (let i = worker; performance.now() - startMs < PEAK_MS; i += PEAK_CONNECTIONS) {
-      const path = `/key/${keyOf((i * 7919) % keys)}`;
-      const response = await fetch(`http://${nodes[i % nodes.length].http}${path}`, {
+  const bodyFile = Deno.makeTempFileSync();
+  Deno.writeFileSync(bodyFile, new Uint8Array(VALUE_SIZE_BYTES).fill(0x70));
+  try {
+    const loads = await Promise.all(nodes.map(({ http }) =>
+      h2load({
+        url: `http://${http}/key/${keyOf(0)}`,
+        paths: Array.from({ length: 500 }, (_, i) => `/key/${keyOf((i * 7919) % keys)}`),
+        connections: Math.ceil(PEAK_CONNECTIONS / nodes.length),
+        seconds: PEAK_SECONDS,
+        http1: true,
         method: "PUT",
-        body,
-      });
-      await response.body?.cancel();
-      count++;
-    }
-  };
-  await Promise.all(Array.from({ length: PEAK_CONNECTIONS }, (_, i) => work(i)));
-  return count * 1000 / (performance.now() - startMs);
+        bodyFile,
+      })
+    ));
+    return loads.reduce((sum, { perSecond }) => sum + perSecond, 0);
+  } finally {
+    Deno.removeSync(bodyFile);
+  }
 }
 
 interface CommandEnd {
@@ -89,7 +95,7 @@ async function kv(...args: string[]): Promise<CommandEnd> {
   let residentBytesMax = 0;
   const timer = setInterval(() => {
     try {
-      residentBytesMax = Math.max(residentBytesMax, residentBytes(child.pid));
+      residentBytesMax = Math.max(residentBytesMax, residentBytes(child.pid) || 0);
     } catch {
       // It has just ended.
     }
@@ -116,6 +122,104 @@ function figures(what: string, shots: readonly ShotResult[], ms: number) {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+interface BackupRun {
+  readonly file: string;
+  readonly keys: number;
+  /** How long the load is measured without a backup, each time before one. */
+  readonly baseMs: number;
+  /** Puts a second; a share of the peak if absent. */
+  readonly perSecond: number | undefined;
+  readonly rounds: number;
+}
+
+async function measureBackup({ file, keys, baseMs, perSecond, rounds }: BackupRun) {
+  const rows: Record<string, unknown>[] = [];
+  const backups: Record<string, unknown>[] = [];
+  const ratios: number[] = [];
+  let content: unknown;
+  {
+    await using source = TestCluster.start({ nodes: 3, partitions: 4 });
+    await source.ready();
+    const { nodes } = source;
+    const endpoints = nodes.map(({ http }) => http).join(",");
+    const startMs = performance.now();
+    await fill(nodes, keys);
+    console.error(`filled in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+    const rate = perSecond ?? Math.round(await peakRate(nodes, keys) * LOAD_SHARE);
+    console.error(`load ${rate} puts/s`);
+    const body = new Uint8Array(VALUE_SIZE_BYTES).fill(0x6c);
+    const load = new OpenLoop({
+      perSecond: rate,
+      retryMs: 0,
+      shot: (n) => ({
+        host: nodes[n % nodes.length].http,
+        method: "PUT",
+        path: `/key/${keyOf((n * 104_729) % keys)}`,
+        body,
+      }),
+    });
+    await sleep(WARM_UP_MS);
+    const between = (from: number, to: number) =>
+      load.results.filter(({ dueMs }) => dueMs >= from && dueMs < to);
+    for (let round = 1; round <= rounds; round++) {
+      const t0 = load.nowMs();
+      await sleep(baseMs);
+      const t1 = load.nowMs();
+      const end = await kv("backup", file, "--force", "-e", endpoints);
+      const t2 = load.nowMs();
+      await sleep(1000); // the last answers
+      const before = figures(`before ${round}`, between(t0, t1), t1 - t0);
+      const during = figures(`during ${round}`, between(t1, t2), t2 - t1);
+      rows.push(before, during);
+      ratios.push(Number(during["p99 ms"]) / Number(before["p99 ms"]));
+      content = end.document.content;
+      backups.push({
+        backup: round,
+        seconds: (end.durationMs / 1000).toFixed(1),
+        "keys/s": Math.round(keys * 1000 / end.durationMs),
+        "file MB": (end.document.sizeBytes / 1e6).toFixed(0),
+        "client MB": (end.residentBytesMax / 1e6).toFixed(0),
+      });
+    }
+    await load.stop();
+  }
+  printTable(rows);
+  console.log(`put p99 during/before: ${ratios.map((one) => one.toFixed(2)).join(", ")}`);
+  printTable(backups);
+  const verified = await kv("verify", file, "--at", "copy");
+  if (JSON.stringify(verified.document.content) !== JSON.stringify(content)) {
+    throw new Error("the file does not hold what the nodes say");
+  }
+  console.log(`verified in ${(verified.durationMs / 1000).toFixed(1)} s`);
+  return { keys, rows, ratios, backups };
+}
+
+/** Brings the copies into another shape; their content is what the source's nodes said of theirs. */
+async function measureRestore(file: string): Promise<void> {
+  await using target = TestCluster.start({ nodes: 1, partitions: 8 });
+  await target.ready();
+  const { http } = target.nodes[0];
+  const { durationMs, residentBytesMax, document } = await kv(
+    "restore",
+    file,
+    "--at",
+    "copy",
+    "-e",
+    http,
+  );
+  const { checked, content: { lasting, expiring } } = document;
+  const keys = lasting.count + expiring.count;
+  if (!checked) throw new Error("the restored cluster was not compared");
+  printTable([{
+    restored: "into 1 node, 8 partitions",
+    keys,
+    seconds: (durationMs / 1000).toFixed(1),
+    "keys/s": Math.round(keys * 1000 / durationMs),
+    "client MB": (residentBytesMax / 1e6).toFixed(0),
+    content: `equal: ${lasting.hash}`,
+  }]);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -123,91 +227,23 @@ async function main(): Promise<void> {
       seconds: { type: "string", default: "20" },
       rate: { type: "string" },
       rounds: { type: "string", default: "1" },
+      file: { type: "string" },
       "no-restore": { type: "boolean", default: false },
+      "restore-only": { type: "boolean", default: false },
     },
   });
-  const keys = Number(values.keys);
-  const baseMs = Number(values.seconds) * 1000;
   const folder = Deno.makeTempDirSync({ prefix: "pontoon-backup-" });
-  const file = `${folder}/bench.kvb`;
-  const rows: Record<string, unknown>[] = [];
-  const ratios: number[] = [];
-  let backupContent: unknown;
-  let backupFigures = {};
+  const file = values.file ?? `${folder}/bench.kvb`;
   try {
-    {
-      await using source = TestCluster.start({ nodes: 3, partitions: 4 });
-      await source.ready();
-      const { nodes } = source;
-      const endpoints = nodes.map(({ http }) => http).join(",");
-      const fillMs = performance.now();
-      await fill(nodes, keys);
-      console.error(`filled in ${((performance.now() - fillMs) / 1000).toFixed(1)} s`);
-      const peak = await peakRate(nodes, keys);
-      const perSecond = Number(values.rate ?? Math.round(peak * LOAD_SHARE));
-      console.error(`peak ${Math.round(peak)} puts/s; load ${perSecond} puts/s`);
-      const body = new Uint8Array(VALUE_SIZE_BYTES).fill(0x6c);
-      const load = new OpenLoop({
-        perSecond,
-        retryMs: 0,
-        shot: (n) => ({
-          host: nodes[n % nodes.length].http,
-          method: "PUT",
-          path: `/key/${keyOf((n * 104_729) % keys)}`,
-          body,
-        }),
-      });
-      await sleep(WARM_UP_MS);
-      const between = (from: number, to: number) =>
-        load.results.filter(({ dueMs }) => dueMs >= from && dueMs < to);
-      for (let round = 1; round <= Number(values.rounds); round++) {
-        const t0 = load.nowMs();
-        await sleep(baseMs);
-        const t1 = load.nowMs();
-        const end = await kv("backup", file, "--force", "-e", endpoints);
-        const t2 = load.nowMs();
-        await sleep(1000); // the last answers
-        const before = figures(`before ${round}`, between(t0, t1), t1 - t0);
-        const during = figures(`during ${round}`, between(t1, t2), t2 - t1);
-        rows.push(before, during);
-        ratios.push(Number(during["p99 ms"]) / Number(before["p99 ms"]));
-        backupContent = end.document.content;
-        backupFigures = {
-          seconds: (end.durationMs / 1000).toFixed(1),
-          "keys/s": Math.round(keys * 1000 / end.durationMs),
-          "file MB": (end.document.sizeBytes / 1e6).toFixed(0),
-          "client MB": (end.residentBytesMax / 1e6).toFixed(0),
-        };
-      }
-      await load.stop();
+    if (!values["restore-only"]) {
+      const perSecond = values.rate === undefined ? undefined : Number(values.rate);
+      const [keys, seconds, rounds] = [values.keys, values.seconds, values.rounds].map(Number);
+      writeJson(
+        "backup",
+        await measureBackup({ file, keys, baseMs: seconds * 1000, perSecond, rounds }),
+      );
     }
-    printTable(rows);
-    console.log(`put p99 during/before: ${ratios.map((one) => one.toFixed(2)).join(", ")}`);
-    printTable([{ command: "backup", ...backupFigures }]);
-    const verified = await kv("verify", file, "--at", "copy");
-    const isSame = (content: unknown) => JSON.stringify(content) === JSON.stringify(backupContent);
-    if (!isSame(verified.document.content)) {
-      throw new Error("the file does not hold what nodes say");
-    }
-    console.log(`verify ${(verified.durationMs / 1000).toFixed(1)} s`);
-    if (!values["no-restore"]) {
-      await using target = TestCluster.start({ nodes: 1, partitions: 8 });
-      await target.ready();
-      const { http } = target.nodes[0];
-      const restored = await kv("restore", file, "--at", "copy", "-e", http);
-      const { checked, content } = restored.document;
-      if (!checked || !isSame(content)) {
-        throw new Error("the restored cluster holds something else");
-      }
-      printTable([{
-        command: "restore into 1 node, 8 partitions",
-        seconds: (restored.durationMs / 1000).toFixed(1),
-        "keys/s": Math.round(keys * 1000 / restored.durationMs),
-        "client MB": (restored.residentBytesMax / 1e6).toFixed(0),
-        content: `equal: ${content.lasting.hash}`,
-      }]);
-    }
-    writeJson("backup", { keys, rows, ratios, backup: backupFigures });
+    if (!values["no-restore"]) await measureRestore(file);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

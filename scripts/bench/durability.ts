@@ -2,9 +2,10 @@
 // and no refused one (4xx, 503). `deno task bench:durability [rounds]`; exit code 1 on a violation.
 
 import { TestCluster } from "./support/cluster.ts";
+import { numbersOf } from "./support/numbers.ts";
 import { printTable, writeJson } from "./support/report.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 20);
+const [[ROUNDS]] = numbersOf("deno task bench:durability [ROUNDS]", "20");
 const WRITERS = 16;
 const LOAD_MS = 1500;
 

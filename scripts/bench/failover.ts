@@ -3,9 +3,10 @@
 // `deno task bench:failover [rounds]`.
 
 import { freePorts, TestCluster, type TestNode } from "./support/cluster.ts";
+import { numbersOf } from "./support/numbers.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 20);
+const [[ROUNDS]] = numbersOf("deno task bench:failover [ROUNDS]", "20");
 const LOAD_CONNECTIONS = 8;
 
 /** Writes without pause through `targets`, until aborted. */

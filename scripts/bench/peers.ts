@@ -5,11 +5,15 @@
 import { freePorts, TestCluster, until } from "./support/cluster.ts";
 import { EtcdCluster, grpcBody, hasCommand, hasEtcd } from "./support/etcd.ts";
 import { h2load } from "./support/h2load.ts";
+import { numbersOf } from "./support/numbers.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 5);
-const SECONDS = Number(Deno.args[1] ?? 4);
-const CONNECTIONS = (Deno.args[2] ?? "1,64,256").split(",").map(Number);
+const [[ROUNDS], [SECONDS], CONNECTIONS] = numbersOf(
+  "deno task bench:peers [ROUNDS [SECONDS [CONNECTIONS,…]]]",
+  "5",
+  "4",
+  "1,64,256",
+);
 const VALUE = new TextEncoder().encode("v".repeat(128));
 const KEY = new TextEncoder().encode("bench");
 

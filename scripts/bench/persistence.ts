@@ -4,10 +4,14 @@
 import { TestCluster } from "./support/cluster.ts";
 import { hasCommand } from "./support/etcd.ts";
 import { h2load } from "./support/h2load.ts";
+import { numbersOf } from "./support/numbers.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 3);
-const SECONDS = Number(Deno.args[1] ?? 3);
+const [[ROUNDS], [SECONDS]] = numbersOf(
+  "deno task bench:persistence [ROUNDS [SECONDS]]",
+  "3",
+  "3",
+);
 const CONNECTIONS = [1, 64];
 const VARIANTS_SCRIPT = decodeURIComponent(
   new URL("./support/node_variants.ts", import.meta.url).pathname,

@@ -10,10 +10,11 @@ import {
   until,
 } from "./support/cluster.ts";
 import { hasCommand } from "./support/etcd.ts";
+import { numbersOf } from "./support/numbers.ts";
 import { printTable, writeJson } from "./support/report.ts";
 import { SNAPSHOT_LOG_BYTES } from "../../src/base/limits.ts";
 
-const KEYS = Number(Deno.args[0] ?? 1_000_000);
+const [[KEYS]] = numbersOf("deno task bench:restart [KEYS]", "1000000");
 const VALUE = "v".repeat(128);
 const OPERATIONS = 128;
 

@@ -6,13 +6,15 @@ import { type NodeStatus, statusLine, statusTable } from "./status.ts";
 /** Without a terminal, a change of commit indexes alone is worth a line this often. */
 const COMMIT_LINE_INTERVAL_MS = 5000;
 const COLUMNS_DEFAULT = 80;
+const ROWS_DEFAULT = 24;
 const encoder = new TextEncoder();
 
 /** Where a {@linkcode Screen} writes. */
 export interface ScreenOutput {
   /** True if the status can be redrawn in place. */
   readonly terminal: boolean;
-  columns(): number;
+  /** Of the terminal; 0 where that is not known, as in `docker exec -t`. */
+  size(): { columns: number; rows: number };
   write(text: string): void;
 }
 
@@ -20,11 +22,11 @@ export interface ScreenOutput {
 export function standardOutput(): ScreenOutput {
   return {
     terminal: Deno.stdout.isTerminal(),
-    columns: () => {
+    size: () => {
       try {
-        return Deno.consoleSize().columns;
+        return Deno.consoleSize();
       } catch {
-        return COLUMNS_DEFAULT;
+        return { columns: 0, rows: 0 };
       }
     },
     write: (text) => {
@@ -73,8 +75,12 @@ export class Screen {
   }
 
   #draw(): void {
-    const width = Math.max(1, this.#output.columns() - 1);
-    const lines = ["", ...statusTable(this.#status, width)];
+    const { columns, rows } = this.#size();
+    const width = Math.max(1, columns - 1);
+    // What is redrawn must fit, beside the empty line above it and the cursor's below: what has scrolled
+    // out of a terminal can't be reached any more.
+    const height = Math.max(1, rows - 2);
+    const lines = ["", ...statusTable(this.#status, width, height)];
     if (lines.join("\n") === this.#drawn.join("\n")) return;
     this.#output.write(`${this.#eraseSequence()}${lines.join("\n")}\n`);
     this.#drawn = lines;
@@ -91,11 +97,16 @@ export class Screen {
     this.#lastLineMs = nowMs;
   }
 
+  #size(): { columns: number; rows: number } {
+    const { columns, rows } = this.#output.size();
+    return { columns: columns || COLUMNS_DEFAULT, rows: rows || ROWS_DEFAULT };
+  }
+
   /** Moves up over the drawn status and clears it. */
   #eraseSequence(): string {
     if (this.#drawn.length === 0) return "";
     // A terminal that became narrower has broken the lines into more rows.
-    const columns = this.#output.columns();
+    const { columns } = this.#size();
     const rows = this.#drawn.reduce(
       (sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)),
       0,

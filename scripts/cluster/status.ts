@@ -17,6 +17,8 @@ const META_PARTITION = 0;
 const NONE = "-";
 /** Partitions that get a line of their own in a terminal. */
 const PARTITION_ROWS_MAX = 16;
+/** Both tables' headings, the line between them, and the one that counts what is not shown. */
+const TALL_EXTRA_LINES = 4;
 
 function partitionName(partition: number): string {
   return partition === META_PARTITION ? "meta" : `partition ${partition}`;
@@ -122,8 +124,16 @@ function wideTable(nodes: readonly NodeStatus[], ids: readonly number[]): string
   return [...(ids.length > 0 ? [headings(columns)] : []), ...table(columns)];
 }
 
-/** A table of nodes above one of partitions, the latter of at most so many rows. */
-function tallTables(nodes: readonly NodeStatus[], ids: readonly number[]): string[] {
+/** A table of nodes above one of partitions, the latter of as many rows as `height` lines have room for. */
+function tallTables(
+  nodes: readonly NodeStatus[],
+  ids: readonly number[],
+  height: number,
+): string[] {
+  const rowsMax = Math.max(
+    1,
+    Math.min(PARTITION_ROWS_MAX, height - nodes.length - TALL_EXTRA_LINES),
+  );
   const counts: Column[] = [
     { title: "leads", right: true, cells: nodes.map((node) => `${leadCount(nodes, node)}`) },
     { title: "replicas", right: true, cells: nodes.map((node) => `${node.partitions.length}`) },
@@ -132,7 +142,7 @@ function tallTables(nodes: readonly NodeStatus[], ids: readonly number[]): strin
   // Those without a leader first: they are what a user has to look for.
   const order = ids.map((_, index) => index).sort((a, b) =>
     Number(views[a] !== undefined) - Number(views[b] !== undefined)
-  ).slice(0, PARTITION_ROWS_MAX).sort((a, b) => a - b);
+  ).slice(0, rowsMax).sort((a, b) => a - b);
   const cells = (cell: (index: number) => string) => order.map(cell);
   const commitOf = (node: NodeStatus, id: number) => viewOf(node, id)?.commitIndex;
   const partitions: Column[] = [
@@ -159,13 +169,20 @@ function tallTables(nodes: readonly NodeStatus[], ids: readonly number[]): strin
 
 /**
  * The status as a table: who leads, the term and the commit index, as each node sees them. Where `width`
- * columns have no room for all partitions side by side they stand below each other, one a line.
+ * columns have no room for all partitions side by side they stand below each other, one a line. At most
+ * `height` lines.
  */
-export function statusTable(nodes: readonly NodeStatus[], width: number): string[] {
+export function statusTable(
+  nodes: readonly NodeStatus[],
+  width: number,
+  height: number,
+): string[] {
   const ids = partitionIds(nodes);
   const columns = [...nodeColumns(nodes), ...ids.flatMap((id) => partitionColumns(nodes, id))];
-  const lines = totalWidth(columns) <= width ? wideTable(nodes, ids) : tallTables(nodes, ids);
-  return lines.map((line) => line.slice(0, width));
+  const lines = totalWidth(columns) <= width
+    ? wideTable(nodes, ids)
+    : tallTables(nodes, ids, height);
+  return lines.slice(0, height).map((line) => line.slice(0, width));
 }
 
 /** More partitions than these are told about together in one line. */

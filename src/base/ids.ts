@@ -1,4 +1,4 @@
-// The identifiers of DESIGN's vocabulary as distinct types, so that the compiler refuses to mix them.
+// The identifiers of the store's vocabulary as distinct types, so that the compiler refuses to mix them.
 // All numbers are safe integers (below 2^53).
 
 declare const brand: unique symbol;

@@ -172,6 +172,7 @@ function silentMembers(view: DashboardView): Finding[] {
       const { alive, needed } = quorumOf(view, row);
       return alive === needed;
     });
+    const isElecting = held.some(({ leader }) => leader === undefined || leader === index);
     const forMs = member.status === "alive" ? undefined : member.statusForMs;
     return {
       tone: "degraded",
@@ -182,9 +183,9 @@ function silentMembers(view: DashboardView): Finding[] {
           ? "It held no replica."
           : atTheEdge.length === 0
           ? `The ${counted(held.length, "partition")} it holds a replica of have others enough.`
-          : `Nothing is lost and all requests are served, but another failure would stop ${
-            counted(atTheEdge.length, "partition")
-          }.`
+          : `Nothing is lost${
+            isElecting ? "" : " and all requests are served"
+          }, but another failure would stop ${counted(atTheEdge.length, "partition")}.`
       } ${whatFollows(view, member, held.length, forMs)}`.trim(),
       members: [member.name],
     };

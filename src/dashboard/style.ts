@@ -4,7 +4,7 @@
 const LIGHT = `color-scheme: light;
   --text: #16181d; --dim: #626977; --faint: #979eab; --page: #f6f6f4; --panel: #ffffff; --line: #e7e7e3; --track: #f0f0ed;
   --accent: #3454d1; --accent-soft: #3454d11f; --warm: #d0682a; --good: #1f7a5c; --busy: #3454d1; --amber: #b26b00; --bad: #c81e4a;
-  --leader: #3454d1; --voter: #cdd6f6; --adding: #3aa38d; --removing: #b9a9d9; --behind: #e39a2d; --broken: #c81e4a;
+  --leader: #3454d1; --voter: #cdd6f6; --voter-dot: #aab8ee; --adding: #3aa38d; --removing: #b9a9d9; --behind: #e39a2d; --broken: #c81e4a;
   --broken-soft: #f6d5de; --silent: #b4b8c0; --on-leader: #ffffff;
   --heat0: #dde1ea; --heat1: #b9c6f2; --heat2: #8fa3ea; --heat3: #6780df; --heat4: #4460d2; --heat5: #2338a0;
   --shadow: 0 1px 2px #14171f0d, 0 8px 24px #14171f0a;`;
@@ -12,7 +12,7 @@ const LIGHT = `color-scheme: light;
 const DARK = `color-scheme: dark;
   --text: #e9ebf0; --dim: #9aa2b1; --faint: #6d7584; --page: #0e1014; --panel: #16191f; --line: #262b34; --track: #1d2129;
   --accent: #8ea4ff; --accent-soft: #8ea4ff2b; --warm: #f0976a; --good: #4cc99c; --busy: #8ea4ff; --amber: #f0b34a; --bad: #ff6b8c;
-  --leader: #7f97fb; --voter: #2c3762; --adding: #3fae98; --removing: #6b5c94; --behind: #d99a3c; --broken: #ff5c82;
+  --leader: #7f97fb; --voter: #2c3762; --voter-dot: #3d4f93; --adding: #3fae98; --removing: #6b5c94; --behind: #d99a3c; --broken: #ff5c82;
   --broken-soft: #4a1f2c; --silent: #4a505c; --on-leader: #0e1014;
   --heat0: #2a303c; --heat1: #303f7d; --heat2: #4157ab; --heat3: #5a74d9; --heat4: #8299f7; --heat5: #c3cfff;
   --shadow: 0 1px 2px #0006, 0 8px 24px #0004;`;
@@ -62,6 +62,7 @@ input, select, textarea { background: var(--panel); border: 1px solid var(--line
 .for { color: var(--dim); font-weight: 450; white-space: nowrap; } .sentence .for { margin-left: .35em; font-size: .68em; letter-spacing: 0; }
 .health .doing { color: var(--dim); font-size: 15px; max-width: 82ch; text-wrap: pretty; }
 .health .doing a + a { margin-left: .5em; }
+.health.compact { margin: 18px 0 20px; } .compact .sentence { font-size: 17px; margin: 1px 0 2px; } .compact .doing { font-size: 13.5px; } .compact .tone { display: none; }
 .more { margin-top: 14px; display: grid; gap: 6px; }
 .more li { display: flex; gap: 9px; align-items: baseline; color: var(--dim); max-width: 96ch; } .more b { color: var(--text); }
 .more li { --tone: var(--faint); } .more .broken { --tone: var(--bad); } .more .degraded { --tone: var(--amber); } .more .busy { --tone: var(--busy); }
@@ -148,6 +149,7 @@ progress::-moz-progress-bar { background: var(--adding); } progress:indeterminat
 .u-cursor-x { height: 100%; border-right: 1px dashed var(--faint); } .u-cursor-pt { position: absolute; top: 0; left: 0; border-radius: 50%; pointer-events: none; }
 
 .timeline { padding: 8px 16px; } .timeline li { display: grid; grid-template-columns: 64px 8px 1fr auto; gap: 12px; align-items: center; padding: 3.5px 0; --tone: var(--faint); }
+.timeline .nothing { display: block; color: var(--dim); }
 .timeline time, .timeline small { color: var(--dim); font-size: 12.5px; } .timeline i { width: 7px; height: 7px; border-radius: 50%; background: var(--tone); }
 .timeline .bad { --tone: var(--bad); color: inherit; } .timeline .good { --tone: var(--good); } .timeline .change { --tone: var(--busy); }
 
@@ -183,16 +185,16 @@ kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 5p
   .wrap { padding: 12px 14px 56px; } .identity span + span { display: none; } section { margin-top: 30px; } .health { margin: 20px 0 24px; padding-left: 14px; }
   .headline { grid-template-columns: repeat(3, 1fr); border-bottom: 0; } .headline > div { padding: 9px 10px; border-bottom: 1px solid var(--line); } .headline > div:nth-child(3n+1) { border-left: 0; padding-left: 0; } .headline dd { font-size: 19px; }
   .head .side { margin-left: 0; width: 100%; margin-top: 4px; } .keys { grid-template-columns: 1fr; } .key-list ul { max-height: 44vh; }
-  .strip-row { grid-template-columns: 42px minmax(0, 1fr) 148px; gap: 8px; } .figures { grid-template-columns: 1fr 1fr; } .wide-only { display: none; }
+  .strip-row { grid-template-columns: 42px minmax(0, 1fr) 164px; gap: 8px; } .figures { grid-template-columns: 68px 1fr; white-space: nowrap; } .wide-only { display: none; }
   .work-row { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2px 12px; } .work-row .what { grid-column: 1 / -1; } .work-row .what small { display: inline; margin-left: 8px; }
   .figure { text-align: left; } .work-row .figure:nth-of-type(2) { grid-area: 2 / 1; } .work-row .figure:nth-of-type(4) { grid-area: 2 / 2; } .work-row .chart:nth-of-type(3) { grid-area: 3 / 1; } .work-row .chart:nth-of-type(5) { grid-area: 3 / 2; }
   .move { grid-template-columns: 30px 1fr auto; } .move progress, .move .dim { grid-column: 2 / -1; }
-  .members thead { display: none; } .members tr { display: grid; grid-template-columns: repeat(3, 1fr); padding: 9px 14px; border-top: 1px solid var(--line); gap: 3px 10px; } .members tbody tr:first-child { border: 0; }
-  .members th, .members td, .members th:first-child, .members td:last-child { display: block; border: 0; padding: 0; text-align: left !important; white-space: normal; } .members th { grid-column: 1 / 3; }
+  .members thead { display: none; } .members tr { display: grid; grid-template-columns: repeat(2, 1fr); padding: 9px 14px; border-top: 1px solid var(--line); gap: 3px 10px; } .members tbody tr:first-child { border: 0; }
+  .members th, .members td, .members th:first-child, .members td:last-child { display: block; border: 0; padding: 0; text-align: left !important; white-space: normal; } .members th { grid-column: 1; }
   .members td:not([data-name=State])::before { content: attr(data-name) " "; color: var(--dim); font-size: 12px; } .members td[data-name=State] { text-align: right !important; }
 }
 @media (max-width: 560px) {
-  .top nav a { padding: 3px 8px; } .identity { display: none; } .map th:first-child { width: 46px; padding-left: 10px; } .map th, .map td { padding: 1.5px; } .map .cell { height: 30px; }
+  .top nav a { padding: 3px 8px; } .identity { display: none; } .map th:first-child { width: 46px; padding-left: 10px; } .map th, .map td, .map td:last-child, .map th:last-child { padding: 1.5px; } .map { margin-right: 8px; width: calc(100% - 8px); } .map .cell { height: 30px; }
   .map .cell span { display: none; } .map .leader::after { content: "●"; font-size: 10px; } .map tfoot tr:not(:last-child) { display: none; } .map tfoot th { visibility: hidden; }
   .legend { gap: 2px 10px; } .health .doing { font-size: 14px; } .more li { font-size: 13px; }
 }

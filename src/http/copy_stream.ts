@@ -4,8 +4,8 @@
 import { type Block, encodeBlock } from "../backup/mod.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 
-/** Of each ms of work so many are left to others: a copy takes a fifth of the event loop at most. */
-const PAUSE_RATIO = 4;
+/** Of each ms of work so many are left to others: a copy takes a tenth of the event loop at most. */
+const PAUSE_RATIO = 9;
 /** Shorter pauses are saved up. */
 const PAUSE_MS_MIN = 1;
 /** Steps without a pause, after which whatever is ready goes first. */

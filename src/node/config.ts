@@ -2,6 +2,10 @@
 
 import type { CompressionOptions } from "./compression.ts";
 import type { Address } from "../platform/ports.ts";
+import type { ProtocolVersions } from "../transport/mod.ts";
+
+// What a configuration may hold is what the genesis record and the map take of a member.
+export { isAddress, isLabel } from "../partition/mod.ts";
 
 /** One of the first nodes, by the name it will bear. */
 export interface InitialNode {
@@ -29,6 +33,8 @@ export interface NodeConfig {
   readonly zone?: string;
   readonly weight: number;
   readonly secret: Uint8Array;
+  /** Versions of the peer protocol to speak; those of the program if absent. */
+  readonly protocol?: ProtocolVersions;
   readonly valueSizeBytesMax: number;
   /** Values are kept plain if absent. */
   readonly compression?: CompressionOptions;

@@ -159,8 +159,9 @@ export class Node implements NodeService {
     this.#transport = new Transport({
       ...platform,
       nodeId: keeper.record.nodeId,
-      bootNonce: keeper.record.boots,
+      bootNonce: keeper.record.bootNonce,
       secret: config.secret,
+      ...(config.protocol === undefined ? {} : { protocol: config.protocol }),
       clusterId: () => keeper.record.clusterId,
       scheduleFlush: () => this.#scheduler.schedule(),
       dialOverride: (_, address) => config.dialOverrides.get(address) ?? address,

@@ -13,6 +13,12 @@ export interface NodeRecord {
   readonly nodeId: NodeId;
   /** Starts so far; distinguishes one life of the node from the next. */
   readonly boots: number;
+  /**
+   * Tells peers one life from the next: what they hear under an earlier one they drop (RULES 15). Ascends with
+   * each start, also where the damage of a log took the record of the last one: it is at least the wall clock, in
+   * milliseconds.
+   */
+  readonly bootNonce: number;
   /** "" while the node belongs to no cluster. */
   readonly clusterId: string;
   /** The genesis record as text, on the first nodes of a cluster. */
@@ -23,16 +29,20 @@ export interface NodeRecord {
 
 /** The node's record, kept current in its log. */
 export class NodeRecordKeeper {
-  readonly #wal: Wal;
+  readonly #wal: Pick<Wal, "putNodeRecord" | "flush">;
   #record: NodeRecord;
 
-  private constructor(wal: Wal, record: NodeRecord) {
+  private constructor(wal: Pick<Wal, "putNodeRecord" | "flush">, record: NodeRecord) {
     this.#wal = wal;
     this.#record = record;
   }
 
-  /** Reads the record and counts this start; durable when it resolves. */
-  static async open(wal: Wal, recovered: Recovered): Promise<NodeRecordKeeper> {
+  /** Reads the record and counts this start, at `wallMs`; durable when it resolves. */
+  static async open(
+    wal: Pick<Wal, "nodeId" | "putNodeRecord" | "flush">,
+    recovered: Pick<Recovered, "nodeRecords">,
+    wallMs: number,
+  ): Promise<NodeRecordKeeper> {
     const bytes = recovered.nodeRecords.get(NODE_RECORD_KIND);
     const known = bytes === undefined ? undefined : decode(bytes);
     const keeper = new NodeRecordKeeper(wal, {
@@ -40,6 +50,7 @@ export class NodeRecordKeeper {
       ...known,
       nodeId: wal.nodeId,
       boots: (known?.boots ?? 0) + 1,
+      bootNonce: Math.max((known?.bootNonce ?? 0) + 1, Math.floor(wallMs)),
     });
     await keeper.save(keeper.#record);
     return keeper;

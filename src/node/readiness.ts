@@ -29,9 +29,10 @@ export function caughtUp(
       return { ready: false, reason: `partition ${partition}: replica is damaged` };
     }
     const { replica } = hosted;
-    if (
-      !replica.serving || replica.leader === NONE || replica.appliedIndex < replica.core.committed
-    ) {
+    if (replica.leader === NONE) {
+      return { ready: false, reason: `partition ${partition}: no leader` };
+    }
+    if (!replica.serving || replica.appliedIndex < replica.core.committed) {
       return { ready: false, reason: `partition ${partition}: catching up` };
     }
   }

@@ -57,7 +57,7 @@ export async function runNode(
     onDiskLow: (isLow) => noteDisk(isLow ? "disk-low" : "disk-room"),
     ...config.logSizes,
   });
-  const keeper = await NodeRecordKeeper.open(wal, recovered);
+  const keeper = await NodeRecordKeeper.open(wal, recovered, platform.clock.wallMs());
   const details: MemberDetails = {
     name: config.name,
     peer: config.advertisePeer ?? config.peer,

@@ -9,6 +9,8 @@ import {
   type ClusterStatus,
   encodeEpoch,
   type GroupStatus,
+  hasLostQuorum,
+  lostVoters,
   type MetaCommand,
   nextStep,
   planLeaders,
@@ -28,6 +30,12 @@ const PLAN_INTERVAL_MS = 500;
 const MOVE_LIMITS = { movesMax: 8, addingPerNodeMax: 2 };
 /** Leaders are evened out only when nothing has changed for this long. */
 const LEADER_BALANCE_INTERVAL_MS = 5000;
+
+/** A replacement that has become a voter is known to the meta group long before. */
+const LOST_AFTER_MS = 5000;
+/** What is left to do by hand where no quorum can mend a partition. */
+const LOST_REMEDY = "read what whole replicas still hold with ?consistency=stale, and restore a " +
+  "backup into a new cluster (deno task kv restore); never put old copies of data directories back";
 
 /** What the steward needs of the node. */
 export interface StewardHost {
@@ -62,6 +70,8 @@ export class Steward {
   readonly #recording = new Set<PartitionId>();
   readonly #downSinceMs = new Map<NodeId, number>();
   readonly #suspects = new Map<PartitionId, Set<ReplicaId>>();
+  /** Partitions without a majority of whole replicas: since when, Infinity once it was said. */
+  readonly #lostQuorums = new Map<PartitionId, number>();
   #nextGroupsMs = 0;
   #nextPlanMs = 0;
   #nextLeadersMs = 0;
@@ -211,7 +221,32 @@ export class Steward {
     };
   }
 
+  /** Said by every node that hears of damage: the meta group may be the one that is lost. */
+  #tellLostQuorums(nowMs: number): void {
+    if (this.#suspects.size === 0) return;
+    const { map } = this.#host.topology;
+    const status = this.status();
+    for (const partition of this.#suspects.keys()) {
+      const entry = map.partitions[partition];
+      if (entry === undefined || !hasLostQuorum(entry, status)) {
+        this.#lostQuorums.delete(partition);
+        continue;
+      }
+      const sinceMs = this.#lostQuorums.get(partition) ?? nowMs;
+      const says = nowMs - sinceMs >= LOST_AFTER_MS;
+      this.#lostQuorums.set(partition, says ? Infinity : sinceMs);
+      if (says) {
+        this.#host.log.log(
+          "error",
+          "partition stays down: most of its replicas lost acknowledged data",
+          { partition, damaged: lostVoters(entry, status), remedy: LOST_REMEDY },
+        );
+      }
+    }
+  }
+
   #plan(nowMs: number): void {
+    this.#tellLostQuorums(nowMs);
     const meta = this.#host.hosting.meta();
     const leads = meta?.replica.isLeader ?? false;
     if (leads && !this.#ledMeta) this.#downSinceMs.clear();

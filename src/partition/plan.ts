@@ -15,7 +15,7 @@ import {
   type PartitionEntry,
   type ReplicaRef,
 } from "./map.ts";
-import { type ClusterStatus, isSuspect } from "./status.ts";
+import { type ClusterStatus, hasLostQuorum, isSuspect } from "./status.ts";
 
 /** Why a step is wanted, in order of urgency. */
 export const STEP_REASONS = [
@@ -177,7 +177,13 @@ class Planner {
   steps(): RankedStep[] {
     const steps: RankedStep[] = [];
     for (const entry of this.#entries) {
-      const command = entry.move === undefined ? this.#change(entry) : this.#stalled(entry);
+      const lost = hasLostQuorum(entry, this.#status);
+      if (lost) this.#block(entry.partition, "most of its replicas lost acknowledged data");
+      const command = entry.move !== undefined
+        ? this.#stalled(entry)
+        : lost
+        ? undefined
+        : this.#change(entry);
       if (command === undefined) continue;
       const reason = command.kind === "cancelMove"
         ? "stalled"

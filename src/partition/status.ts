@@ -2,6 +2,7 @@
 // by the meta group's leader; never part of the replicated state.
 
 import type { NodeId, PartitionId, ReplicaId } from "../base/ids.ts";
+import { intendedVoters, type PartitionEntry, type ReplicaRef } from "./map.ts";
 
 export interface ClusterStatus {
   /** Out of reach at present: given nothing, and not counted on for a quorum. Includes the dead. */
@@ -21,4 +22,32 @@ export function isSuspect(
   replicaId: ReplicaId,
 ): boolean {
   return status.suspects.get(partition)?.has(replicaId) ?? false;
+}
+
+/**
+ * Replicas of the partition's voters whose log is damaged: suspects, and those that a move replaces on their
+ * own node, which may be gone by now.
+ */
+export function lostVoters(entry: PartitionEntry, status: ClusterStatus): ReplicaId[] {
+  const { move } = entry;
+  const isReplacedInPlace = ({ replicaId, nodeId }: ReplicaRef) =>
+    move !== undefined && move.adding.some((ref) => ref.nodeId === nodeId) &&
+    move.removing.some((ref) => ref.replicaId === replicaId);
+  return votersOf(entry)
+    .filter((ref) => isSuspect(status, entry.partition, ref.replicaId) || isReplacedInPlace(ref))
+    .map(({ replicaId }) => replicaId);
+}
+
+/**
+ * Whether so many of the partition's voters have a damaged log that the others are no majority: nobody is
+ * left who could agree on replacing them (RULES 4). May be wrong for a moment, until the meta group hears
+ * that a replacement has become a voter.
+ */
+export function hasLostQuorum(entry: PartitionEntry, status: ClusterStatus): boolean {
+  const count = votersOf(entry).length;
+  return 2 * (count - lostVoters(entry, status).length) <= count;
+}
+
+function votersOf(entry: PartitionEntry): readonly ReplicaRef[] {
+  return entry.move?.phase === "promoted" ? intendedVoters(entry) : entry.replicas;
 }

@@ -115,6 +115,11 @@ export class RawNode {
     return this.#raft.log.lastIndex();
   }
 
+  /** Our log up to there is known to be durable. */
+  get stableIndex(): LogIndex {
+    return this.#raft.log.unstable.offset - 1;
+  }
+
   /** Term of the entry at `index`; UNKNOWN_TERM where it was compacted away or is not there yet. */
   termAt(index: LogIndex): Term {
     return this.#raft.log.term(index);

@@ -82,6 +82,8 @@ export class Replica<Result = unknown> {
   /** The newest snapshot that replaced the log in this life. */
   #restoredIndex: LogIndex = 0;
   #awaitingSnapshot: boolean;
+  /** Index of the snapshot that a replica without its state was last sent. */
+  readonly #helped = new Map<ReplicaId, LogIndex>();
   #snapshotting = false;
   #snapshotWanted = false;
   /** Ticks since the last proposal, read or news. */
@@ -345,10 +347,13 @@ export class Replica<Result = unknown> {
   sendLatestSnapshot(to: ReplicaId): void {
     if (this.#stopped || !this.isLeader) return;
     const file = this.#options.snapshots.latest;
-    if (file === undefined || file.point.index < this.#storage.firstIndex()) {
-      this.#snapshotWanted = true;
-      return this.#options.wake();
+    // Who asks again though it has this one stands behind it: only a newer one helps.
+    const isOld = file !== undefined && this.#helped.get(to) === file.point.index &&
+      file.point.index < this.#appliedIndex;
+    if (file === undefined || file.point.index < this.#storage.firstIndex() || isOld) {
+      return this.wantSnapshot();
     }
+    this.#helped.set(to, file.point.index);
     const message = newMessage(MessageType.Snapshot, to, this.id);
     message.term = this.#term;
     message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };

@@ -104,6 +104,11 @@ export class OutboundLink {
     return this.#standing?.session.bootNonce;
   }
 
+  /** Of the protocol that this link speaks; null while it is down. */
+  get version(): number | null {
+    return this.#standing?.session.version ?? null;
+  }
+
   /** Bytes that wait to be written. */
   get queuedBytes(): number {
     return this.#standing?.queue.queuedBytes ?? 0;

@@ -42,6 +42,8 @@ export interface Peer {
 /** One peer as operators see it. */
 export interface PeerStatus extends Peer {
   readonly outboundUp: boolean;
+  /** Of the protocol on the link that this node dialled; null while it is down. */
+  readonly version: number | null;
   readonly inboundUp: boolean;
   readonly queuedBytes: number;
   readonly writtenBytes: number;
@@ -184,6 +186,7 @@ export class Transport {
         nodeId: link.nodeId,
         address: link.address,
         outboundUp: link.isUp,
+        version: link.version,
         inboundUp: inbound !== undefined,
         queuedBytes: link.queuedBytes,
         writtenBytes: link.writtenBytes,

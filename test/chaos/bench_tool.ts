@@ -35,7 +35,8 @@ export class BenchTool {
       stderr: "piped",
     }).spawn();
     const collect = async (stream: ReadableStream<Uint8Array>) => {
-      for await (const text of stream.pipeThrough(new TextDecoderStream())) this.#output += text;
+      const decoder = new TextDecoder();
+      for await (const bytes of stream) this.#output += decoder.decode(bytes, { stream: true });
     };
     this.#collected = Promise.all([collect(this.child.stdout), collect(this.child.stderr)]);
   }

@@ -43,11 +43,29 @@ function find(path: string, text: string): number {
   return -1;
 }
 
+/** A graceful stop refreshes the durable mark: everything before it is proven durable. */
+async function stop(node: TestNode): Promise<void> {
+  const child = node.process!;
+  child.kill("SIGTERM");
+  await child.status;
+  node.process = undefined;
+}
+
+/** Damages the record of `value` in a stopped node's log. */
+function rot(node: TestNode, value: string): void {
+  const segments = [...Deno.readDirSync(`${node.dataDir}/wal`)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".wal")).sort();
+  const hit = segments.map((name) => `${node.dataDir}/wal/${name}`)
+    .map((path) => ({ path, offset: find(path, value) })).find(({ offset }) => offset > 0);
+  assert(hit !== undefined, "the value is in the log");
+  flip(hit.path, hit.offset);
+}
+
 /** Log lines come through a pipe, so they may be a moment late. */
 function logSays(node: TestNode, pattern: RegExp): Promise<boolean> {
   return until(
     `${node.name} logs ${pattern}`,
-    10_000,
+    REPAIR_TIMEOUT_MS,
     () => pattern.test(Deno.readTextFileSync(node.logFile)),
   );
 }
@@ -66,17 +84,8 @@ Deno.test("a node with a rotten log is replaced under a fresh replicaId and hold
   await cluster.ready();
   await fill(cluster.nodes, 0, 60);
   const [witness, , damaged] = cluster.nodes;
-  // A graceful stop refreshes the durable mark: everything before it is proven durable.
-  const child = damaged.process!;
-  child.kill("SIGTERM");
-  await child.status;
-  damaged.process = undefined;
-  const segments = [...Deno.readDirSync(`${damaged.dataDir}/wal`)].map(({ name }) => name)
-    .filter((name) => name.endsWith(".wal")).sort();
-  const hit = segments.map((name) => `${damaged.dataDir}/wal/${name}`)
-    .map((path) => ({ path, offset: find(path, "v30") })).find(({ offset }) => offset > 0);
-  assert(hit !== undefined, "the value is in the log");
-  flip(hit.path, hit.offset);
+  await stop(damaged);
+  rot(damaged, "v30");
   const idsBefore = await replicaIds(witness);
   cluster.spawn(damaged);
   await until("the damaged replica has a successor", REPAIR_TIMEOUT_MS, async () => {
@@ -90,6 +99,26 @@ Deno.test("a node with a rotten log is replaced under a fresh replicaId and hold
     async () => await stale(damaged, "k59") === "v59",
   );
   for (let i = 0; i < 60; i++) assertEquals(await stale(damaged, `k${i}`), `v${i}`);
+});
+
+Deno.test("a partition that rotted on most nodes stays down, and says so with what is left to do", async () => {
+  await using cluster = TestCluster.start({ nodes: 3 });
+  await cluster.ready();
+  await fill(cluster.nodes, 0, 60);
+  const [whole, ...damaged] = cluster.nodes;
+  for (const node of cluster.nodes) await stop(node);
+  for (const node of damaged) rot(node, "v30");
+  for (const node of cluster.nodes) cluster.spawn(node);
+  for (const node of cluster.nodes) {
+    await logSays(node, /"partition stays down: most of its replicas.*"partition":1.*kv restore/);
+  }
+  const response = await fetch(`http://${whole.http}/key/k1`, {
+    headers: { "Pontoon-Timeout-Ms": "300" },
+  });
+  assertEquals([response.status, (await response.json()).outcome], [503, "none"]);
+  const ready = await fetch(`http://${whole.http}/health/ready`);
+  assertEquals(await ready.json(), { ready: false, reason: "partition 1: no leader" });
+  assertEquals(await stale(whole, "k30"), "v30", "what is whole can still be read");
 });
 
 async function replicaIds(node: TestNode): Promise<{ voters: number; highest: number }> {

@@ -1,6 +1,6 @@
 // How nodes stop and why they don't start: graceful stop under clients, exit codes with one clear line.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { TestCluster, until } from "../../scripts/bench/support/cluster.ts";
 
 const CLIENTS = 100;
@@ -66,4 +66,29 @@ Deno.test("a taken address is one line and exit code 69", async () => {
   ]);
   assertEquals(code, 69);
   assertMatch(stderr, /^pontoon: Cannot listen on 127\.0\.0\.1:\d+: .*\n$/);
+});
+
+Deno.test("wrong options are one line and exit code 64, before the data directory is touched", async () => {
+  await using cluster = TestCluster.start({ nodes: 0 });
+  const empty = `${cluster.dir}/empty`;
+  Deno.writeFileSync(empty, new Uint8Array(0));
+  const wrong: [flags: string[], said: RegExp][] = [
+    [["--http", "127.0.0.1:99999"], /--http takes host:port: got 127\.0\.0\.1:99999/],
+    [["--http", "127.0.0.1:0"], /--http takes host:port/],
+    [["--advertise-peer", "http://a:1"], /--advertise-peer takes host:port/],
+    [["--name", ".x"], /--name takes 1\.\.64 of .*: got \.x/],
+    [["--zone", "a/b"], /--zone takes 1\.\.64 of .*: got a\/b/],
+    [["--join", "somewhere"], /--join takes host:port: got somewhere/],
+    [["--dial-override", "n2=somewhere"], /--dial-override takes name=host:port/],
+    [["--initial", "x=127.0.0.1:1,x=127.0.0.1:2"], /--initial names something twice/],
+    [["--secret-file", empty], /--secret-file .* is empty/],
+  ];
+  const dataDir = `${cluster.dir}/data`;
+  for (const [flags, said] of wrong) {
+    const { code, stderr } = await cluster.runOnce(["--data", dataDir, ...flags]);
+    assertEquals(code, 64, stderr);
+    assertMatch(stderr, said);
+    assertMatch(stderr, /^pontoon: .* \(--help\)\n$/);
+  }
+  assertThrows(() => Deno.statSync(dataDir), Deno.errors.NotFound);
 });

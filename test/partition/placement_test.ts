@@ -11,6 +11,7 @@ import {
   decodeMap,
   drainObstacle,
   encodeMap,
+  lostVoters,
   planMoves,
 } from "../../src/partition/mod.ts";
 import { clusterOf, genesisMember, memberDetails, mustApply, nodeId, testSeed } from "./support.ts";
@@ -269,6 +270,22 @@ Deno.test("planMoves() says so when no node can take a replica, and when a quoru
     assertEquals(planned, gone === 1 || planned && gone === 0);
     if (gone === 2) assert(lost.blocked.some((b) => b.partition === entry.partition));
   }
+});
+
+Deno.test("planMoves() touches no partition most of whose replicas lost acknowledged data, and says so", () => {
+  const map = clusterOf(5, 1);
+  const suspects = (...ids: number[]) => status({ suspects: new Map([[1, new Set(ids)]]) });
+  const [first, second] = map.partitions[1].replicas.map(({ replicaId }) => replicaId);
+  const { steps } = planMoves(map, suspects(first));
+  assertEquals(steps.map(({ reason }) => reason), ["repair"]);
+  const blocked = [{ partition: 1, reason: "most of its replicas lost acknowledged data" }];
+  assertEquals(planMoves(map, suspects(first, second)), { steps: [], blocked });
+  // Also where a replacement had begun before the second one was known.
+  const begun = mustApply(map, steps[0].command);
+  assertEquals(planMoves(begun, suspects(first, second)).blocked, blocked);
+  assertEquals(planMoves(begun, suspects(second)).blocked, blocked, "its data may be gone by now");
+  assertEquals(lostVoters(begun.partitions[1], suspects(second)), [first, second]);
+  assertEquals(planMoves(begun, suspects(first)).blocked, []);
 });
 
 Deno.test("drainObstacle() refuses what would break a quorum, with the reason", () => {

@@ -179,13 +179,13 @@ Deno.test("isReady() asks for every node and a leader everywhere", () => {
 
 Deno.test("statusTable() shows leader, term and commit index per node within its width", () => {
   const dead = node("n2", { pid: undefined, state: "ended", partitions: [] });
-  assertEquals(statusTable([node("n1"), dead], 80), [
+  assertEquals(statusTable([node("n1"), dead], 80, 24), [
     "                  meta                  partition 1",
     "node  pid  state  leader  term  commit  leader  term  commit",
     "n1    100  ready  n1         2       7  n1         2       7",
     "n2      -  ended",
   ]);
-  assertEquals(statusTable([node("n1"), dead], 50), [
+  assertEquals(statusTable([node("n1"), dead], 50, 24), [
     "node  pid  state  leads  replicas",
     "n1    100  ready      2         2",
     "n2      -  ended      0         0",
@@ -194,7 +194,7 @@ Deno.test("statusTable() shows leader, term and commit index per node within its
     "meta       n1         2          7   -",
     "1          n1         2          7   -",
   ]);
-  assert(statusTable([node("n1"), dead], 20).every((line) => line.length <= 20));
+  assert(statusTable([node("n1"), dead], 20, 24).every((line) => line.length <= 20));
 });
 
 Deno.test("statusTable() shows a screenful of many partitions, those without a leader among them", () => {
@@ -204,7 +204,7 @@ Deno.test("statusTable() shows a screenful of many partitions, those without a l
     leader: partition === 33 ? undefined : "n1",
     commitIndex: 7,
   }));
-  const lines = statusTable([node("n1", { partitions })], 80);
+  const lines = statusTable([node("n1", { partitions })], 80, 40);
   assertEquals(lines.length, 2 + 1 + 1 + 16 + 1);
   assert(lines.some((line) => line.startsWith("33         -")));
   assertEquals(lines.at(-1), "and 24 more of 40 partitions");
@@ -279,17 +279,17 @@ Deno.test("isSettled() waits for the planner, and for what it has not begun", ()
 });
 
 function screen(terminal: boolean) {
-  let width = 80;
+  let size = { columns: 80, rows: 24 };
   const output = {
     terminal,
-    columns: () => width,
+    size: () => size,
     text: "",
     write: (text: string) => void (output.text += text),
   };
   return {
     output,
     screen: new Screen(output),
-    resize: (columns: number) => void (width = columns),
+    resize: (columns: number, rows = 24) => void (size = { columns, rows }),
   };
 }
 
@@ -331,6 +331,36 @@ Deno.test("Screen erases the rows that a narrower terminal made of its lines", (
   live.status([node("n1")], 1);
   // An empty line, one of 50 and two of 60 columns: 1 + 2 + 2 + 2 rows.
   assert(output.text.startsWith("\x1b[7A\r\x1b[J"), JSON.stringify(output.text));
+});
+
+Deno.test("Screen takes a terminal without a size for one of 80 columns", () => {
+  const { output, screen: live, resize } = screen(true);
+  resize(0, 0);
+  live.status([node("n1")], 0);
+  assert(output.text.includes("\nn1    100  ready"), output.text);
+  output.text = "";
+  live.status([node("n2")], 1);
+  assert(output.text.startsWith("\x1b[4A\r\x1b[J"), JSON.stringify(output.text));
+});
+
+Deno.test("Screen redraws no more lines than the terminal has rows", () => {
+  const { output, screen: live, resize } = screen(true);
+  const partitions = Array.from({ length: 9 }, (_, partition) => ({
+    partition,
+    term: 1,
+    leader: partition === 8 ? undefined : "n1",
+    commitIndex: 7,
+  }));
+  resize(80, 12);
+  live.status([node("n1", { partitions })], 0);
+  const lines = output.text.split("\n");
+  assertEquals(lines.length, 12);
+  assert(lines.some((line) => line.startsWith("8          -")), "those without a leader first");
+  assertEquals(lines.at(-2), "and 4 more of 9 partitions");
+  output.text = "";
+  resize(80, 4);
+  live.status([node("n2", { partitions })], 1);
+  assertEquals(output.text.split("\n").length, 4);
 });
 
 Deno.test("StopRequests takes signals within 500 ms as one, and later ones as force", () => {

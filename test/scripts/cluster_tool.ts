@@ -158,6 +158,7 @@ export class ClusterTool {
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.#output += text;
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) this.#output += decoder.decode(bytes, { stream: true });
   }
 }

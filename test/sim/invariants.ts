@@ -6,10 +6,10 @@ import type { Hosted } from "../../src/node/group.ts";
 import { NONE, Role } from "../../src/raft/mod.ts";
 import type { Replica } from "../../src/replica/replica.ts";
 import { Answers } from "./invariants/answers.ts";
-import { lookAtConfiguration } from "./invariants/configurations.ts";
+import { lookAtConfiguration, tapChanges } from "./invariants/configurations.ts";
 import { type GroupFacts, newGroupFacts, placeOf, type Watched } from "./invariants/facts.ts";
 import { checkCompleteness, lookAtLog } from "./invariants/logs.ts";
-import { checkCampaign, checkRestart, tapMessages } from "./invariants/promises.ts";
+import { checkCampaign, checkRestart, checkVotes, tapMessages } from "./invariants/promises.ts";
 import { checkLoadedState, tapMachine } from "./invariants/states.ts";
 import { Violation } from "./invariants/violation.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -70,6 +70,7 @@ export class Invariants {
       role: Role.Follower,
       commit: 0,
       applied: 0,
+      stateIndex: 0,
       acknowledged: new Map(),
       acknowledgedTerm: 0,
       preVotes: new Set(),
@@ -82,9 +83,11 @@ export class Invariants {
     };
     this.#watched.set(replica, watched);
     tapMessages(watched);
+    tapChanges(watched);
     tapMachine(watched, this.#answers);
     this.#answers.tap(watched, hosted);
     checkRestart(watched);
+    watched.facts.living.set(replica.id, watched);
     return watched;
   }
 
@@ -106,9 +109,16 @@ export class Invariants {
     lookAtConfiguration(watched);
     if (role !== watched.role || term !== watched.term) {
       checkCampaign(watched, watched);
-      if (role === Role.Leader) checkCompleteness(watched);
+      if (role === Role.Leader) {
+        checkVotes(watched);
+        checkCompleteness(watched);
+      }
     }
-    if (applied !== watched.applied) checkLoadedState(watched, applied);
+    // Without its state a replica stands at an index that it has yet to load.
+    if (replica.serving && applied !== watched.stateIndex) {
+      watched.stateIndex = applied;
+      checkLoadedState(watched, applied);
+    }
     watched.term = term;
     watched.role = role;
     watched.commit = committed;

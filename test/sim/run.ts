@@ -28,7 +28,7 @@ const CALM_MS = 1500;
 const SETTLED_MS = 1000;
 const LAST_READS_MS_MAX = 2000;
 /** Small, so that a run of seconds sees segments roll. */
-const LOG_SIZES = { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 };
+const SEGMENT_SIZE_BYTES = 256 * 1024;
 
 export interface RunResult {
   readonly seed: number;
@@ -144,6 +144,7 @@ class Run {
       name: `n${i}`,
       peer: `n${i}:1`,
     }));
+    const segmentSizeBytes = options.segmentSizeBytes ?? SEGMENT_SIZE_BYTES;
     for (let i = 0; i < options.nodes; i++) {
       const isFirst = i < first.length;
       const config: NodeConfig = {
@@ -153,12 +154,12 @@ class Run {
         initial: isFirst ? first : [],
         join: isFirst ? [] : first.map(({ peer }) => peer),
         partitions: options.partitions,
-        replication: 3,
+        replication: options.replication ?? 3,
         weight: 1,
         secret: new Uint8Array(32).fill(7),
         valueSizeBytesMax: 1024 * 1024,
         dialOverrides: new Map(),
-        logSizes: LOG_SIZES,
+        logSizes: { segmentSizeBytes, batchSizeBytesMax: segmentSizeBytes / 2 },
         snapshotLogBytes: options.snapshotLogBytes,
         deadAfterMs: options.deadAfterMs,
         requestTimeoutMs: 2000,

@@ -3,6 +3,7 @@
 
 import { drawFault, drawLosingFault, type Fault, LOSING_KINDS, REPEATED_KINDS } from "./faults.ts";
 import { SeededRandom } from "./random.ts";
+import { drawPlot } from "./themes.ts";
 
 /** How often each kind of operation is drawn, relative to the others. */
 export interface WorkloadMix {
@@ -42,6 +43,10 @@ export interface SimOptions {
   readonly deadAfterMs: number;
   /** Length of the phase with faults. */
   readonly safetyMs: number;
+  /** Replicas of each partition; absent: 3. */
+  readonly replication?: number;
+  /** Of the log; absent: small enough that a run of seconds sees some of them full. */
+  readonly segmentSizeBytes?: number;
   /** A node that stays down while the others heal; -1: everything heals at once. */
   readonly lostNode: number;
 }
@@ -60,6 +65,10 @@ export type Overrides = Partial<SimOptions>;
 export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedule {
   const random = new SeededRandom(seed).stream("schedule");
   const options = drawOptions(random, overrides);
+  if (Object.keys(overrides).length === 0) {
+    const plot = drawPlot(new SeededRandom(seed).stream("theme"), options);
+    if (plot !== undefined) return { seed, options: plot.options, faults: inOrder(plot.faults) };
+  }
   const { nodes, spares, safetyMs } = options;
   const first = nodes - spares;
   const scene = { nodes: first, partitions: options.partitions, skewed: random.int(first) };
@@ -82,8 +91,11 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
     );
     faults.push(drawLosingFault(random, kind, whenMs(), random.int(first)));
   }
-  faults.sort((a, b) => a.atMs - b.atMs);
-  return { seed, options, faults };
+  return { seed, options, faults: inOrder(faults) };
+}
+
+function inOrder(faults: readonly Fault[]): Fault[] {
+  return faults.toSorted((a, b) => a.atMs - b.atMs);
 }
 
 function drawOptions(random: SeededRandom, overrides: Overrides): SimOptions {

@@ -74,6 +74,6 @@ export const CONFIGURATION_MUTANTS: readonly Mutant[] = [
     seenIn: "Raft §6",
     file: "src/raft/quorum.ts",
     target: "if (incoming === outgoing) return incoming;",
-    replacement: "if (incoming !== VoteResult.Pending) return incoming;",
+    replacement: "if (incoming === outgoing || config.outgoing.length > 0) return incoming;",
   },
 ];

@@ -41,14 +41,6 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     replacement: "message.commit = raft.log.committed;",
   },
   {
-    name: "follower-acknowledges-its-whole-log",
-    breaks: "a committed entry is in the logs of a quorum",
-    seenIn: "Students' Guide to Raft, on matchIndex",
-    file: "src/raft/follower.ts",
-    target: "response.index = lastNew;",
-    replacement: "response.index = raft.log.lastIndex();",
-  },
-  {
     name: "stale-append-acknowledgement-accepted",
     breaks: "a committed entry is in the logs of a quorum",
     seenIn: "etcd-raft, the ABA problem of asynchronous storage writes",

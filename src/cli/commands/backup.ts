@@ -5,7 +5,7 @@ import { parseDuration } from "../format.ts";
 import { parsePositive } from "../options.ts";
 import type { Run } from "../program.ts";
 
-const PARALLEL_DEFAULT = 2;
+const PARALLEL_DEFAULT = 1;
 
 function parseFollow(text: string): number {
   try {
@@ -30,7 +30,12 @@ export function addBackupCommands(program: Command, run: Run): void {
       parseFollow,
     )
     .option("--no-changes", "the copies only")
-    .option("--parallel <count>", "partitions at a time", parsePositive, PARALLEL_DEFAULT)
+    .option(
+      "--parallel <count>",
+      "partitions at a time; one takes a tenth of a node's time at most",
+      parsePositive,
+      PARALLEL_DEFAULT,
+    )
     .addHelpText(
       "after",
       `

@@ -109,7 +109,7 @@ export function App({ live }: { live: Live }) {
       </header>
       {connection === "refused" ? <TokenForm live={live} /> : (
         <main>
-          <HealthBanner live={live} />
+          <HealthBanner live={live} compact={tab !== "cluster"} />
           {view === undefined
             ? null
             : tab === "cluster"

@@ -19,7 +19,7 @@ const MORE_SHOWN = 4;
 /** A page that has heard nothing for so long must not look healthy. */
 const STALE_MS = 3_000;
 
-export function HealthBanner({ live }: { live: Live }) {
+export function HealthBanner({ live, compact }: { live: Live; compact: boolean }) {
   const { view, connection } = live;
   if (connection !== "live") {
     const sinceMs = live.seenMs === 0 ? undefined : Date.now() - live.seenMs;
@@ -49,7 +49,7 @@ export function HealthBanner({ live }: { live: Live }) {
   }
   const { tone, sentence, doing, forMs, more } = healthOf(view!);
   return (
-    <div class={`health ${tone}`} role="status" aria-live="polite">
+    <div class={`health ${tone}${compact ? " compact" : ""}`} role="status" aria-live="polite">
       <p class="tone">
         <i />
         {TONE_WORDS[tone]}
@@ -59,7 +59,7 @@ export function HealthBanner({ live }: { live: Live }) {
         {forMs === undefined ? null : <span class="for">for {duration(forMs)}</span>}
       </p>
       <p class="doing">{doing}</p>
-      {more.length === 0 ? null : (
+      {more.length === 0 || compact ? null : (
         <ul class="more">
           {more.slice(0, MORE_SHOWN).map((finding) => (
             <li key={finding.what} class={finding.tone}>
@@ -67,7 +67,7 @@ export function HealthBanner({ live }: { live: Live }) {
               <span>
                 <b>{finding.what}</b> {finding.forMs === undefined
                   ? null
-                  : <span class="for">for {duration(finding.forMs)}</span>} {finding.doing}
+                  : <span class="for">For {duration(finding.forMs)}.</span>} {finding.doing}
               </span>
             </li>
           ))}

@@ -10,10 +10,12 @@ import { partitionsText } from "../words.ts";
 import { type CellKind, cellKind, cellWords, isSilent, partitionTitle } from "./partition_map.tsx";
 import { colour, prepare, useCanvas } from "./ui.tsx";
 
-const COLUMN_MIN = 5;
+const COLUMN_MIN = 4;
 const COLUMN_MAX = 22;
 const ROW_MIN = 5;
 const ROW_MAX = 20;
+/** Of one band. */
+const HEIGHT_AIM = 250;
 const BAND_GAP = 26;
 const LABEL_TOP = 14;
 /** Named one by one above the picture. */
@@ -21,7 +23,7 @@ const TROUBLE_SHOWN = 12;
 
 const COLOURS: Readonly<Record<CellKind, string>> = {
   leader: "leader",
-  voter: "voter",
+  voter: "voter-dot",
   adding: "adding",
   removing: "removing",
   behind: "behind",
@@ -48,7 +50,7 @@ export function layoutOf(width: number, partitions: number, members: number): La
   const bands = Math.ceil(partitions / most);
   // Bands of equal length look like what they are: one map, folded.
   const perBand = Math.ceil(partitions / bands);
-  const row = Math.max(ROW_MIN, Math.min(ROW_MAX, Math.floor(380 / members)));
+  const row = Math.max(ROW_MIN, Math.min(ROW_MAX, Math.floor(HEIGHT_AIM / members)));
   const height = bands * (LABEL_TOP + members * row) + (bands - 1) * (BAND_GAP - LABEL_TOP) + 4;
   return {
     column: Math.max(column, Math.floor(room / perBand)),
@@ -73,7 +75,7 @@ function draw(
   const { members, partitions } = view;
   const { column, row, perBand, bands, left } = layout;
   const palette = new Map(Object.entries(COLOURS).map(([kind, name]) => [kind, colour(name)]));
-  const [dim, line, text] = [colour("dim"), colour("line"), colour("text")];
+  const [dim, line, text, bad] = ["dim", "line", "text", "bad"].map(colour);
   const gapX = column > 8 ? 2 : 1;
   const gapY = row > 8 ? 2 : 1;
   context.font = "10px ui-sans-serif, system-ui, sans-serif";
@@ -90,9 +92,15 @@ function draw(
     context.globalAlpha = 1;
     context.fillStyle = dim;
     context.textAlign = "right";
-    members.forEach(({ name }, i) => {
-      if (i % everyName === 0) context.fillText(name, left - 6, top + i * row + row / 2);
+    const silentAt = members.findIndex(isSilent);
+    members.forEach((member, i) => {
+      // A name takes the room of several rows; one that matters takes it from its neighbours.
+      const isNear = silentAt >= 0 && Math.abs(i - silentAt) < everyName && i !== silentAt;
+      if ((i % everyName !== 0 || isNear) && i !== silentAt) return;
+      context.fillStyle = isSilent(member) ? bad : dim;
+      context.fillText(member.name, left - 6, top + i * row + row / 2);
     });
+    context.fillStyle = dim;
     context.textAlign = "left";
     const everyNumber = Math.max(1, Math.ceil(34 / column));
     for (let p = first; p < last; p += everyNumber) {
@@ -108,7 +116,8 @@ function draw(
         const kind = cellKind(members[cell.member], cell);
         const y = top + cell.member * row;
         const paint = () => {
-          context.fillStyle = palette.get(kind)!;
+          const isMute = kind === "silent" && cell.role === "leader";
+          context.fillStyle = isMute ? bad : palette.get(kind)!;
           context.fillRect(x, y, column - gapX, row - gapY);
         };
         if (LOUD.has(kind)) loud.push(paint);

@@ -70,6 +70,18 @@ const COLUMNS: readonly Column[] = [
   { name: "Up", text: (one) => orDash(one.uptimeMs, duration) },
 ];
 
+/** More members than this are shown on demand only; those that need a look come first. */
+const SHOWN_MAX = 16;
+const SHOWN_OF_MANY = 12;
+
+function inOrder(members: readonly MemberRow[]): readonly MemberRow[] {
+  if (members.length <= SHOWN_MAX) return members;
+  const rank = (member: MemberRow) =>
+    stateOf(member).tone === "good" && !COLUMNS.some(({ isBad }) => isBad?.(member)) ? 1 : 0;
+  const load = ({ requestsPerSecond }: MemberRow) => requestsPerSecond ?? 0;
+  return members.toSorted((a, b) => rank(a) - rank(b) || load(b) - load(a));
+}
+
 function place({ zone, host, version }: MemberRow): string {
   return [zone, host, version].filter((part) => part !== undefined).join(" · ");
 }
@@ -77,6 +89,9 @@ function place({ zone, host, version }: MemberRow): string {
 export function Members({ view }: { view: DashboardView }) {
   const [open, setOpen] = useState("");
   const [adding, setAdding] = useState(false);
+  const [all, setAll] = useState(false);
+  const many = view.members.length > SHOWN_MAX;
+  const ordered = inOrder(view.members);
   const shown = view.members.find(({ nodeId }) => nodeId === open);
   const silent = view.members.filter(isSilent).length;
   return (
@@ -98,7 +113,7 @@ export function Members({ view }: { view: DashboardView }) {
             </tr>
           </thead>
           <tbody>
-            {view.members.map((member) => {
+            {(all || !many ? ordered : ordered.slice(0, SHOWN_OF_MANY)).map((member) => {
               const { tone, words } = stateOf(member);
               return (
                 <tr key={member.nodeId} class={isSilent(member) ? "silent" : ""}>
@@ -125,6 +140,16 @@ export function Members({ view }: { view: DashboardView }) {
             })}
           </tbody>
         </table>
+        {!many ? null : (
+          <p class="under">
+            {all
+              ? "Those that need a look first, then by load."
+              : `${ordered.length - SHOWN_OF_MANY} more, with less to do.`}{" "}
+            <button type="button" onClick={() => setAll(!all)}>
+              {all ? "Fewer" : `All ${ordered.length}`}
+            </button>
+          </p>
+        )}
       </div>
       {shown === undefined ? null : (
         <MemberCard

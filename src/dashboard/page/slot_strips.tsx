@@ -22,26 +22,38 @@ export function heatOf(load: number, hottest: number): number {
   return Math.max(1, Math.ceil(HEATS * Math.log1p(load) / Math.log1p(hottest)));
 }
 
+/** Where a strip's pieces go: to their slots' places, or side by side, the hottest first. */
+type Placement = "slots" | "packed";
+
 interface StripProps {
   readonly led: readonly PartitionRow[];
   readonly loads: ReadonlyMap<number, number>;
   readonly hottest: number;
   readonly height: number;
+  readonly placement: Placement;
+  /** Slots that fill the strip, where pieces are packed. */
+  readonly slotsMax: number;
   readonly label: string;
 }
 
-function Strip({ led, loads, hottest, height, label }: StripProps) {
+function Strip(props: StripProps) {
+  const { led, loads, hottest, height, label, placement, slotsMax } = props;
   const ref = useCanvas((canvas, width) => {
     const context = prepare(canvas, width, height);
     context.fillStyle = colour("track");
     context.fillRect(0, 0, width, height);
     const heats = Array.from({ length: HEATS + 1 }, (_, i) => colour(`heat${i}`));
-    for (const { partition, slots } of led) {
-      context.fillStyle = heats[heatOf(loads.get(partition) ?? 0, hottest)];
-      for (const [start, end] of slots) {
-        const x = width * start / SLOTS;
-        const wide = width * (end - start) / SLOTS;
+    const packed = placement === "packed";
+    const loadOf = ({ partition }: PartitionRow) => loads.get(partition) ?? 0;
+    const whole = packed ? slotsMax : SLOTS;
+    let filled = 0;
+    for (const row of packed ? led.toSorted((a, b) => loadOf(b) - loadOf(a)) : led) {
+      context.fillStyle = heats[heatOf(loadOf(row), hottest)];
+      for (const [start, end] of row.slots) {
+        const x = width * (packed ? filled : start) / whole;
+        const wide = width * (end - start) / whole;
         context.fillRect(x, 0, Math.max(1, wide - (wide > 4 ? 1 : 0)), height);
+        filled += end - start;
       }
     }
   });
@@ -68,12 +80,18 @@ export function SlotStrips({ live, view }: { live: Live; view: DashboardView }) 
     ...data.map(({ partition }) => loads.get(partition) ?? 0),
   );
   const tall = members.length <= ROWS_TALL_MAX;
+  const slotsMax = Math.max(
+    1,
+    ...members.map((_, index) => slotCount(data.filter(({ leader }) => leader === index))),
+  );
   const orphans = data.filter(({ leader }) => leader === undefined);
   return (
     <Section
       id="load"
       title="Leaders and load"
-      note="The 16,384 hash slots from left to right, where each node leads them; darker is busier"
+      note={tall
+        ? "The 16,384 hash slots from left to right, where each node leads them; deeper is busier"
+        : "The hash slots that each node leads, a piece for every partition; deeper is busier"}
       side={
         <span class="legend">
           <span>idle</span>
@@ -99,6 +117,8 @@ export function SlotStrips({ live, view }: { live: Live; view: DashboardView }) 
                 loads={loads}
                 hottest={hottest}
                 height={tall ? 18 : 7}
+                placement={tall ? "slots" : "packed"}
+                slotsMax={slotsMax}
                 label={`${member.name}: ${words}`}
               />
               <LoadFigures

@@ -48,13 +48,7 @@ export function Timeline({ view }: { view: DashboardView }) {
               </li>
             );
           })}
-          {shown.length === 0
-            ? (
-              <li class="plain">
-                <span>Nothing yet.</span>
-              </li>
-            )
-            : null}
+          {shown.length === 0 ? <li class="nothing">Nothing yet.</li> : null}
         </ol>
       </div>
     </Section>

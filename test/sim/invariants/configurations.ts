@@ -43,6 +43,25 @@ export function lookAtConfiguration(watched: Watched): void {
   }
 }
 
+/** Sees the membership changes that the replica lets into its log as leader. */
+export function tapChanges(watched: Watched): void {
+  const { core, group } = watched.replica;
+  const { changes } = watched.facts;
+  const propose = core.proposeConfChange.bind(core);
+  core.proposeConfChange = (change) => {
+    const result = propose(change);
+    if (result.kind !== "appended") return result;
+    for (const [index, term] of changes) {
+      if (index >= result.index || index <= core.applied || core.termAt(index) !== term) continue;
+      const message = `${placeOf(watched)}: partition ${group} changes at ${result.index}, ` +
+        `with the change at ${index} not applied yet`;
+      watched.report(new Violation("one membership change at a time", message));
+    }
+    changes.set(result.index, result.term);
+    return result;
+  };
+}
+
 function same(a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean {
   return a.length === b.length && a.every((id) => b.includes(id));
 }

@@ -15,6 +15,9 @@ export interface Promises {
   term: Term;
   /** Highest committed index that it acknowledged. */
   committedIndex: LogIndex;
+  /** Highest index that it acknowledged in `acknowledgedTerm`, the last term that it did so in. */
+  acknowledgedIndex: LogIndex;
+  acknowledgedTerm: Term;
 }
 
 /** The terms of one replica's log, as last looked at. */
@@ -44,6 +47,10 @@ export interface GroupFacts {
   readonly entries: Map<LogIndex, string>;
   /** State hashes. */
   readonly states: Map<LogIndex, string>;
+  /** The replicas' newest lives. */
+  readonly living: Map<ReplicaId, Watched>;
+  /** Membership changes that leaders let into their logs: their terms, by index. */
+  readonly changes: Map<LogIndex, Term>;
   /** Configurations by the index they took effect at. */
   readonly configurations: Map<LogIndex, string>;
   readonly held: Map<ReplicaId, HeldLog>;
@@ -62,6 +69,8 @@ export function newGroupFacts(group: PartitionId): GroupFacts {
     previousTerms: new Map(),
     entries: new Map(),
     states: new Map(),
+    living: new Map(),
+    changes: new Map(),
     configurations: new Map(),
     held: new Map(),
     promises: new Map(),
@@ -79,6 +88,8 @@ export interface Watched {
   role: number;
   commit: LogIndex;
   applied: LogIndex;
+  /** Where its state was last looked at. */
+  stateIndex: LogIndex;
   /** Acknowledgements that it received as leader of `acknowledgedTerm`, by replica. */
   readonly acknowledged: Map<ReplicaId, LogIndex>;
   acknowledgedTerm: Term;

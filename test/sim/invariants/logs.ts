@@ -4,7 +4,7 @@
 
 import type { LogIndex, ReplicaId, Term } from "../../../src/base/ids.ts";
 import { type Config, Role, UNKNOWN_TERM } from "../../../src/raft/mod.ts";
-import { type GroupFacts, type HeldLog, placeOf, type Watched } from "./facts.ts";
+import { type GroupFacts, type HeldLog, placeOf, type Promises, type Watched } from "./facts.ts";
 import { Violation } from "./violation.ts";
 
 /** Terms stay far below this in a run of seconds. */
@@ -23,6 +23,7 @@ export function lookAtLog(watched: Watched): void {
   const lastTerm = core.termAt(lastIndex);
   if (held.lastIndex !== lastIndex || held.lastTerm !== lastTerm) {
     takeEntries(watched, held, lastIndex);
+    checkAcknowledged(watched, lastIndex);
     held.lastIndex = lastIndex;
     held.lastTerm = lastTerm;
   }
@@ -56,6 +57,19 @@ function takeEntries(watched: Watched, held: HeldLog, lastIndex: LogIndex): void
   }
 }
 
+/** In the term in which it was acknowledged to that term's leader, no entry goes. */
+export function checkAcknowledged(watched: Watched, lastIndex: LogIndex): void {
+  const promises = watched.facts.promises.get(watched.replica.id);
+  if (promises === undefined || promises.acknowledgedTerm !== watched.replica.core.term) return;
+  if (lastIndex >= promises.acknowledgedIndex) return;
+  throw new Violation(
+    "what was acknowledged stays",
+    `${
+      placeOf(watched)
+    } acknowledged ${promises.acknowledgedIndex} in its term, and ends at ${lastIndex}`,
+  );
+}
+
 function takeCommits(watched: Watched, committed: LogIndex): void {
   const { core } = watched.replica;
   const { facts } = watched;
@@ -75,6 +89,15 @@ function takeCommits(watched: Watched, committed: LogIndex): void {
   if (committed > facts.committedIndex) facts.committedIndex = committed;
   if (core.role !== Role.Leader) return;
   facts.commits.set(core.term, committed);
+  if (watched.role === Role.Leader && watched.term === core.term) {
+    const term = core.termAt(committed);
+    if (term !== core.term) {
+      const message = `${
+        placeOf(watched)
+      } leads term ${core.term} and commits ${committed} of ${term}`;
+      throw new Violation("a leader counts entries of its own term only", message);
+    }
+  }
   checkQuorum(watched, committed);
 }
 
@@ -84,27 +107,31 @@ function checkQuorum(watched: Watched, index: LogIndex): void {
   const missing = missingMajority(watched, watched.configuration, index);
   if (missing !== undefined && missingMajority(watched, core.configuration, index) !== undefined) {
     throw new Violation(
-      "a quorum has what is committed",
+      "a quorum has acknowledged what is committed",
       `${placeOf(watched)} commits ${index} of term ${core.termAt(index)}; ${missing}`,
     );
   }
   for (const [id, acknowledged] of watched.acknowledged) noteStanding(watched, id, acknowledged);
 }
 
-/** In words, a majority of `configuration` that does not have the entry at `index`. */
+/** In words, a majority of `configuration` that does not have the entry at `index`, or did not say so. */
 function missingMajority(
-  { facts, replica }: Watched,
+  { facts, replica, acknowledged, acknowledgedTerm }: Watched,
   configuration: Config,
   index: LogIndex,
 ): string | undefined {
-  const term = replica.core.termAt(index);
+  const { core } = replica;
+  const term = core.termAt(index);
   for (const voters of [configuration.incoming, configuration.outgoing]) {
+    if (voters.length === 0) continue;
     const holders = voters.filter((id) => {
       const held = facts.held.get(id);
       return held !== undefined && (held.terms[index] === term || index < held.firstIndex);
     });
-    if (voters.length > 0 && holders.length * 2 <= voters.length) {
-      return `of ${voters} it is in ${holders}`;
+    if (holders.length * 2 <= voters.length) return `of ${voters} it is in ${holders}`;
+    const told = voters.filter((id) => (acknowledged.get(id) ?? 0) >= index);
+    if (told.length * 2 <= voters.length || acknowledgedTerm !== core.term) {
+      return `of ${voters} it was acknowledged by ${told}`;
     }
   }
   return undefined;
@@ -118,10 +145,16 @@ export function noteStanding(watched: Watched, id: ReplicaId, acknowledged: LogI
   if (standing > promises.committedIndex) promises.committedIndex = standing;
 }
 
-export function promisesOf(facts: GroupFacts, id: ReplicaId) {
+export function promisesOf(facts: GroupFacts, id: ReplicaId): Promises {
   let promises = facts.promises.get(id);
   if (promises === undefined) {
-    promises = { votes: new Map(), term: 0, committedIndex: 0 };
+    promises = {
+      votes: new Map(),
+      term: 0,
+      committedIndex: 0,
+      acknowledgedIndex: 0,
+      acknowledgedTerm: 0,
+    };
     facts.promises.set(id, promises);
   }
   return promises;

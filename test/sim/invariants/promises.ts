@@ -1,11 +1,12 @@
 // What a replica says and must stand by: one vote a term, and in its next life the term and vote it gave and
 // the entries it acknowledged. What it says is seen where it arrives: only that binds. Also who may campaign.
 
-import type { SimNode } from "../sim_node.ts";
+import type { LogIndex, ReplicaId } from "../../../src/base/ids.ts";
 import { CONTEXT_TRANSFER, type Message, MessageType, Role } from "../../../src/raft/mod.ts";
 import { ELECTION_TICKS } from "../../../src/replica/replica.ts";
+import type { SimNode } from "../sim_node.ts";
 import { placeOf, type Watched } from "./facts.ts";
-import { noteStanding, promisesOf } from "./logs.ts";
+import { checkAcknowledged, noteStanding, promisesOf } from "./logs.ts";
 import { Violation } from "./violation.ts";
 
 /** Surely within the lease of a leader: ticks come each 50 ms, by clocks up to a tenth too fast or too slow. */
@@ -81,7 +82,23 @@ function takeAcknowledgement(watched: Watched, { from, index }: Message): void {
   watched.acknowledged.set(from, index);
   const promises = promisesOf(watched.facts, from);
   promises.term = Math.max(promises.term, core.term);
+  if (core.term >= promises.acknowledgedTerm) {
+    const before = core.term > promises.acknowledgedTerm ? 0 : promises.acknowledgedIndex;
+    promises.acknowledgedTerm = core.term;
+    promises.acknowledgedIndex = Math.max(before, index);
+  }
+  checkStable(watched, from, index);
   noteStanding(watched, from, index);
+}
+
+/** What a replica acknowledges to another one is durable as far as itself knows. */
+function checkStable(watched: Watched, from: ReplicaId, index: LogIndex): void {
+  const other = watched.facts.living.get(from);
+  if (other === undefined || other === watched) return;
+  const { core } = other.replica;
+  if (core.term !== watched.replica.core.term || core.stableIndex >= index) return;
+  const message = `${placeOf(other)} acknowledges ${index}, and has synced ${core.stableIndex}`;
+  throw new Violation("what is acknowledged is durable", message);
 }
 
 function takeVote(watched: Watched, { from, term }: Message): void {
@@ -110,11 +127,28 @@ export function checkRestart(watched: Watched): void {
   if (voted !== undefined && core.vote !== voted) {
     throw say(`knows of vote ${core.vote} in term ${core.term}, and had voted for ${voted}`);
   }
+  checkAcknowledged(watched, core.lastIndex);
   if (committedIndex < core.firstIndex) return;
   const found = core.termAt(committedIndex);
   const wanted = facts.committedTerms[committedIndex];
   if (wanted === undefined || found === wanted) return;
   throw say(`has term ${found} at ${committedIndex}, and had acknowledged term ${wanted} there`);
+}
+
+/** A replica has just become leader: a quorum, itself included, has told it of votes that are durable. */
+export function checkVotes(watched: Watched): void {
+  const { core, id } = watched.replica;
+  const hasVoted = (voter: ReplicaId) =>
+    watched.facts.promises.get(voter)?.votes.get(core.term) === id;
+  for (const voters of [core.configuration.incoming, core.configuration.outgoing]) {
+    const granted = voters.filter(hasVoted);
+    const isMissingOwn = voters.includes(id) && !granted.includes(id);
+    if (voters.length === 0 || granted.length * 2 > voters.length && !isMissingOwn) continue;
+    throw new Violation(
+      "a leader has a quorum's votes",
+      `${placeOf(watched)} leads term ${core.term} by the votes of ${granted} among ${voters}`,
+    );
+  }
 }
 
 /** The replica's role or term has changed. */

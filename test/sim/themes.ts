@@ -1,0 +1,215 @@
+// Schedules with a plot: some bugs need several faults in a row, which independent draws bring together too
+// seldom. A theme draws its faults around one question; where they fall is still random.
+
+import type { Fault, Target } from "./faults.ts";
+import type { SeededRandom } from "./random.ts";
+import type { SimOptions } from "./schedule.ts";
+
+/** What a theme makes of the options that a seed has drawn. */
+export interface Plot {
+  readonly options: SimOptions;
+  readonly faults: readonly Fault[];
+}
+
+type Theme = (random: SeededRandom, drawn: SimOptions) => Plot;
+
+const LEADER: Target = { leaderOf: 1 };
+
+/** `draw` at random moments, `everyMs` apart on average. */
+function repeat(
+  random: SeededRandom,
+  options: SimOptions,
+  everyMs: number,
+  draw: (atMs: number) => readonly Fault[],
+): Fault[] {
+  const faults: Fault[] = [];
+  for (let atMs = random.between(0, everyMs); atMs < options.safetyMs;) {
+    faults.push(...draw(Math.round(atMs)));
+    atMs += random.between(everyMs / 2, everyMs * 1.5);
+  }
+  return faults;
+}
+
+/** One partition of three replicas, all of whose clients want the same few keys. */
+function contended(random: SeededRandom, drawn: SimOptions): SimOptions {
+  return {
+    ...drawn,
+    nodes: 3,
+    spares: 0,
+    partitions: 1,
+    clients: 8,
+    keys: 1 + random.int(2),
+    operationsPerSecond: 200,
+    lostNode: -1,
+  };
+}
+
+/** Frames of all nodes come again late, for as long as it takes. */
+function lateFrames(random: SeededRandom, { nodes, safetyMs }: SimOptions): Fault[] {
+  const chance = random.pick([0.2, 0.5]);
+  return Array.from({ length: nodes }, (_, from): Fault => {
+    return { atMs: 0, kind: "late-frames", from, chance, durationMs: safetyMs };
+  });
+}
+
+/** A leader that others have given up does not know it: it is cut off or paused, again and again. */
+const staleLeader: Theme = (random, drawn) => {
+  const options = { ...contended(random, drawn), networkDelayMsMean: random.pick([1, 5, 20]) };
+  const faults = repeat(random, options, 900, (atMs) => {
+    const durationMs = 500 + random.int(900);
+    if (random.chance(0.4)) return [{ atMs, kind: "pause", node: LEADER, durationMs }];
+    const lost = random.pick(["sent", "received", "both"] as const);
+    return [{ atMs, kind: "isolate", node: LEADER, lost, durationMs }];
+  });
+  return { options, faults };
+};
+
+/** Leadership goes round while links are slow, so that answers to the old leader come late. */
+const slowHandover: Theme = (random, drawn) => {
+  const options = contended(random, drawn);
+  const faults = repeat(random, options, 300, (atMs) => {
+    const from = random.int(3);
+    const to = (from + 1 + random.int(2)) % 3;
+    const delayMs = 60 + random.int(240);
+    const durationMs = 400 + random.int(600);
+    const slow: Fault = { atMs, kind: "slow-link", from, to, delayMs, durationMs };
+    const handover: Fault = { atMs: atMs + random.int(150), kind: "transfer", to: random.int(3) };
+    const cut: Fault = { atMs: atMs + random.int(150), kind: "reset", from: to, to: from };
+    return random.chance(0.7) ? [slow, handover] : [slow, cut];
+  });
+  return { options, faults };
+};
+
+/** Elections among disks that are slow to sync, with messages that come again late. */
+const lateElections: Theme = (random, drawn) => {
+  const options = {
+    ...contended(random, drawn),
+    nodes: random.pick([3, 5]),
+    replication: 5,
+    syncDelayMsMean: random.pick([5, 20]),
+  };
+  const faults = repeat(random, options, 350, (atMs): Fault[] => {
+    const durationMs = 100 + random.int(700);
+    switch (random.int(4)) {
+      case 0:
+        return [{ atMs, kind: "transfer", to: random.int(options.nodes) }];
+      case 1:
+        return [{ atMs, kind: "isolate", node: LEADER, lost: "both", durationMs }];
+      case 2: {
+        const delayMs = 50 + random.int(300);
+        const node: Target = random.chance(0.5) ? LEADER : random.int(options.nodes);
+        return [{ atMs, kind: "slow-sync", node, delayMs, durationMs }];
+      }
+      default:
+        return [{ atMs, kind: "crash", node: LEADER, downMs: 20 + random.int(200) }];
+    }
+  });
+  return { options, faults: [...lateFrames(random, options), ...faults] };
+};
+
+/** Power goes again and again, also right after a start; segments are short. */
+const powerCuts: Theme = (random, drawn) => {
+  const options = {
+    ...contended(random, drawn),
+    partitions: random.pick([1, 3]),
+    syncDelayMsMean: random.pick([1, 5, 20]),
+    segmentSizeBytes: random.pick([24, 48]) * 1024,
+    snapshotLogBytes: random.pick([8, 200]) * 1024,
+  };
+  const faults = repeat(random, options, 600, (atMs): Fault[] => {
+    const downMs = 10 + random.int(100);
+    const node: Target = random.chance(0.5) ? LEADER : random.int(3);
+    switch (random.int(4)) {
+      case 0:
+        return [{ atMs, kind: "sync-failure", node, downMs, power: true }];
+      case 1: {
+        const again = atMs + downMs + random.int(150);
+        return [
+          { atMs, kind: "power-cut", node, downMs, silent: false },
+          { atMs: again, kind: "power-cut", node, downMs, silent: false },
+        ];
+      }
+      default:
+        return [{ atMs, kind: "crash-all", power: true, downMs }];
+    }
+  });
+  return { options, faults };
+};
+
+/** Members come and go while leaders change. */
+const movesUnderElections: Theme = (random, drawn) => {
+  const options = {
+    ...contended(random, drawn),
+    nodes: 5,
+    spares: 2,
+    partitions: random.pick([1, 2, 3]),
+    deadAfterMs: 1000,
+    safetyMs: 6000,
+  };
+  const churn = repeat(random, options, 250, (atMs): Fault[] => {
+    const node: Target = { leaderOf: random.int(options.partitions + 1) };
+    const durationMs = 100 + random.int(800);
+    switch (random.int(4)) {
+      case 0:
+        return [{ atMs, kind: "transfer", to: random.int(3) }];
+      case 1:
+        return [{ atMs, kind: "isolate", node, lost: random.pick(["both", "sent"]), durationMs }];
+      case 2:
+        return [{ atMs, kind: "isolate", node: random.int(5), lost: "both", durationMs }];
+      default:
+        return [{ atMs, kind: "crash", node, downMs: 20 + random.int(300) }];
+    }
+  });
+  const moves: Fault[] = [
+    { atMs: random.int(800), kind: "join", node: 3 },
+    { atMs: random.int(1500), kind: "join", node: 4 },
+    { atMs: 1500 + random.int(2000), kind: "remove", node: random.int(3) },
+  ];
+  return { options, faults: [...moves, ...churn] };
+};
+
+/** Replicas far behind, or without their state, meet leaders whose logs begin late. */
+const lateSnapshots: Theme = (random, drawn) => {
+  const options = {
+    ...contended(random, drawn),
+    keys: 6,
+    snapshotLogBytes: 8 * 1024,
+    mix: { ...drawn.mix, put: 1, delete: 0.8 },
+  };
+  const faults = repeat(random, options, 1200, (atMs): Fault[] => {
+    const behind = random.int(3);
+    const others = [(behind + 1) % 3, (behind + 2) % 3];
+    const durationMs = 700 + random.int(600);
+    const restarts = others.flatMap((node, i): Fault[] => [
+      { atMs: atMs + 300 + 150 * i, kind: "snapshot", node },
+      { atMs: atMs + 400 + 150 * i, kind: "crash", node, downMs: 20 },
+    ]);
+    return [{ atMs, kind: "isolate", node: behind, lost: "both", durationMs }, ...restarts];
+  });
+  const rot: Fault = {
+    atMs: 1500 + random.int(2000),
+    kind: "rot",
+    node: random.int(3),
+    file: "snapshot",
+    power: false,
+    downMs: 50 + random.int(300),
+    places: [random.float()],
+  };
+  return { options, faults: random.chance(0.6) ? [...faults, rot] : faults };
+};
+
+const THEMES: readonly Theme[] = [
+  staleLeader,
+  slowHandover,
+  lateElections,
+  powerCuts,
+  movesUnderElections,
+  lateSnapshots,
+];
+/** Of all seeds, how many have a theme. */
+const THEME_CHANCE = 0.4;
+
+/** The plot of a seed, if it has one. */
+export function drawPlot(random: SeededRandom, drawn: SimOptions): Plot | undefined {
+  return random.chance(THEME_CHANCE) ? random.pick(THEMES)(random, drawn) : undefined;
+}

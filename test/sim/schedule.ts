@@ -10,7 +10,7 @@ import {
   REPEATED_KINDS,
 } from "./faults.ts";
 import { SeededRandom } from "./random.ts";
-import { drawPlot } from "./themes.ts";
+import { drawPlot, type ThemeName } from "./themes.ts";
 
 /** How often each kind of operation is drawn, relative to the others. */
 export interface WorkloadMix {
@@ -74,6 +74,8 @@ export interface SimOptions {
 /** A whole run. */
 export interface SimSchedule {
   readonly seed: number;
+  /** The plot that its faults were drawn for. */
+  readonly theme?: ThemeName;
   readonly options: SimOptions;
   readonly faults: readonly Fault[];
 }
@@ -95,7 +97,7 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
   };
   if (Object.keys(overrides).length === 0) {
     const plot = drawPlot(new SeededRandom(seed).stream("theme"), options);
-    if (plot !== undefined) return { seed, options: plot.options, faults: inOrder(plot.faults) };
+    if (plot !== undefined) return { seed, ...plot, faults: inOrder(plot.faults) };
   }
   const { nodes, spares, safetyMs } = options;
   const first = nodes - spares;

@@ -4,13 +4,15 @@
 import { runSchedule } from "../../test/sim/run.ts";
 import { drawSchedule, type SimSchedule } from "../../test/sim/schedule.ts";
 import { shrink } from "../../test/sim/shrink.ts";
+import type { ThemeName } from "../../test/sim/themes.ts";
 import type { Kill } from "./types.ts";
 
-/** What to run: first the schedules, then the seeds. */
+/** What to run: first the schedules, then the seeds, those of the theme before the others. */
 export interface Attempt {
   readonly schedules: readonly SimSchedule[];
   /** Seeds 1 to this. */
   readonly seeds: number;
+  readonly theme?: ThemeName | undefined;
   /** After so long no further seed is begun. */
   readonly minutes: number;
   /** Runs that making a failing schedule small may take; 0: leave it as it is. */
@@ -23,15 +25,23 @@ export type Outcome =
 
 const SHRINK_MS_MAX = 8000;
 
-async function attempt({ schedules, seeds, minutes, shrinkRuns }: Attempt): Promise<Outcome> {
+/** Draws again rather than keep thousands of schedules. */
+function* inOrder({ schedules, seeds, theme }: Attempt): Generator<SimSchedule> {
+  yield* schedules;
+  for (const wanted of theme === undefined ? [true] : [true, false]) {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const schedule = drawSchedule(seed);
+      if (theme === undefined || (schedule.theme === theme) === wanted) yield schedule;
+    }
+  }
+}
+
+async function attempt(input: Attempt): Promise<Outcome> {
+  const { schedules, minutes, shrinkRuns } = input;
   const endMs = performance.now() + minutes * 60_000;
   let operations = 0;
   let count = 0;
-  function* all(): Generator<SimSchedule> {
-    yield* schedules;
-    for (let seed = 1; seed <= seeds; seed++) yield drawSchedule(seed);
-  }
-  for (const schedule of all()) {
+  for (const schedule of inOrder(input)) {
     if (count >= schedules.length && performance.now() > endMs) break;
     count++;
     const result = await runSchedule(schedule);
@@ -56,5 +66,5 @@ async function attempt({ schedules, seeds, minutes, shrinkRuns }: Attempt): Prom
   return { kind: "survived", seeds: count, operations };
 }
 
-const input: Attempt = JSON.parse(await new Response(Deno.stdin.readable).text());
-console.log(JSON.stringify(await attempt(input)));
+const order: Attempt = JSON.parse(await new Response(Deno.stdin.readable).text());
+console.log(JSON.stringify(await attempt(order)));

@@ -91,7 +91,8 @@ async function tryMutant(
   const known = fresh ? undefined : readKills()[mutant.name];
   const schedules = known === undefined ? [] : [known.schedule];
   const shrinkRuns = SHRINK_RUNS_MAX;
-  const outcome = await runAttempt(tree.folder, { schedules, seeds, minutes, shrinkRuns });
+  const { theme } = mutant;
+  const outcome = await runAttempt(tree.folder, { schedules, seeds, theme, minutes, shrinkRuns });
   switch (outcome.kind) {
     case "killed": {
       const { kill } = outcome;

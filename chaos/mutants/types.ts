@@ -1,6 +1,7 @@
 // A known bug as a small replacement in a copy of the tree: the product carries no bug switches.
 
 import type { SimSchedule } from "../../test/sim/schedule.ts";
+import type { ThemeName } from "../../test/sim/themes.ts";
 
 export interface Mutant {
   /** In kebab-case; names the bug, not the cure. */
@@ -15,9 +16,11 @@ export interface Mutant {
   readonly target: string;
   /** Type-checks in the target's place. */
   readonly replacement: string;
+  /** Seeds of this theme are tried first. */
+  readonly theme?: ThemeName;
   /** What the simulator can't stand in for. Such a mutant has a recipe instead of a kill. */
   readonly needs?: "real processes";
-  /** The command that shows the bug on real processes, to be run in a copy of the tree that has it. */
+  /** A command that should show the bug on real processes too, in a copy of the tree that has it. */
   readonly recipe?: string;
 }
 

@@ -75,8 +75,14 @@ export class Watcher {
   }
 
   #reached(partition: string): number {
-    const last = this.sessions.get(partition)?.at(-1);
-    return Math.max(last?.events.at(-1)?.revision ?? 0, last?.through ?? 0);
+    const sessions = this.sessions.get(partition) ?? [];
+    // A mark stays below a revision that may have further events, though one of them was told before.
+    return Math.max(
+      0,
+      ...sessions.map(({ events, through }) => {
+        return Math.max(events.at(-1)?.revision ?? 0, through ?? 0);
+      }),
+    );
   }
 
   async #connect(node: SystemNode, durationMs: number, enough: () => boolean): Promise<void> {

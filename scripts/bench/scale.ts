@@ -1,7 +1,8 @@
 // What many partitions cost and give on three nodes: puts and linearizable gets with 1 to 256 partitions,
 // each key sent to its leader and to any node; what idle groups cost; what adding a node costs under load.
-// `deno task bench:scale [rounds] [seconds] [partitions,…] [throughput,idle,growth]`.
+// `deno task bench:scale [PART…] [options]`.
 
+import { parseArgs } from "node:util";
 import { slotOf } from "../../src/base/slot.ts";
 import {
   type ClusterAnswer,
@@ -17,11 +18,46 @@ import { h2load } from "./support/h2load.ts";
 import { OpenLoop, quantile, type ShotResult } from "./support/open_loop.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 3);
-const SECONDS = Number(Deno.args[1] ?? 4);
-const PARTITIONS = (Deno.args[2] ?? "1,4,16,64,256").split(",").map(Number);
-const PARTS = (Deno.args[3] ?? "throughput,idle,growth").split(",");
-const CONNECTIONS = 66;
+const HELP = `Usage: deno task bench:scale [PART…] [options]
+
+  throughput   puts and gets, to each key's leader and to any node
+  idle         CPU and memory of 256 sleeping groups a node
+  growth       a fourth node under a load of 30% of the peak
+All parts without one.
+
+  --partitions LIST   of the throughput [1,4,16,64,256]
+  --connections N     of the throughput, over all nodes [66]
+  --rounds N          of the throughput, in turns [3]
+  --seconds N         of one measurement [4]`;
+const PARTS = ["throughput", "idle", "growth"];
+const { values: flags, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: {
+    partitions: { type: "string", default: "1,4,16,64,256" },
+    connections: { type: "string", default: "66" },
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "4" },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+const parts = positionals.length === 0 ? PARTS : positionals;
+const partitionCounts = flags.partitions.split(",").map(Number);
+const [rounds, seconds, connections] = [flags.rounds, flags.seconds, flags.connections].map(Number);
+if (
+  flags.help || !parts.every((part) => PARTS.includes(part)) ||
+  !(rounds > 0 && seconds > 0 && connections >= 3) ||
+  !partitionCounts.every((count) => Number.isInteger(count) && count > 0 && count <= 1024)
+) {
+  console.log(HELP);
+  Deno.exit(flags.help ? 0 : 64);
+}
+/**
+ * Loads at each node, each with its own place in the keys. h2load starts all its connections at the first path,
+ * and they stay in step, since one batch answers them all: as one load they would visit one partition after the
+ * other, all of them at once.
+ */
+const WALKS = 8;
 const VALUE_BYTES = 128;
 /** Keys of the throughput rows, so many a partition. */
 const KEYS_PER_PARTITION = 4;
@@ -103,22 +139,44 @@ async function throughput(
 ): Promise<number> {
   const all = [...keys.values()].flat();
   const loaded = cluster.nodes.filter(({ name }) => target === "any" || keys.has(name));
-  const results = await Promise.all(loaded.map((node) => {
+  const inStep = Math.max(1, Math.floor(connections / loaded.length / WALKS));
+  const walks = Math.max(1, Math.floor(connections / loaded.length / inStep));
+  const results = await Promise.all(loaded.flatMap((node) => {
     const own = target === "any" ? all : keys.get(node.name)!;
-    const [first, ...rest] = own.map((key) => `http://${node.http}/key/${key}`);
-    return h2load({
-      url: first,
-      paths: rest,
-      connections: Math.floor(CONNECTIONS / loaded.length),
-      seconds: SECONDS,
-      http1: true,
-      ...(put ? { method: "PUT" as const, bodyFile: valueFile } : {}),
-      headers: put ? ["content-type: text/plain"] : [],
+    return Array.from({ length: walks }, (_, walk) => {
+      const from = Math.floor(own.length * walk / walks);
+      const order = [...own.slice(from), ...own.slice(0, from)];
+      const [first, ...rest] = order.map((key) => `http://${node.http}/key/${key}`);
+      return h2load({
+        url: first,
+        paths: rest,
+        connections: inStep,
+        seconds,
+        http1: true,
+        ...(put ? { method: "PUT" as const, bodyFile: valueFile } : {}),
+        headers: put ? ["content-type: text/plain"] : [],
+      });
     });
   }));
   const failed = results.reduce((sum, one) => sum + one.failed, 0);
   if (failed > 0) throw new Error(`${failed} requests failed`);
   return results.reduce((sum, { perSecond }) => sum + perSecond, 0);
+}
+
+/** So that no get finds a key absent, however few of them a walk came by. */
+async function writeOnce(node: TestNode, keys: readonly string[]): Promise<void> {
+  for (let from = 0; from < keys.length; from += 500) {
+    const operations = keys.slice(from, from + 500)
+      .map((key) => ({ op: "put", key, value: "v".repeat(VALUE_BYTES) }));
+    const response = await fetch(`http://${node.http}/batch`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "pontoon-timeout-ms": "30000" },
+      body: JSON.stringify({ operations }),
+    });
+    const { results } = await response.json();
+    const refused = results.find(({ status }: { status: number }) => status > 201);
+    if (refused !== undefined) throw new Error(`write: ${JSON.stringify(refused)}`);
+  }
 }
 
 /** partitions|target|operation -> rates. */
@@ -127,6 +185,7 @@ const rates = new Map<string, number[]>();
 async function measureThroughput(partitions: number): Promise<void> {
   await using cluster = await start(partitions);
   const keys = await keysByLeader(cluster.nodes[0], KEYS_PER_PARTITION);
+  await writeOnce(cluster.nodes[0], [...keys.values()].flat());
   for (const put of [true, false]) {
     for (const target of ["leader", "any"] as const) {
       const rate = await throughput(cluster, keys, target, put);
@@ -314,20 +373,20 @@ async function measureGrowth(): Promise<Record<string, unknown>[]> {
 // ------------------------------------------------------------------------------------------------ run
 
 const report: Record<string, unknown> = {};
-if (PARTS.includes("throughput")) {
-  for (let round = 1; round <= ROUNDS; round++) {
-    console.log(`round ${round} of ${ROUNDS}`);
-    for (const partitions of PARTITIONS) await measureThroughput(partitions);
+if (parts.includes("throughput")) {
+  for (let round = 1; round <= rounds; round++) {
+    console.log(`round ${round} of ${rounds}`);
+    for (const partitions of partitionCounts) await measureThroughput(partitions);
   }
   const rows = throughputRows();
   printTable(rows);
   report.throughput = rows;
 }
-if (PARTS.includes("idle")) {
+if (parts.includes("idle")) {
   const rows = await measureIdle();
   printTable(rows);
   report.idle = rows;
 }
-if (PARTS.includes("growth")) report.growth = await measureGrowth();
+if (parts.includes("growth")) report.growth = await measureGrowth();
 writeJson("scale", report);
 Deno.removeSync(files, { recursive: true });

@@ -25,6 +25,8 @@ import { WatchHub } from "./watch_hub.ts";
 
 /** A group whose next expiry is nearer than this does not sleep: it would only wake again. */
 const EXPIRY_NEAR_MS = 1000;
+/** After a refused proposal of a sleeping group. */
+const EXPIRY_RETRY_MS = 50;
 /** Longest that a timer is set for; then it is set anew. */
 const EXPIRY_TIMER_MS_MAX = 3_600_000;
 
@@ -124,16 +126,22 @@ export class DataPartition {
 
   /** Call when the replica fell asleep or woke up. */
   onQuiescence(): void {
+    this.#awaitExpiry(0);
+  }
+
+  /** While the group sleeps no tick looks for what is due: a timer does, not before `delayMsMin`. */
+  #awaitExpiry(delayMsMin: number): void {
     this.#expiryTimer?.cancel();
     this.#expiryTimer = undefined;
-    if (!this.#leading || !this.#replica.asleep) return;
+    // What is proposed already wakes the group in a moment, when a sync that is under way has ended.
+    if (!this.#leading || this.#expiring || !this.#replica.asleep) return;
     const untilMs = this.#untilExpiryMs();
     if (untilMs === Infinity) return;
-    const delayMs = Math.min(Math.max(0, untilMs), EXPIRY_TIMER_MS_MAX);
+    const delayMs = Math.min(Math.max(delayMsMin, untilMs), EXPIRY_TIMER_MS_MAX);
     this.#expiryTimer = this.#clock.setTimer(delayMs, () => {
       this.tick();
-      // Woken by what it proposed, or too early by the clock's grain, or by the timer's bound.
-      this.onQuiescence();
+      // Too early by the clock's grain, or by the timer's bound.
+      this.#awaitExpiry(1);
     });
   }
 
@@ -155,6 +163,7 @@ export class DataPartition {
       this.#expiring = false;
       // The next batch at once, but a refusal (a transfer is under way) is not answered by asking again.
       if (kind === "applied") this.tick();
+      else this.#awaitExpiry(EXPIRY_RETRY_MS);
     });
   }
 

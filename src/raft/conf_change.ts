@@ -1,5 +1,5 @@
 // Membership changes as values and their encoding in a log entry's data.
-// Neither validates a change against a configuration (confchange.ts does) nor applies it.
+// Neither validates a change against a configuration (changer.ts does) nor applies it.
 //
 // Encoding, little-endian:
 //   V1  offset 0: type u8 | 1: replica id u64 | 9: context, the rest

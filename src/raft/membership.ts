@@ -11,7 +11,7 @@ import {
   decodeConfChangeV2,
   toV2,
 } from "./conf_change.ts";
-import { Changer, ConfChangeError, type Membership, restoreMembership } from "./confchange.ts";
+import { Changer, ConfChangeError, type Membership, restoreMembership } from "./changer.ts";
 import type { Raft } from "./raft.ts";
 import { answerConfirmedReads } from "./read_only.ts";
 import { bcastAppend, maybeCommit, maybeSendAppend } from "./replication.ts";

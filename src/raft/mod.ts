@@ -1,7 +1,7 @@
 // The consensus core: what the rest of the house may use of it. Re-exports only.
 
 export * from "./conf_change.ts";
-export { Changer, ConfChangeError } from "./confchange.ts";
+export { Changer, ConfChangeError } from "./changer.ts";
 export { type RaftConfig, type ReadOnlyMode } from "./config.ts";
 export { MemoryStorage } from "./memory_storage.ts";
 export { type ProposeResult, RawNode } from "./node.ts";

@@ -5,7 +5,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
-import { type Membership, restoreMembership } from "./confchange.ts";
+import { type Membership, restoreMembership } from "./changer.ts";
 import { type RaftConfig, resolveConfig, type ResolvedConfig } from "./config.ts";
 import { handleVoteRequest, hup, stepCandidate } from "./election.ts";
 import { stepFollower } from "./follower.ts";

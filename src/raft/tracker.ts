@@ -1,6 +1,6 @@
 // The active configuration together with the progress of everyone in it, laid out as arrays so that
 // the per-message computations (commit index, reads) allocate nothing.
-// Never decides a change of the configuration; confchange.ts produces new ones.
+// Never decides a change of the configuration; changer.ts produces new ones.
 
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId } from "../base/ids.ts";

@@ -8,20 +8,10 @@ import { readBlocks, scanBackup } from "../../src/cli/backup/file.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { PARTITION } from "../http/fake_node.ts";
 import { run as runCommand } from "../cli/terminal.ts";
-import { LoopbackCluster } from "./loopback_cluster.ts";
+import { Folder, LoopbackCluster, seen } from "./loopback_cluster.ts";
 import { randomFrom } from "./support.ts";
 
 const TTL_MS = 3_600_000;
-
-class Folder implements Disposable {
-  readonly path = Deno.makeTempDirSync({ prefix: "pontoon-backup-" });
-  file(name: string): string {
-    return `${this.path}/${name}`;
-  }
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
-  }
-}
 
 /** Runs a command line against a cluster; output as JSON. */
 async function kv(cluster: LoopbackCluster, ...args: string[]) {
@@ -83,19 +73,9 @@ async function fill(cluster: LoopbackCluster, count: number): Promise<void> {
     contentType: "application/json",
   });
   await put(cluster, "empty", "");
+  const large = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i * 31) >> 3 & 0xff);
+  await put(cluster, "large", large, { contentType: "application/octet-stream" });
   await put(cluster, "🛶 {t}/é%2F", "ünïcödé \u0000", { ttlMs: TTL_MS });
-}
-
-/** All that a client can see of a cluster, but revisions. */
-function seen(cluster: LoopbackCluster): Map<string, unknown> {
-  const records = [...cluster.node.stores.values()].flatMap((store) =>
-    [...store.scan("", undefined)]
-      .map(({ key, value, contentType, expiresAtMs }): [string, unknown] => {
-        const ttlMs = expiresAtMs === undefined ? undefined : expiresAtMs - store.timeMs;
-        return [key, { value, contentType, ttlMs }];
-      })
-  );
-  return new Map(records.sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 Deno.test("a backup is restored to the byte, with content types and times to live", async () => {
@@ -153,7 +133,7 @@ Deno.test("a stream that breaks off is taken up behind what has arrived", async 
   await using source = new LoopbackCluster("source");
   await fill(source, 600);
   let cuts = 3;
-  source.cut = (path) => path.includes("/copy") && cuts-- > 0 ? 150_000 : undefined;
+  source.cut = (path) => path.includes("/copy") && cuts-- > 0 ? 450_000 : undefined;
   const file = folder.file("a.kvb");
   const { err } = await good(source, "backup", file);
   assertStringIncludes(err, "trying again");

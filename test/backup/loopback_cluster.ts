@@ -109,3 +109,26 @@ export class LoopbackCluster implements AsyncDisposable {
     await this.#server.shutdown();
   }
 }
+
+/** All that a client can see of a cluster, but revisions. */
+export function seen(cluster: LoopbackCluster): Map<string, unknown> {
+  const records = [...cluster.node.stores.values()].flatMap((store) =>
+    [...store.scan("", undefined)]
+      .map(({ key, value, contentType, expiresAtMs }): [string, unknown] => {
+        const ttlMs = expiresAtMs === undefined ? undefined : expiresAtMs - store.timeMs;
+        return [key, { value, contentType, ttlMs }];
+      })
+  );
+  return new Map(records.sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** A temporary folder, gone with its scope. */
+export class Folder implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "pontoon-backup-" });
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}

@@ -1,6 +1,6 @@
 // Runs quorum and confchange scripts, which drive single computations instead of nodes.
 
-import { Changer, ConfChangeError } from "../../src/raft/confchange.ts";
+import { Changer, ConfChangeError } from "../../src/raft/changer.ts";
 import type { Progress } from "../../src/raft/progress.ts";
 import {
   jointCommittedIndex,

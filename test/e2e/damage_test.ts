@@ -116,8 +116,11 @@ Deno.test("a partition that rotted on most nodes stays down, and says so with wh
     headers: { "Pontoon-Timeout-Ms": "300" },
   });
   assertEquals([response.status, (await response.json()).outcome], [503, "none"]);
-  const ready = await fetch(`http://${whole.http}/health/ready`);
-  assertEquals(await ready.json(), { ready: false, reason: "partition 1: no leader" });
+  await until("readiness names the partition", REPAIR_TIMEOUT_MS, async () => {
+    const ready = await fetch(`http://${whole.http}/health/ready`);
+    const { reason } = await ready.json();
+    return ready.status === 503 && reason === "partition 1: no leader";
+  });
   assertEquals(await stale(whole, "k30"), "v30", "what is whole can still be read");
 });
 

@@ -1,7 +1,7 @@
 // The small parts: in-flight window, progress, quorums, configuration changes and their encoding.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { Changer, ConfChangeError, restoreMembership } from "../../src/raft/confchange.ts";
+import { Changer, ConfChangeError, restoreMembership } from "../../src/raft/changer.ts";
 import { Inflights } from "../../src/raft/inflights.ts";
 import {
   type AnyConfChange,

@@ -20,7 +20,7 @@ Deno.test("a run is a function of its seed", async () => {
 Deno.test("no seed of the batch breaks a property", async () => {
   let operations = 0;
   const kinds = new Set<string>();
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= 24; seed++) {
     const schedule = drawSchedule(seed);
     const result = await runSchedule(schedule);
     assertEquals(result.failure, undefined, `replay: deno task sim --seed ${seed}`);

@@ -3,7 +3,9 @@
 // no later one under the same key was decided (RULES 14).
 
 import type { KvInput, KvOutput, Operation, TxnInput, TxnOutput } from "../../checker/mod.ts";
+import { findBankFlaw, Teller } from "./bank.ts";
 import type { Scheduler } from "./clock.ts";
+import { HttpClient } from "./http_client.ts";
 import type { SeededRandom } from "./random.ts";
 import type { SimOptions } from "./schedule.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -17,7 +19,6 @@ import {
   Workload,
 } from "./workload.ts";
 
-const PATIENCE_MS = 3000;
 const ATTEMPTS_MAX = 4;
 /** The keys of transactions are of one partition; so the checker sees one state. */
 const TXN_PARTITION = "t";
@@ -32,7 +33,12 @@ export interface RecordedCall {
   /** When its answer came; undefined while its outcome is unknown. */
   readonly returnMs: number | undefined;
   readonly ttlMs: number | undefined;
+  /** Partition of its keys, as its answer says. */
+  readonly answeredBy: number | undefined;
 }
+
+/** By partition, the highest index that a session has seen. */
+export type SessionPositions = Map<number, number>;
 
 interface OpenCall {
   readonly plan: PlannedCall;
@@ -43,6 +49,7 @@ interface OpenCall {
   returnMs: number | undefined;
   output: KvOutput | TxnOutput | null;
   applied: number | undefined;
+  answeredBy: number | undefined;
   /** Surely without effect: no part of the history. */
   dropped: boolean;
 }
@@ -53,15 +60,11 @@ export interface ClientHost {
   readonly trace: Trace;
   readonly nodes: readonly SimNode[];
   readonly options: SimOptions;
+  /** A number above all before: the order of calls and returns. */
+  nextMoment(): number;
   /** A decided answer that no client should ever see. */
   onViolation(message: string): void;
 }
-
-/** How one attempt ended. `none`: surely without effect. */
-type Attempt =
-  | { readonly kind: "decided"; readonly answer: Answer }
-  | { readonly kind: "none"; readonly reason: string }
-  | { readonly kind: "unknown"; readonly reason: string };
 
 /** One client: what it has seen, and the session its writes belong to. */
 interface Client {
@@ -69,17 +72,21 @@ interface Client {
   readonly revisions: Map<string, number>;
   readonly sessionId: string;
   sequence: number;
+  readonly positions: SessionPositions;
+  readonly teller: Teller;
 }
 
 export class Clients {
   readonly #host: ClientHost;
   readonly #random: SeededRandom;
   readonly #workload: Workload;
+  readonly #http: HttpClient;
   readonly #calls: OpenCall[] = [];
-  #sequence = 0;
   #processes = 0;
   #stopped = false;
   #busy = 0;
+  /** What each client has seen: of its writes, and of its reads. */
+  readonly sessions: SessionPositions[] = [];
   decided = 0;
   unknown = 0;
 
@@ -87,6 +94,7 @@ export class Clients {
     this.#host = host;
     this.#random = host.random.stream("workload");
     this.#workload = new Workload(this.#random, host.options);
+    this.#http = new HttpClient(host.scheduler, this.#random);
   }
 
   /** Calls that are still open. */
@@ -98,8 +106,21 @@ export class Clients {
     for (let i = 0; i < this.#host.options.clients; i++) {
       const bytes = this.#random.bytes(16);
       const sessionId = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-      this.#next({ process: this.#processes++, revisions: new Map(), sessionId, sequence: 0 });
+      const client = { ...this.#newClient(), sessionId };
+      this.sessions.push(client.positions);
+      this.#next(client);
     }
+  }
+
+  #newClient(): Client {
+    return {
+      process: this.#processes++,
+      revisions: new Map(),
+      sessionId: "",
+      sequence: 0,
+      positions: new Map(),
+      teller: new Teller(),
+    };
   }
 
   /** No new calls. */
@@ -107,18 +128,15 @@ export class Clients {
     this.#stopped = true;
   }
 
-  /** Reads every key once more, each under a process of its own. */
-  readAll(): void {
-    for (const { history, key } of this.#workload.allKeys()) {
-      const client = {
-        process: this.#processes++,
-        revisions: new Map(),
-        sessionId: "",
-        sequence: 0,
-      };
+  /** Reads every key once more, each under a process of its own. Returns how many there are. */
+  readAll(): number {
+    const keys = this.#workload.allKeys();
+    for (const { history, key } of keys) {
+      const client = this.#newClient();
       this.#busy++;
       this.#call(client, readCall(history, key)).then(() => this.#busy--);
     }
+    return keys.length;
   }
 
   /** What was seen; calls surely without effect are left out. */
@@ -128,6 +146,7 @@ export class Clients {
       callMs: call.callMs,
       returnMs: call.returnMs,
       ttlMs: call.plan.ttlMs,
+      answeredBy: call.answeredBy,
       operation: {
         process: call.process,
         call: call.call,
@@ -147,7 +166,7 @@ export class Clients {
       const limit = options.operationsMax ?? Infinity;
       if (this.#stopped || this.#calls.length >= limit) return;
       this.#busy++;
-      this.#call(client, this.#workload.draw(client.revisions)).then((known) => {
+      this.#call(client, this.#workload.draw(client.revisions, client.teller)).then((known) => {
         this.#busy--;
         if (!known) client.process = this.#processes++;
         this.#next(client);
@@ -161,12 +180,13 @@ export class Clients {
     const call: OpenCall = {
       plan,
       process: client.process,
-      call: this.#sequence++,
+      call: this.#host.nextMoment(),
       callMs: scheduler.nowMs,
       return: undefined,
       returnMs: undefined,
       output: null,
       applied: undefined,
+      answeredBy: undefined,
       dropped: false,
     };
     this.#calls.push(call);
@@ -176,8 +196,10 @@ export class Clients {
     trace.note(scheduler.nowMs, who, `#${call.call} ${JSON.stringify(plan.input)}`);
     let doubt = false;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const node = this.#random.pick(nodes);
-      const result = await this.#attempt(node, plan, keyed);
+      // What nobody runs any more refuses; a client that looks goes on to the next.
+      const node = this.#random.pick(nodes.filter(({ retired }) => !retired));
+      const { headers } = plan;
+      const result = await this.#http.send(node, { ...plan, headers: { ...headers, ...keyed } });
       const told = result.kind === "decided"
         ? `${result.answer.status} ${result.answer.body.slice(0, 80)}`
         : `${result.kind} (${result.reason})`;
@@ -188,7 +210,7 @@ export class Clients {
       }
       if (result.kind === "unknown") doubt = true;
       if (!repeatable && doubt) break;
-      await this.#pause(20 + this.#random.float() * 100);
+      await this.#http.pause(20 + this.#random.float() * 100);
     }
     if (plan.isRead || !doubt) {
       call.dropped = true;
@@ -211,78 +233,30 @@ export class Clients {
   #decide(client: Client, call: OpenCall, answer: Answer): void {
     const output = outputOf(call.plan, answer);
     if (typeof output === "string") return this.#host.onViolation(output);
-    call.return = this.#sequence++;
+    call.return = this.#host.nextMoment();
     call.returnMs = this.#host.scheduler.nowMs;
     call.output = output;
     const applied = answer.headers.get("pontoon-applied");
     if (applied !== null) call.applied = Number(applied);
     else this.#host.onViolation(`a decided answer without Pontoon-Applied: ${answer.status}`);
+    const partition = answer.headers.get("pontoon-partition");
+    if (partition !== null) {
+      call.answeredBy = Number(partition);
+      advance(client.positions, call.answeredBy, call.applied ?? 0);
+    }
     const { input } = call.plan;
-    if (input.f !== "txn" && output.revision !== undefined) {
-      client.revisions.set(String(input.key), output.revision);
+    if (input.f === "txn") {
+      client.teller.saw(input, output as TxnOutput);
+      const flaw = findBankFlaw(input, output as TxnOutput);
+      if (flaw !== undefined) this.#host.onViolation(flaw);
+    } else if ((output as KvOutput).revision !== undefined) {
+      client.revisions.set(String(input.key), (output as KvOutput).revision!);
     }
     this.decided++;
   }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#host.scheduler.schedule(delayMs, resolve));
-  }
-
-  /** One request to one node. */
-  #attempt(
-    node: SimNode,
-    { method, path, headers, body }: PlannedCall,
-    keyed: Readonly<Record<string, string>> | undefined,
-  ): Promise<Attempt> {
-    const { scheduler } = this.#host;
-    const request = new Request(`http://localhost${path}`, {
-      method,
-      headers: { "pontoon-timeout-ms": "1500", ...headers, ...keyed },
-      body,
-    });
-    return new Promise((resolve) => {
-      let open = true;
-      const settle = (attempt: Attempt) => {
-        if (!open) return;
-        open = false;
-        patience.cancel();
-        resolve(attempt);
-      };
-      const lost = (reason: string) => settle({ kind: "unknown", reason });
-      const patience = scheduler.schedule(PATIENCE_MS, () => lost("no answer"));
-      scheduler.schedule(this.#delayMs(), () => {
-        const life = node.life;
-        const handler = life?.handler;
-        // Refused: nothing listens, so nothing was received.
-        if (life === undefined || handler === undefined) {
-          return settle({ kind: "none", reason: "refused" });
-        }
-        life.incarnation.onDeath(() => {
-          if (open) scheduler.schedule(this.#delayMs(), () => lost("connection lost"));
-        });
-        life.incarnation.run(() => {
-          serve(handler, request).then((attempt) => {
-            scheduler.schedule(this.#delayMs(), () => settle(attempt));
-          });
-        });
-      });
-    });
-  }
-
-  #delayMs(): number {
-    return 0.1 + this.#random.float();
-  }
 }
 
-async function serve(
-  handler: (request: Request) => Response | Promise<Response>,
-  request: Request,
-): Promise<Attempt> {
-  const response = await handler(request);
-  const body = await response.text();
-  const { status, headers } = response;
-  // 503, 429: surely without effect. 504 and 500: nobody knows.
-  if (status === 503 || status === 429) return { kind: "none", reason: String(status) };
-  if (status === 504 || status === 500) return { kind: "unknown", reason: String(status) };
-  return { kind: "decided", answer: { status, headers, body } };
+/** The session has seen `index` of `partition`. */
+export function advance(positions: SessionPositions, partition: number, index: number): void {
+  positions.set(partition, Math.max(index, positions.get(partition) ?? 0));
 }

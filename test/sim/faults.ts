@@ -119,6 +119,17 @@ export type Fault =
     | { readonly kind: "join"; readonly node: number }
     /** A member is told to leave. */
     | { readonly kind: "remove"; readonly node: number }
+    /** A partition's replica is moved: one of those it has, to one of the nodes that have none. */
+    | {
+      readonly kind: "move";
+      readonly partition: number;
+      readonly leaving: number;
+      readonly arriving: number;
+      /** So long after, the very same order is given again. */
+      readonly againMs?: number;
+    }
+    /** A member is emptied, and taken back later. */
+    | { readonly kind: "drain"; readonly node: number; readonly durationMs: number }
   );
 
 export type FaultKind = Fault["kind"];
@@ -157,7 +168,15 @@ export const LOSING_KINDS = [
   "remove",
 ] as const satisfies readonly FaultKind[];
 
-export const FAULT_KINDS: readonly FaultKind[] = [...REPEATED_KINDS, ...LOSING_KINDS, "join"];
+/** What operators do to the members. */
+export const OPERATOR_KINDS = ["move", "drain"] as const satisfies readonly FaultKind[];
+
+export const FAULT_KINDS: readonly FaultKind[] = [
+  ...REPEATED_KINDS,
+  ...LOSING_KINDS,
+  ...OPERATOR_KINDS,
+  "join",
+];
 
 /** What faults are drawn for. */
 export interface FaultScene {
@@ -257,5 +276,25 @@ export function drawLosingFault(
       return { atMs, kind, node, place: random.float(), downMs };
     case "remove":
       return { atMs, kind, node };
+  }
+}
+
+/** Draws what an operator does. */
+export function drawOperatorFault(
+  random: SeededRandom,
+  kind: typeof OPERATOR_KINDS[number],
+  atMs: number,
+  { nodes, partitions }: FaultScene,
+): Fault {
+  switch (kind) {
+    case "move": {
+      // The meta group moves, too.
+      const partition = random.int(partitions + 1);
+      const order = { partition, leaving: random.int(3), arriving: random.int(nodes) };
+      const again = random.chance(0.4) ? { againMs: 20 + random.int(400) } : {};
+      return { atMs, kind, ...order, ...again };
+    }
+    case "drain":
+      return { atMs, kind, node: random.int(nodes), durationMs: 500 + random.int(3000) };
   }
 }

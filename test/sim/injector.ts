@@ -1,5 +1,7 @@
 // Does faults to a running cluster. Each ends by itself, or is undone by `heal`.
 
+import type { NodeId, PartitionId } from "../../src/base/ids.ts";
+import type { MemberChange } from "../../src/node/service.ts";
 import type { Scheduler } from "./clock.ts";
 import type { Fault, Target } from "./faults.ts";
 import type { SimNetwork } from "./network.ts";
@@ -7,9 +9,9 @@ import type { Recorder } from "./recorder.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Trace } from "./trace.ts";
 
-/** How often a misdirected write is looked after, and an unheard order to leave repeated. */
+/** How often a misdirected write is looked after, and an unheard order to a member repeated. */
 const LOOK_MS = 50;
-const LEAVE_RETRY_MS = 500;
+const ORDER_RETRY_MS = 500;
 
 export interface Scene {
   readonly scheduler: Scheduler;
@@ -22,6 +24,8 @@ export interface Scene {
 export class Injector {
   readonly #scene: Scene;
   #healed = false;
+  /** Nodes that are being emptied, to be taken back. */
+  readonly #drained = new Set<SimNode>();
   /** Nodes that were told to leave. */
   readonly leaving = new Set<SimNode>();
 
@@ -54,6 +58,7 @@ export class Injector {
       node.healFaults();
       if (node.hasStarted) node.start();
     }
+    for (const node of this.#drained) this.#takeBack(node);
   }
 
   #after(delayMs: number, action: () => void): void {
@@ -123,6 +128,10 @@ export class Injector {
         return this.#scene.nodes[fault.node].start();
       case "remove":
         return this.#tellToLeave(this.#scene.nodes[fault.node]);
+      case "move":
+        return this.#move(fault);
+      case "drain":
+        return this.#drain(this.#scene.nodes[fault.node], fault.durationMs);
     }
   }
 
@@ -282,27 +291,73 @@ export class Injector {
     }
   }
 
-  /** Repeated until somebody has heard it: a member that is to leave may do so once the cluster is healed. */
+  /** Some node that would carry an order of its operator out. */
+  #hearer(except?: SimNode): SimNode | undefined {
+    return this.#scene.nodes.find((node) =>
+      node !== except && node.life?.running?.node.ready().ready
+    );
+  }
+
+  #move({ partition, leaving, arriving, againMs }: Fault & { kind: "move" }): void {
+    const map = this.#hearer()?.life?.running?.node.topology.map;
+    if (map === undefined) return;
+    const holders = map.partitions[partition]?.replicas.map(({ nodeId }) => nodeId) ?? [];
+    const others = map.members.map(({ nodeId }) => nodeId).filter((id) => !holders.includes(id));
+    if (holders.length === 0 || others.length === 0) return;
+    const from = holders[leaving % holders.length];
+    const to = others[arriving % others.length];
+    this.#orderMove(partition, from, to);
+    if (againMs !== undefined) this.#undo(againMs, () => this.#orderMove(partition, from, to));
+  }
+
+  /** Refused or unheard, it is forgotten. */
+  #orderMove(partition: PartitionId, from: NodeId, to: NodeId): void {
+    const life = this.#hearer()?.life;
+    life?.incarnation.run(() => {
+      const options = { forward: "forward", timeoutMs: 2000 } as const;
+      life.running?.node.moveReplica(partition, from, to, options);
+    });
+  }
+
+  #drain(node: SimNode, durationMs: number): void {
+    if (this.leaving.has(node) || this.#drained.has(node)) return;
+    const life = this.#hearer()?.life;
+    if (life === undefined) return;
+    this.#drained.add(node);
+    life.incarnation.run(() => {
+      const options = { forward: "forward", timeoutMs: 2000 } as const;
+      life.running?.node.changeMembers({ kind: "drain", node: node.name }, options);
+    });
+    this.#undo(durationMs, () => this.#takeBack(node));
+  }
+
+  #takeBack(node: SimNode): void {
+    this.#drained.delete(node);
+    // One that is to leave stays on its way out.
+    if (!this.leaving.has(node)) this.#order({ kind: "activate", node: node.name });
+  }
+
   #tellToLeave(leaving: SimNode): void {
     this.leaving.add(leaving);
-    const told = this.#scene.nodes.find((node) =>
-      node !== leaving && node.life?.running?.node.ready().ready
-    );
+    this.#order({ kind: "remove", node: leaving.name }, leaving);
+  }
+
+  /** Repeated until somebody has heard it: a member that can't leave may do so once the cluster is healed. */
+  #order(change: MemberChange, except?: SimNode): void {
     let answered = false;
     const retry = () => {
       if (answered) return;
       answered = true;
-      this.#after(LEAVE_RETRY_MS, () => this.#tellToLeave(leaving));
+      this.#after(ORDER_RETRY_MS, () => this.#order(change, except));
     };
-    const life = told?.life;
+    const life = this.#hearer(except)?.life;
     if (life === undefined) return retry();
     life.incarnation.run(() => {
       const options = { forward: "forward", timeoutMs: 2000 } as const;
-      life.running?.node.changeMembers({ kind: "remove", node: leaving.name }, options)
-        .then((result) => {
-          if (!result.ok && result.code !== "unknown-member") retry();
-          answered = true;
-        });
+      life.running?.node.changeMembers(change, options).then((result) => {
+        if (!result.ok && result.code !== "unknown-member") retry();
+        answered = true;
+      });
     });
     life.incarnation.onDeath(retry);
   }

@@ -10,6 +10,7 @@ import {
   type KvTxnOperation,
 } from "../../checker/mod.ts";
 import type { RecordedCall } from "./clients.ts";
+import { findReaderFlaw, readsOf, type Sights } from "./judge_readers.ts";
 
 const CHECK_STEPS_MAX = 3_000_000;
 /** Clocks go up to a tenth too fast or too slow, two of them in opposite directions. */
@@ -18,6 +19,8 @@ const DRIFT = 1.25;
 const STEP_MS_MAX = 1500;
 /** Until an expiry that is due must be seen, with a leader in place. */
 const VISIBLE_MS_MAX = 500;
+
+const NOTHING_SEEN: Sights = { pages: [], stale: [], watchers: [] };
 
 export interface Judgement {
   readonly failure: { readonly invariant: string; readonly message: string } | undefined;
@@ -34,9 +37,14 @@ export interface Circumstances {
 }
 
 /** Judges all calls of a run that has come to its end. */
-export function judge(calls: readonly RecordedCall[], circumstances: Circumstances): Judgement {
-  const single = calls.filter(({ history }) => history === "kv")
+export function judge(
+  calls: readonly RecordedCall[],
+  circumstances: Circumstances,
+  sights: Sights = NOTHING_SEEN,
+): Judgement {
+  const own = calls.filter(({ history }) => history === "kv")
     .map(({ operation }) => operation as KvOperation);
+  const single = [...own, ...readsOf(sights, calls)];
   const options = { stepsMax: CHECK_STEPS_MAX, allowEmpty: true };
   const verdict = checkApplied(single, kv(), options);
   if (verdict.verdict === "illegal") return illegal(single, verdict);
@@ -50,8 +58,10 @@ export function judge(calls: readonly RecordedCall[], circumstances: Circumstanc
   }
   const undecided = verdict.verdict === "unknown" || txnVerdict.verdict === "unknown";
   const message = findExpiryFlaw(calls, circumstances);
-  if (message === undefined) return { failure: undefined, undecided };
-  return { failure: { invariant: "expiry in time", message }, undecided };
+  if (message !== undefined) {
+    return { failure: { invariant: "expiry in time", message }, undecided };
+  }
+  return { failure: findReaderFlaw(sights, calls), undecided };
 }
 
 function illegal(

@@ -14,6 +14,7 @@ function calls(
     callMs,
     returnMs: output === null ? undefined : callMs + 10,
     ttlMs,
+    answeredBy: undefined,
     operation: {
       process: i,
       call: 2 * i,

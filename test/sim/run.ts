@@ -8,12 +8,15 @@ import { drainMicrotasks, Scheduler } from "./clock.ts";
 import { Injector } from "./injector.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { judge } from "./judge.ts";
+import { lastRevisions } from "./judge_readers.ts";
 import { SimNetwork } from "./network.ts";
 import { SeededRandom } from "./random.ts";
+import { Readers } from "./readers.ts";
 import { Recorder } from "./recorder.ts";
 import type { SimSchedule } from "./schedule.ts";
 import { ProcessEnded, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
+import { newWatchers, type Watcher } from "./watchers.ts";
 
 /** A seed's whole run ends by then. */
 export const RUN_MS_MAX = 20_000;
@@ -77,7 +80,9 @@ export async function runSchedule(
   }
   const calls = run.clients.calls();
   let undecided = false;
-  if (failure === undefined) ({ failure, undecided } = judge(calls, run.circumstances()));
+  if (failure === undefined) {
+    ({ failure, undecided } = judge(calls, run.circumstances(), run.sights()));
+  }
   return {
     seed: schedule.seed,
     traceHash: run.trace.hash,
@@ -107,6 +112,8 @@ class Run {
   readonly network: SimNetwork;
   readonly nodes: SimNode[] = [];
   readonly clients: Clients;
+  readonly readers: Readers;
+  readonly watchers: readonly Watcher[];
   readonly invariants: Invariants;
   readonly injector: Injector;
   readonly recorder: Recorder | undefined;
@@ -169,14 +176,20 @@ class Run {
     this.invariants = new Invariants(this.nodes);
     const { scheduler, network, nodes, trace } = this;
     this.injector = new Injector({ scheduler, network, nodes, trace, recorder });
-    this.clients = new Clients({
-      scheduler: this.scheduler,
+    let moments = 0;
+    const clientHost = {
+      scheduler,
       random,
-      trace: this.trace,
-      nodes: this.nodes,
+      trace,
+      nodes,
       options,
-      onViolation: (message) => this.#fail("answers make sense", message),
-    });
+      nextMoment: () => moments++,
+      onViolation: (message: string) => this.#fail("answers make sense", message),
+    };
+    this.clients = new Clients(clientHost);
+    const readerHost = { ...clientHost, sessions: this.clients.sessions };
+    this.readers = new Readers(readerHost);
+    this.watchers = newWatchers(readerHost);
     this.scheduler.afterEvent = () => {
       this.trace.mark(this.scheduler.nowMs, this.scheduler.eventCount);
       this.recorder?.look(this.nodes);
@@ -209,12 +222,20 @@ class Run {
     return { wallSetBack, lastElectionMs: this.#lastElectionMs };
   }
 
+  /** What those saw who only look. */
+  sights() {
+    const { readers: { pages, stale }, watchers } = this;
+    return { pages, stale, watchers };
+  }
+
   async execute(): Promise<void> {
-    const { scheduler, clients, injector } = this;
+    const { scheduler, clients, readers, watchers, injector } = this;
     const { options, faults } = this.schedule;
     for (const node of this.nodes.slice(0, options.nodes - options.spares)) node.start();
     await this.#until("the cluster is there", BOOT_MS_MAX, () => this.#allReady());
     clients.start();
+    readers.start();
+    for (const watcher of watchers) watcher.watch();
     for (const fault of faults) scheduler.schedule(fault.atMs, () => injector.inject(fault));
     await scheduler.runFor(options.safetyMs);
     injector.heal(this.nodes[options.lostNode]);
@@ -225,13 +246,17 @@ class Run {
       return this.#allReady() && clients.decided >= decided + enough;
     });
     clients.stop();
-    await this.#untilEnd("open calls end", () => clients.busy === 0);
+    readers.stop();
+    await this.#untilEnd("open calls end", () => clients.busy === 0 && readers.busy === 0);
+    await this.#watchersCatchUp();
     let nextLookMs = scheduler.nowMs;
     await this.#untilEnd("convergence", () => {
       if (scheduler.nowMs < nextLookMs) return false;
       nextLookMs = scheduler.nowMs + 50;
       return this.#leaversAreGone() && this.invariants.unconverged() === undefined;
     });
+    if (options.lostNode < 0) await this.#untilEnd("moves end", () => !this.#isMoving());
+    await this.#untilEnd("map and configurations agree", () => this.#disagreement() === undefined);
     await this.#untilEnd("leaders stay", () => scheduler.nowMs - this.#lastElectionMs > SETTLED_MS);
     // Leaders may still be spread over the nodes, but none may lose its place (RULES 25): unless gossip
     // doubts a node, which wakes its groups and makes them look for another leader (RULES 12).
@@ -243,8 +268,23 @@ class Run {
       const state = this.nodes.map(describeNode).join("; ");
       throw new Violation("a healed cluster keeps its leaders", state);
     }
-    clients.readAll();
+    const { decided: answered } = clients;
+    const asked = clients.readAll();
     await this.#until("the last reads", LAST_READS_MS_MAX, () => clients.busy === 0);
+    if (clients.decided < answered + asked) throw this.#stuck("some keys can't be read");
+  }
+
+  /** Every change that a client knows of reaches those who watch. */
+  async #watchersCatchUp(): Promise<void> {
+    const calls = this.clients.calls();
+    for (const watcher of this.watchers) {
+      const revisions = lastRevisions(calls, watcher.prefix);
+      await this.#untilEnd("watchers are told of everything", () => {
+        return [...revisions].every(([id, revision]) => watcher.reached(id) >= revision);
+      });
+    }
+    for (const watcher of this.watchers) watcher.stop();
+    await this.#untilEnd("watches end", () => this.watchers.every(({ isOver }) => isOver));
   }
 
   #allReady(): boolean {
@@ -289,6 +329,24 @@ class Run {
     });
   }
 
+  /** Where a leader's configuration is not what its map says, though nothing moves. */
+  #disagreement(): string | undefined {
+    for (const { name, life } of this.nodes) {
+      const running = life?.running?.node;
+      for (const hosted of running?.hosting?.all() ?? []) {
+        if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
+        const entry = running!.topology.map.partitions[hosted.partition];
+        if (entry === undefined || entry.move !== undefined) continue;
+        const { voters, votersOutgoing } = hosted.replica.configuration.confState;
+        const named = entry.replicas.map(({ replicaId }) => replicaId);
+        const same = voters.length === named.length && voters.every((id) => named.includes(id));
+        if (same && votersOutgoing.length === 0) continue;
+        return `${name}, partition ${hosted.partition}: ${voters}, by the map ${named}`;
+      }
+    }
+    return undefined;
+  }
+
   async #until(what: string, limitMs: number, condition: () => boolean): Promise<void> {
     try {
       await this.scheduler.runUntil(what, limitMs, condition);
@@ -300,7 +358,7 @@ class Run {
 
   #stuck(what: string): Violation {
     const state = this.nodes.map(describeNode);
-    const unconverged = this.invariants.unconverged() ?? "converged";
+    const unconverged = this.invariants.unconverged() ?? this.#disagreement() ?? "converged";
     return new Violation("liveness", `${what}; ${state.join("; ")}; ${unconverged}`);
   }
 }

@@ -1,9 +1,16 @@
 // What one seed means: the options of its run and the faults, drawn once and before anything runs, as
 // plain JSON, so that a schedule can be stored, replayed and made smaller without touching the rest.
 
-import { drawFault, drawLosingFault, type Fault, LOSING_KINDS, REPEATED_KINDS } from "./faults.ts";
+import {
+  drawFault,
+  drawLosingFault,
+  drawOperatorFault,
+  type Fault,
+  LOSING_KINDS,
+  REPEATED_KINDS,
+} from "./faults.ts";
 import { SeededRandom } from "./random.ts";
-import { drawPlot } from "./themes.ts";
+import { drawPlot, type ThemeName } from "./themes.ts";
 
 /** How often each kind of operation is drawn, relative to the others. */
 export interface WorkloadMix {
@@ -16,6 +23,17 @@ export interface WorkloadMix {
   readonly txn: number;
   /** Puts with a time to live, and reads of such keys. */
   readonly ttl: number;
+  /** Transfers between accounts, and looks at them; absent: none. */
+  readonly bank?: number;
+}
+
+/** Clients that only look, beside those of the mix. */
+export interface ReaderCounts {
+  /** Scans in pages, one after the other. */
+  readonly scanners: number;
+  /** Reads from any replica, within the session of a client that writes. */
+  readonly staleReaders: number;
+  readonly watchers: number;
 }
 
 /** Drawn from typed ranges for each seed (swarm testing). */
@@ -31,6 +49,8 @@ export interface SimOptions {
   /** Operations of all clients together, at most; absent: no bound. */
   readonly operationsMax?: number;
   readonly mix: WorkloadMix;
+  /** Absent: none. */
+  readonly readers?: ReaderCounts;
   readonly networkDelayMsMean: number;
   /** Chance that bytes of one write arrive in pieces. */
   readonly splitChance: number;
@@ -54,6 +74,8 @@ export interface SimOptions {
 /** A whole run. */
 export interface SimSchedule {
   readonly seed: number;
+  /** The plot that its faults were drawn for. */
+  readonly theme?: ThemeName;
   readonly options: SimOptions;
   readonly faults: readonly Fault[];
 }
@@ -64,10 +86,18 @@ export type Overrides = Partial<SimOptions>;
 /** The schedule of `seed`. */
 export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedule {
   const random = new SeededRandom(seed).stream("schedule");
-  const options = drawOptions(random, overrides);
+  const further = new SeededRandom(seed).stream("further-clients");
+  const drawn = drawOptions(random, overrides);
+  const bank = further.chance(0.25) ? further.float() : 0;
+  const options: SimOptions = {
+    ...drawn,
+    mix: { ...drawn.mix, bank },
+    readers: drawReaders(further),
+    ...overrides,
+  };
   if (Object.keys(overrides).length === 0) {
     const plot = drawPlot(new SeededRandom(seed).stream("theme"), options);
-    if (plot !== undefined) return { seed, options: plot.options, faults: inOrder(plot.faults) };
+    if (plot !== undefined) return { seed, ...plot, faults: inOrder(plot.faults) };
   }
   const { nodes, spares, safetyMs } = options;
   const first = nodes - spares;
@@ -90,6 +120,19 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
       LOSING_KINDS.filter((kind) => kind !== "remove" || first > 3 || joins),
     );
     faults.push(drawLosingFault(random, kind, whenMs(), random.int(first)));
+  }
+  const operator = new SeededRandom(seed).stream("operator");
+  if (first > 3 && operator.chance(0.5)) {
+    const moveEveryMs = operator.pick([300, 1000]);
+    for (let atMs = operator.between(0, moveEveryMs); atMs < safetyMs;) {
+      faults.push(drawOperatorFault(operator, "move", Math.round(atMs), scene));
+      atMs += operator.between(0, 2 * moveEveryMs);
+    }
+    // With more than one node drained there would be fewer than three copies to lose one of.
+    if (operator.chance(0.5)) {
+      const atMs = operator.int(Math.ceil(safetyMs * 0.8));
+      faults.push(drawOperatorFault(operator, "drain", atMs, scene));
+    }
   }
   return { seed, options, faults: inOrder(faults) };
 }
@@ -129,4 +172,9 @@ function drawOptions(random: SeededRandom, overrides: Overrides): SimOptions {
     lostNode: random.chance(0.15) ? random.int(nodes - spares) : -1,
   };
   return { ...drawn, ...overrides };
+}
+
+function drawReaders(random: SeededRandom): ReaderCounts {
+  const count = (most: number) => random.chance(0.4) ? 1 + random.int(most) : 0;
+  return { scanners: count(2), staleReaders: count(3), watchers: count(3) };
 }

@@ -128,17 +128,27 @@ class Shrinker {
     if (options.spares > 0) await this.#with({ spares: 0, nodes: options.nodes - options.spares });
     if (options.lostNode >= 0) await this.#with({ lostNode: -1 });
     if (options.splitChance > 0) await this.#with({ splitChance: 0 });
+    await this.#dropReaders();
     await this.#fewer("keys", 1);
     await this.#fewer("clients", 1);
     for (const kind of Object.keys(options.mix) as (keyof WorkloadMix)[]) {
       const { mix } = this.best.options;
-      if (mix[kind] > 0) await this.#with({ mix: { ...mix, [kind]: 0 } });
+      if ((mix[kind] ?? 0) > 0) await this.#with({ mix: { ...mix, [kind]: 0 } });
     }
     let operationsMax = options.operationsMax ?? 256;
     while (operationsMax > 0 && !this.#exhausted) {
       const fewer = operationsMax >> 1;
       if (!await this.#with({ operationsMax: fewer })) break;
       operationsMax = fewer;
+    }
+  }
+
+  async #dropReaders(): Promise<void> {
+    for (const kind of ["scanners", "staleReaders", "watchers"] as const) {
+      const { readers } = this.best.options;
+      if (readers !== undefined && readers[kind] > 0) {
+        await this.#with({ readers: { ...readers, [kind]: 0 } });
+      }
     }
   }
 

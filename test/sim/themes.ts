@@ -118,10 +118,15 @@ const powerCuts: Theme = (random, drawn) => {
   };
   const faults = repeat(random, options, 600, (atMs): Fault[] => {
     const downMs = 10 + random.int(100);
-    const node: Target = random.chance(0.5) ? LEADER : random.int(3);
+    const node = random.int(3);
     switch (random.int(4)) {
-      case 0:
-        return [{ atMs, kind: "sync-failure", node, downMs, power: true }];
+      case 0: {
+        const cut = atMs + random.int(60);
+        return [
+          { atMs, kind: "sync-failure", node, downMs, power: true },
+          { atMs: cut, kind: "power-cut", node, downMs, silent: false },
+        ];
+      }
       case 1: {
         const again = atMs + downMs + random.int(150);
         return [
@@ -198,18 +203,27 @@ const lateSnapshots: Theme = (random, drawn) => {
   return { options, faults: random.chance(0.6) ? [...faults, rot] : faults };
 };
 
-const THEMES: readonly Theme[] = [
-  staleLeader,
-  slowHandover,
-  lateElections,
-  powerCuts,
-  movesUnderElections,
-  lateSnapshots,
-];
+const THEMES = {
+  "stale-leader": staleLeader,
+  "slow-handover": slowHandover,
+  "late-elections": lateElections,
+  "power-cuts": powerCuts,
+  "moves-under-elections": movesUnderElections,
+  "late-snapshots": lateSnapshots,
+} as const satisfies Readonly<Record<string, Theme>>;
+
+export type ThemeName = keyof typeof THEMES;
+
+const THEME_NAMES = Object.keys(THEMES) as ThemeName[];
 /** Of all seeds, how many have a theme. */
 const THEME_CHANCE = 0.4;
 
 /** The plot of a seed, if it has one. */
-export function drawPlot(random: SeededRandom, drawn: SimOptions): Plot | undefined {
-  return random.chance(THEME_CHANCE) ? random.pick(THEMES)(random, drawn) : undefined;
+export function drawPlot(
+  random: SeededRandom,
+  drawn: SimOptions,
+): Plot & { readonly theme: ThemeName } | undefined {
+  if (!random.chance(THEME_CHANCE)) return undefined;
+  const theme = random.pick(THEME_NAMES);
+  return { theme, ...THEMES[theme](random, drawn) };
 }

@@ -3,6 +3,7 @@
 
 import type { KvInput, KvOutput, TxnInput, TxnOutput } from "../../checker/mod.ts";
 import type { TxnCompare, TxnStep, TxnStepResult } from "../../checker/mod.ts";
+import { ACCOUNTS, type Teller } from "./bank.ts";
 import type { SeededRandom } from "./random.ts";
 import type { SimOptions, WorkloadMix } from "./schedule.ts";
 
@@ -46,8 +47,9 @@ export class Workload {
   }
 
   /** The next call of a client that has seen `revisions` of keys. */
-  draw(revisions: ReadonlyMap<string, number>): PlannedCall {
+  draw(revisions: ReadonlyMap<string, number>, teller: Teller): PlannedCall {
     const kind = this.#kind();
+    if (kind === "bank") return txnCall(teller.next(this.#random));
     if (kind === "txn") return this.#drawTransactional(revisions);
     if (kind === "ttl") return this.#drawExpiring();
     const key = `k${this.#random.int(this.#options.keys)}`;
@@ -61,6 +63,9 @@ export class Workload {
     const all = keys.map((key) => ({ history: "kv" as HistoryName, key }));
     if (this.#options.mix.txn > 0) {
       all.push(...TXN_KEYS.map((key) => ({ history: "txn" as HistoryName, key })));
+    }
+    if ((this.#options.mix.bank ?? 0) > 0) {
+      all.push(...ACCOUNTS.map((key) => ({ history: "txn" as HistoryName, key })));
     }
     return all;
   }
@@ -77,7 +82,7 @@ export class Workload {
 
   #single(
     history: HistoryName,
-    kind: Exclude<keyof WorkloadMix, "txn" | "ttl">,
+    kind: Exclude<keyof WorkloadMix, "txn" | "ttl" | "bank">,
     key: string,
     revisions: ReadonlyMap<string, number>,
   ): PlannedCall {
@@ -126,28 +131,31 @@ export class Workload {
         if (step === "put") return { kind: step, key: on, value: `v${++this.#values}` };
         return { kind: step, key: on };
       });
-    const input: TxnInput = {
+    return txnCall({
       f: "txn",
       if: random.chance(0.7) ? [compare] : [],
       then: steps(1 + random.int(3)),
       else: random.chance(0.5) ? steps(1) : [],
-    };
-    const body = JSON.stringify({
-      if: input.if?.map(compareBody),
-      then: input.then?.map(stepBody),
-      else: input.else?.map(stepBody),
     });
-    return {
-      history: "txn",
-      input,
-      isRead: false,
-      ttlMs: undefined,
-      method: "POST",
-      path: "/txn",
-      headers: { "content-type": "application/json", "content-length": String(body.length) },
-      body,
-    };
   }
+}
+
+function txnCall(input: TxnInput): PlannedCall {
+  const body = JSON.stringify({
+    if: input.if?.map(compareBody),
+    then: input.then?.map(stepBody),
+    else: input.else?.map(stepBody),
+  });
+  return {
+    history: "txn",
+    input,
+    isRead: false,
+    ttlMs: undefined,
+    method: "POST",
+    path: "/txn",
+    headers: { "content-type": "application/json", "content-length": String(body.length) },
+    body,
+  };
 }
 
 function compareBody(compare: TxnCompare): unknown {

@@ -23,6 +23,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     name: "duplicate-vote-counted",
     breaks: "one leader per term",
     seenIn: "Raft §5.2; messages may come twice",
+    theme: "late-elections",
     file: "src/raft/tracker.ts",
     target: "if (!this.#votes.has(id)) this.#votes.set(id, granted);",
     replacement: `let slot = id;
@@ -74,6 +75,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     name: "answer-overtakes-the-log",
     breaks: "what was acknowledged survives a power cut",
     seenIn: "etcd-raft: log order against vote order under asynchronous storage writes",
+    theme: "late-elections",
     file: "src/replica/replica.ts",
     target: "return this.#options.log.afterPending(deliver);",
     replacement: "return deliver();",
@@ -82,6 +84,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     name: "leads-before-its-own-vote-is-durable",
     breaks: "one leader per term",
     seenIn: "etcd-raft: a candidate's own vote comes back to it as a message",
+    theme: "late-elections",
     file: "src/raft/election.ts",
     target: "} else if (raft.tracker.hasVoted(raft.id)) {",
     replacement: "} else {",

@@ -11,6 +11,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     name: "prior-term-commit-by-count",
     breaks: "leader completeness",
     seenIn: "Raft §5.4.2, figure 8",
+    theme: "late-elections",
     file: "src/raft/log.ts",
     target: "if (index <= this.committed || term === 0 || this.term(index) !== term) return false;",
     replacement: "if (index <= this.committed || term === 0) return false;",
@@ -27,6 +28,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     name: "truncation-on-a-matching-prefix",
     breaks: "an acknowledged entry stays",
     seenIn: "Raft figure 2, AppendEntries step 3; Students' Guide to Raft, on delayed messages",
+    theme: "late-elections",
     file: "src/raft/log.ts",
     target: "const conflict = this.#findConflict(entries);",
     replacement:
@@ -44,6 +46,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     name: "stale-append-acknowledgement-accepted",
     breaks: "a committed entry is in the logs of a quorum",
     seenIn: "etcd-raft, the ABA problem of asynchronous storage writes",
+    theme: "late-elections",
     file: "src/raft/raft.ts",
     target: "} else if (message.term !== 0 && message.term < this.term) {",
     replacement:

@@ -18,6 +18,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: "read-index-without-quorum",
     breaks: BREAKS,
     seenIn: "Raft dissertation §6.4, step 3",
+    theme: "stale-leader",
     file: "src/raft/read_only.ts",
     target: 'if (raft.config.readOnly === "lease-based") {',
     replacement: "if (raft.term > 0) {",
@@ -34,6 +35,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: "read-index-answer-matched-to-a-retried-request",
     breaks: BREAKS,
     seenIn: "etcd's server: an answer counts only under the id of the request that it answers",
+    theme: "slow-handover",
     file: "src/replica/reads.ts",
     target: "const context = this.#nextContext++;",
     replacement:
@@ -51,6 +53,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: "read-joins-a-round-already-sent",
     breaks: BREAKS,
     seenIn: "Raft dissertation §6.4: a round vouches for what came before it",
+    theme: "slow-handover",
     file: "src/replica/reads.ts",
     target: "else this.#queue.push({ deadlineMs, settle });",
     replacement: "else (this.#rounds.at(-1)?.reads ?? this.#queue).push({ deadlineMs, settle });",
@@ -71,15 +74,5 @@ export const READ_MUTANTS: readonly Mutant[] = [
       reader(outcome);
     };
     if (this.#stopped)`,
-  },
-  {
-    name: "unconfirmed-reads-outlive-leadership",
-    breaks: BREAKS,
-    seenIn: "etcd-raft: pending reads are dropped with the term",
-    file: "src/raft/raft.ts",
-    target: "    this.reads.clear();",
-    replacement:
-      `    for (const { index, context } of this.reads.pending) this.readStates.push({ index, context });
-    this.reads.clear();`,
   },
 ];

@@ -7,6 +7,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "waiter-keyed-by-index-alone",
     breaks: "an answer is about its own entry",
     seenIn: "Students' Guide to Raft, on indices that appear twice",
+    theme: "stale-leader",
     file: "src/replica/proposals.ts",
     target: 'if (waiter.term === term) waiter.settle({ kind: "applied", result, index });',
     replacement: 'if (waiter.term >= 0) waiter.settle({ kind: "applied", result, index });',
@@ -19,6 +20,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     target:
       'waiter.settle({ kind: "unknown", reason: "not committed within the deadline" });\n    }\n    if',
     replacement: 'waiter.settle({ kind: "none", reason: "timeout" });\n    }\n    if',
+    recipe: "deno task chaos --workload register --nemesis partition+pause --time-limit 60s",
   },
   {
     name: "non-deterministic-apply",

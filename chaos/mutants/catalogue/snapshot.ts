@@ -23,6 +23,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "snapshot-installed-over-newer-state",
     breaks: "commit and applied never run back",
     seenIn: "Raft figure 13, InstallSnapshot step 6; Jepsen, Redis-Raft 1b3fbf6",
+    theme: "late-snapshots",
     file: "src/raft/follower.ts",
     target: "if (index <= raft.log.committed) return false;",
     replacement: "if (index <= 0) return false;",
@@ -31,6 +32,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "non-atomic-restore",
     breaks: "a snapshot equals the replay of the log",
     seenIn: "etcd issue 13766: a state and the index it stands at were not written together",
+    theme: "late-snapshots",
     file: "src/store/store.ts",
     target:
       "    this.#records = state.records;\n    this.#dedupe = state.dedupe;\n    this.#history",
@@ -44,6 +46,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "gap-between-log-and-snapshot",
     breaks: "no gap between snapshot and log",
     seenIn: "Jepsen, Redis-Raft 1b3fbf6, on snapshots and log compaction",
+    theme: "power-cuts",
     file: "src/replica/replica.ts",
     target: `    await this.#options.snapshots.write(point, image.chunks());
     if (!this.#stopped) this.#options.log.snapshotTaken(point);`,
@@ -54,6 +57,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     name: "snapshot-loaded-after-its-entries",
     breaks: "entries are applied in order, each once",
     seenIn: "etcd-raft: applies wait while a snapshot is restored",
+    theme: "late-snapshots",
     file: "src/replica/replica.ts",
     target: "if (this.#loading.holds) this.#loading.hold(message);",
     replacement: "if (this.#loading.holds && this.#stopped) this.#loading.hold(message);",

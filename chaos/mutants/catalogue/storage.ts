@@ -17,34 +17,28 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   }
 
   /** Calls back once everything appended so far`,
+    recipe: "deno task chaos --workload cas-register --nemesis power-cut --time-limit 60s",
   },
   {
     name: "no-directory-fsync",
     breaks: "what was acknowledged survives a power cut",
     seenIn: "Pillai et al., All File Systems Are Not Created Equal, OSDI '14",
+    theme: "power-cuts",
     file: "src/wal/segment_preparer.ts",
     target: "await disk.syncDirectory(folder);",
     replacement: "",
+    recipe:
+      "deno task chaos --workload cas-register --nemesis power-cut --time-limit 120s --expect snapshot-sent",
   },
   {
     name: "torn-tail-accepted",
     breaks: "recovery takes whole batches only",
     seenIn: "Pillai et al., All File Systems Are Not Created Equal, OSDI '14",
-    file: "src/wal/segment_reader.ts",
-    target: `    if (checksum !== this.#view.getUint32(at, true)) {
-      return { badOffset: offset, blank: false, reason: "a wrong checksum" };
-    }
-    return type;`,
-    replacement:
-      `    return checksum < 0 ? { badOffset: offset, blank: false, reason: "no checksum" } : type;`,
-  },
-  {
-    name: "torn-batch-taken-in-part",
-    breaks: "recovery takes whole batches only",
-    seenIn: "RULES of group commit: a batch is taken as a whole or not at all",
-    file: "src/wal/segment_reader.ts",
-    target: `if (commit.chainAfter !== chain) return bad("a chain that its batch does not have");`,
-    replacement: "",
+    theme: "power-cuts",
+    file: "src/wal/recovery.ts",
+    target: "const batch = reader.batchAt(offset, limit, this.#chain);",
+    replacement: `const head = reader.batchAt(offset, limit, this.#chain);
+      const batch = "commit" in head ? head : reader.findCommit(offset, limit) ?? head;`,
   },
   {
     name: "rot-truncated-as-a-tail",
@@ -53,6 +47,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "src/wal/recovery.ts",
     target: "this.#state.recordDamage(contents, reason);",
     replacement: "",
+    recipe: "deno task chaos --workload cas-register --nemesis damage+kill --time-limit 60s",
   },
   {
     name: "recovered-tail-not-re-synced",
@@ -74,6 +69,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: "failed-sync-taken-for-success",
     breaks: "what was acknowledged survives a power cut",
     seenIn: "PostgreSQL's fsync errors, 2018; Rebello et al., ATC '20",
+    theme: "power-cuts",
     file: "src/wal/wal.ts",
     target: `(cause) => this.#fail("Cannot sync the log", cause),
     ).catch`,

@@ -138,6 +138,8 @@ class BackupRun {
   readonly #options: BackupOptions;
   readonly #progress: Progress;
   readonly #stopped = Promise.withResolvers<void>();
+  /** Resolves when the user wants an end. */
+  readonly #interrupted: Promise<void>;
   #stopping = false;
   #keys: number;
 
@@ -152,6 +154,11 @@ class BackupRun {
     this.#source = source;
     this.#writer = writer;
     this.#options = options;
+    const { interrupted } = context;
+    this.#interrupted = new Promise((resolve) => {
+      if (interrupted.aborted) resolve();
+      else interrupted.addEventListener("abort", () => resolve(), { once: true });
+    });
     this.#keys = writer.state.keyCount();
     this.#progress = new Progress(context.io.err, "backed up", keys);
   }
@@ -182,7 +189,7 @@ class BackupRun {
     this.#stopped.resolve();
   }
 
-  #sleep(durationMs: number, until: Promise<void>): Promise<void> {
+  #sleep(durationMs: number, until: Promise<void> = this.#interrupted): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, durationMs);
     until.then(resolve);
@@ -193,13 +200,8 @@ class BackupRun {
   async #follow(follow: number | true): Promise<void> {
     this.#progress.clear();
     this.#context.note("kv: all partitions are copied; recording changes. Ctrl-C ends the backup");
-    const interrupted = new Promise<void>((resolve) => {
-      const { interrupted } = this.#context;
-      if (interrupted.aborted) resolve();
-      else interrupted.addEventListener("abort", () => resolve(), { once: true });
-    });
-    if (follow === true) await interrupted;
-    else await this.#sleep(follow, interrupted);
+    if (follow === true) await this.#interrupted;
+    else await this.#sleep(follow);
   }
 
   // ------------------------------------------------------------------------------------------- copies
@@ -243,8 +245,7 @@ class BackupRun {
         if (failures >= FAILURES_MAX) throw error;
         this.#progress.clear();
         this.#context.note(`kv: partition ${partition}: ${messageOf(error)}; trying again`);
-        const { promise } = Promise.withResolvers<void>();
-        await this.#sleep(Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** failures), promise);
+        await this.#sleep(Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** failures));
         await this.#source.map().catch(() => {});
       }
     }
@@ -297,8 +298,7 @@ class BackupRun {
         return await this.#readAll(true);
       } catch (error) {
         if (failures + 1 >= FAILURES_MAX || this.#context.interrupted.aborted) throw error;
-        const { promise } = Promise.withResolvers<void>();
-        await this.#sleep(PAUSE_MS_MIN * 2 ** failures, promise);
+        await this.#sleep(PAUSE_MS_MIN * 2 ** failures);
         await this.#source.map().catch(() => {});
       }
     }

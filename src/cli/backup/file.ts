@@ -3,6 +3,7 @@
 // block may be cut off.
 
 import { createHash, type Hash } from "node:crypto";
+import { dirname } from "node:path";
 import {
   type Block,
   BlockReader,
@@ -123,7 +124,11 @@ export class BackupWriter implements Disposable {
 
   /** An empty file; what was there is gone. */
   static create(path: string): BackupWriter {
-    return new BackupWriter(path, undefined);
+    const writer = new BackupWriter(path, undefined);
+    // A file whose folder does not know of it is not there after a power cut.
+    using folder = Deno.openSync(dirname(path));
+    folder.syncSync();
+    return writer;
   }
 
   /** Goes on behind the last good block. */

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { pageHtml } from "../../../src/dashboard/document.ts";
 import type { DashboardView } from "../../../src/dashboard/view.ts";
+import { until } from "../../../scripts/bench/support/cluster.ts";
 import { findProgram, lacks } from "../../support/needs.ts";
 
 /** For tests that need a browser. Playwright keeps a process and its pipes until they have ended by themselves. */
@@ -44,6 +45,20 @@ export async function withPage(
   } finally {
     await browser.close();
   }
+}
+
+/** The node that is shown as leading a partition, once it is another than `not`. */
+export function shownLeader(page: Page, partition: number, not = ""): Promise<string> {
+  return until(`partition ${partition} is shown with another leader`, PATIENCE_MS, async () => {
+    const name = await page.evaluate(`(() => {
+        const at = [...document.querySelectorAll(".map thead th")].findIndex((cell) =>
+          cell.textContent === "${partition}");
+        const rows = [...document.querySelectorAll(".map tbody tr")];
+        const row = rows.find((one) => one.cells[at]?.querySelector(".cell.leader"));
+        return row?.cells[0].textContent ?? "";
+      })()`) as string;
+    return name !== "" && name !== not ? name : undefined;
+  });
 }
 
 /** Serves the page with made-up views. */

@@ -22,6 +22,7 @@ export class Answers {
   tap(watched: Watched, hosted: Hosted): void {
     if (hosted.kind === "suspect") return;
     this.#tapProposals(watched);
+    tapRounds(watched);
     if (hosted.kind === "meta") tapMetaReads(watched);
     else tapReads(watched, hosted.data);
   }
@@ -76,6 +77,46 @@ function checkRead(watched: Watched, neededIndex: number, seenIndex: number): vo
     placeOf(watched)
   } answers at ${seenIndex}; ${neededIndex} was committed before`;
   watched.report(new Violation(READ, message));
+}
+
+/** A round of ReadIndex vouches for the reads that came before it began, and for no others. */
+function tapRounds(watched: Watched): void {
+  const { replica } = watched;
+  const { core } = replica;
+  /** Rounds asked for so far; by context, those that are not answered. */
+  let asked = 0;
+  const open = new Map<number, number[]>();
+  let answered = 0;
+  const readIndex = core.readIndex.bind(core);
+  core.readIndex = (context) => {
+    const taken = readIndex(context);
+    asked++;
+    if (taken) open.set(context, [...open.get(context) ?? [], asked]);
+    return taken;
+  };
+  const ready = core.ready.bind(core);
+  core.ready = () => {
+    const output = ready();
+    for (const { context } of output.readStates) {
+      answered = Math.max(answered, open.get(context)?.shift() ?? 0);
+    }
+    // What a leader was asked goes with its leadership.
+    if (output.softState !== null) open.clear();
+    return output;
+  };
+  const read = replica.read.bind(replica);
+  replica.read = (deadlineMs, settle) => {
+    const before = asked;
+    read(deadlineMs, (outcome) => {
+      if (outcome === "ready" && answered <= before) {
+        const message = `${
+          placeOf(watched)
+        } serves it by round ${answered}, and it came after ${before}`;
+        watched.report(new Violation("a round vouches for the reads before it", message));
+      }
+      settle(outcome);
+    });
+  };
 }
 
 function tapMetaReads(watched: Watched): void {

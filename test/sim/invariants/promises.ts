@@ -17,9 +17,12 @@ export function tapMessages(watched: Watched): void {
   const { core } = watched.replica;
   const step = core.step.bind(core);
   core.step = (message) => {
-    const before = hasLivingLeader(watched) ? core.term : Infinity;
+    const isCampaign = message.type === MessageType.Vote;
+    const before = isCampaign && hasLivingLeader(watched) ? core.term : Infinity;
+    const match = isStaleAcknowledgement(watched, message) ? matchOf(watched, message.from) : -1;
     const error = step(message);
     try {
+      if (match >= 0) checkStale(watched, message, match);
       take(watched, message, before);
     } catch (cause) {
       if (!(cause instanceof Violation)) throw cause;
@@ -71,6 +74,27 @@ function hasLivingLeader({ node, replica, heardLeaderMs }: Watched): boolean {
     nowMs(node) - heardLeaderMs < LEASE_MS;
 }
 
+/** An acknowledgement from an earlier term reaches a leader, whose log may be another one by now. */
+function isStaleAcknowledgement({ replica: { core } }: Watched, message: Message): boolean {
+  return message.type === MessageType.AppendResponse && message.term !== 0 &&
+    message.term < core.term && core.role === Role.Leader;
+}
+
+/** How far the leader believes that the replica's log matches its own. */
+function matchOf({ replica: { core } }: Watched, id: ReplicaId): LogIndex {
+  return core.status().progress.find((progress) => progress.id === id)?.match ?? 0;
+}
+
+function checkStale(watched: Watched, { from, term, index }: Message, before: LogIndex): void {
+  if (matchOf(watched, from) === before) return;
+  throw new Violation(
+    "an acknowledgement counts in its term only",
+    `${
+      placeOf(watched)
+    } counts ${index} of term ${term} from ${from} in ${watched.replica.core.term}`,
+  );
+}
+
 function takeAcknowledgement(watched: Watched, { from, index }: Message): void {
   const { core } = watched.replica;
   if (core.role !== Role.Leader) return;
@@ -115,6 +139,9 @@ function takeVote(watched: Watched, { from, term }: Message): void {
 
 /** A replica starts a life: it must be as it said it was in those before. */
 export function checkRestart(watched: Watched): void {
+  if (watched.replica.awaitingSnapshot && !watched.node.mayBeSuspect) {
+    throw new Violation("no state is lost without damage", placeOf(watched));
+  }
   const { core, id } = watched.replica;
   const { facts } = watched;
   const promises = facts.promises.get(id);

@@ -4,7 +4,6 @@
 /** Why, by the mutant's name. */
 export const OPEN: Readonly<Record<string, string>> = {
   "stale-append-acknowledgement-accepted": "not tried for long enough",
-  "read-joins-a-round-already-sent": "not tried for long enough",
   "snapshot-installed-over-newer-state": "not tried for long enough",
   "stale-route-accepted": "not tried for long enough",
   "replica-deleted-before-joint-left": "not tried for long enough",

@@ -17,7 +17,8 @@ export function tapMessages(watched: Watched): void {
   const { core } = watched.replica;
   const step = core.step.bind(core);
   core.step = (message) => {
-    const before = hasLivingLeader(watched) ? core.term : Infinity;
+    const isCampaign = message.type === MessageType.Vote;
+    const before = isCampaign && hasLivingLeader(watched) ? core.term : Infinity;
     const match = isStaleAcknowledgement(watched, message) ? matchOf(watched, message.from) : -1;
     const error = step(message);
     try {

@@ -16,11 +16,8 @@ export const OPEN: Readonly<Record<string, string>> = {
   "suspect-replica-never-replaced": "not tried for long enough",
   "expiry-by-local-clock": "not tried for long enough",
   "key-resurrected-by-slow-leader": "not tried for long enough",
-  "partition-time-lost-in-snapshot": "not tried for long enough",
   "watch-gap-within-a-batch": "not tried for long enough",
   "watch-events-lost-at-a-change-of-source": "not tried for long enough",
   "scan-repeats-a-key-on-resume": "not tried for long enough",
-  "condition-against-stale-replica": "not tried for long enough",
-  "retry-without-idempotency": "not tried for long enough",
   "stale-read-older-than-promised": "not tried for long enough",
 };

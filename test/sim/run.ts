@@ -2,6 +2,7 @@
 // the cluster must make progress and converge; then the clients' history is judged.
 
 import type { NodeConfig } from "../../src/node/config.ts";
+import { preloadSchemaRoutes } from "../../src/http/app.ts";
 import { banAmbient } from "./ambient.ts";
 import { Clients, type RecordedCall } from "./clients.ts";
 import { drainMicrotasks, Scheduler } from "./clock.ts";
@@ -58,6 +59,7 @@ export async function runSchedule(
   const run = new Run(schedule, record);
   // Loads what the platform initialises lazily, with its own clocks, before those are taken away.
   await new Response("warm").text();
+  await preloadSchemaRoutes();
   const restore = banAmbient();
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();

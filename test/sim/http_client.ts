@@ -1,7 +1,7 @@
 // One HTTP request of a simulated client to one node: delays, refusals, answers that never come, connections
 // that die with their node. Owns what an attempt proves; judges nothing else.
 
-import type { Scheduler } from "./clock.ts";
+import type { Incarnation, Scheduler } from "./clock.ts";
 import type { SeededRandom } from "./random.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Answer } from "./workload.ts";
@@ -20,15 +20,6 @@ export interface HttpCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
-}
-
-/** A body that comes bit by bit. */
-export interface EventStream {
-  readonly status: number;
-  /** The next bytes; undefined once the stream is over or its node is gone. */
-  next(): Promise<Uint8Array | undefined>;
-  /** The client goes away. */
-  close(): void;
 }
 
 export class HttpClient {
@@ -83,62 +74,91 @@ export class HttpClient {
 
   /** Opens a stream; undefined if there is no answer. Never rejects. */
   open(node: SimNode, call: HttpCall): Promise<EventStream | undefined> {
-    const scheduler = this.#scheduler;
     const request = requestOf(call);
+    const life = node.life;
+    const handler = life?.handler;
+    if (life === undefined || handler === undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      let isDead = false;
-      let isClosed = false;
-      /** What waits for the node, and gets nothing when it dies. */
-      let give: (nothing: undefined) => void = resolve;
-      const patience = scheduler.schedule(PATIENCE_MS, () => resolve(undefined));
-      /** What has come and was not handed on yet. */
-      let rest = new Uint8Array();
-      const life = node.life;
-      const handler = life?.handler;
-      if (life === undefined || handler === undefined) return resolve(undefined);
-      life.incarnation.onDeath(() => {
-        isDead = true;
-        scheduler.schedule(this.#delayMs(), () => give(undefined));
-      });
+      let isAwaited = true;
+      const settle = (stream: EventStream | undefined) => {
+        // An answer that comes too late finds nobody.
+        if (!isAwaited) return stream?.close();
+        isAwaited = false;
+        patience.cancel();
+        resolve(stream);
+      };
+      const patience = this.#scheduler.schedule(PATIENCE_MS, () => settle(undefined));
+      life.incarnation.onDeath(() => settle(undefined));
       life.incarnation.run(() => {
         Promise.resolve(handler(request)).then((response) => {
-          patience.cancel();
-          const reader = response.body?.getReader();
-          resolve({
-            status: response.status,
-            next: async () => {
-              if (isDead || isClosed || reader === undefined) return undefined;
-              if (rest.length === 0) {
-                const { done, value = rest } = await new Promise<
-                  ReadableStreamReadResult<Uint8Array>
-                >(
-                  (taken) => {
-                    give = () => taken({ done: true, value: undefined });
-                    life.incarnation.run(() => void reader.read().then(taken));
-                  },
-                );
-                if (done) return undefined;
-                rest = value.slice();
-              }
-              await this.pause(this.#delayMs());
-              // What was on its way when the node died is lost with the connection.
-              if (isDead || isClosed) return undefined;
-              const length = this.#random.chance(0.5)
-                ? rest.length
-                : 1 + this.#random.int(rest.length);
-              const piece = rest.subarray(0, length);
-              rest = rest.slice(length);
-              return piece;
-            },
-            close: () => {
-              isClosed = true;
-              if (!isDead) life.incarnation.run(() => void reader?.cancel());
-              give(undefined);
-            },
-          });
+          settle(new EventStream(response, life.incarnation, () => this.#travel()));
         });
       });
     });
+  }
+
+  /** How long the next bytes take, and which part of them is one piece. */
+  async #travel(): Promise<number> {
+    await this.pause(this.#delayMs());
+    return this.#random.chance(0.5) ? 1 : this.#random.float();
+  }
+}
+
+/** A body that comes in pieces, until it ends, its node dies or the client goes away. */
+export class EventStream {
+  readonly status: number;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #incarnation: Incarnation;
+  readonly #travel: () => Promise<number>;
+  #isOver = false;
+  /** Ends a read that waits. */
+  #endRead: () => void = () => {};
+  /** What has come and was not handed on yet. */
+  #rest: Uint8Array = new Uint8Array();
+
+  constructor(response: Response, incarnation: Incarnation, travel: () => Promise<number>) {
+    this.status = response.status;
+    this.#reader = response.body?.getReader();
+    this.#incarnation = incarnation;
+    this.#travel = travel;
+    // What was on its way then is lost with the connection.
+    incarnation.onDeath(() => this.#end());
+  }
+
+  /** The next bytes; undefined once the stream is over. */
+  async next(): Promise<Uint8Array | undefined> {
+    if (this.#rest.length === 0) this.#rest = await this.#read();
+    const share = await this.#travel();
+    if (this.#isOver || this.#rest.length === 0) return undefined;
+    const length = Math.ceil(share * this.#rest.length);
+    const piece = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(length);
+    return piece;
+  }
+
+  /** Empty if there is nothing more. */
+  #read(): Promise<Uint8Array> {
+    const reader = this.#reader;
+    const nothing = new Uint8Array();
+    if (this.#isOver || reader === undefined) return Promise.resolve(nothing);
+    return new Promise((resolve) => {
+      this.#endRead = () => resolve(nothing);
+      this.#incarnation.run(() => {
+        reader.read().then(({ value = nothing }) => resolve(value));
+      });
+    });
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#endRead();
+  }
+
+  /** The client goes away. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#incarnation.run(() => void this.#reader?.cancel());
   }
 }
 

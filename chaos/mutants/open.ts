@@ -5,7 +5,6 @@
 export const OPEN: Readonly<Record<string, string>> = {
   "snapshot-installed-over-newer-state":
     "needs a replica that has compacted past an older snapshot on its way to it: 218 seeds had none",
-  "stale-route-accepted": "not tried for long enough",
   "replica-deleted-before-joint-left": "not tried for long enough",
   "replica-id-reused-after-wipe": "not tried for long enough",
   "move-resumed-twice": "not tried for long enough",

@@ -103,7 +103,13 @@ export class SnapshotReceiver {
     const { metadata, transfer } = offer;
     const refuse = (reason: Refuse["reason"]) => reply({ kind: "refuse", transfer, reason });
     const earlier = this.#incoming.get(metadata.group);
-    if (earlier !== undefined) this.#drop(earlier);
+    if (earlier !== undefined) {
+      this.#drop(earlier);
+      // A former leader's, as a rule. Else its sender would wait for a reply until it gives up.
+      if (earlier.from !== from || earlier.offer.transfer !== transfer) {
+        earlier.reply({ kind: "refuse", transfer: earlier.offer.transfer, reason: "busy" });
+      }
+    }
     if (!isWanted(metadata)) return refuse("not-wanted");
     if (!this.#hasPlace()) return refuse("busy");
     const path = store.partPath(metadata);

@@ -170,6 +170,11 @@ export class Replica<Result = unknown> {
     return !this.#loading.holds && !this.#stopped;
   }
 
+  /** Whether it takes no further input. */
+  get ended(): boolean {
+    return this.#stopped;
+  }
+
   /** Whether it has applied a configuration that it is in: before that its state may be of any age. */
   get admitted(): boolean {
     const { voters, votersOutgoing, learners, learnersNext } = this.#configuration.confState;

@@ -180,10 +180,10 @@ export function checkVotes(watched: Watched): void {
 
 /** The replica's role or term has changed. */
 export function checkCampaign(watched: Watched, before: { role: number; term: number }): void {
-  const { core, serving } = watched.replica;
+  const { core, serving, ended } = watched.replica;
   const { role, term } = core;
   if (role === Role.Follower) return;
-  if (!serving && role !== before.role) {
+  if (!serving && !ended && role !== before.role) {
     throw new Violation("no campaign without the state", placeOf(watched));
   }
   // A pre-candidate has entered no term yet.

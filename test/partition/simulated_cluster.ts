@@ -238,7 +238,8 @@ export class SimulatedCluster {
       commitIndex: 1_000_000,
       progress: new Map(ids.map((id) => [id, {
         matchIndex: group.lagging.has(id) ? 0 : 1_000_000,
-        recentActive: this.#alive(partition, id),
+        // A suspect replica hears nothing of Raft, so nothing is heard of it.
+        recentActive: this.#votes(partition, id),
       }])),
     };
   }

@@ -146,11 +146,14 @@ function drainOne(cluster: SimulatedCluster, pick: number): void {
   }
 }
 
-/** Kills a node for ever, unless that alone would stop a group now. */
+/** Kills a node for ever, unless that alone would stop a group now, or a move for ever. */
 function killOne(cluster: SimulatedCluster, pick: number): void {
   const alive = cluster.map.members.filter((member) => !cluster.dead.has(member.nodeId));
   const { nodeId } = alive[pick % alive.length];
-  if (cluster.map.partitions.every((entry) => cluster.hasQuorum(entry.partition, nodeId))) {
+  const survives = cluster.map.partitions.every(({ partition }) =>
+    cluster.hasQuorum(partition, nodeId) && cluster.canEndMove(partition, nodeId)
+  );
+  if (survives) {
     cluster.dead.add(nodeId);
   }
 }
@@ -162,7 +165,8 @@ function suspectOne(cluster: SimulatedCluster, pick: number): void {
   const suspects = cluster.suspects.get(entry.partition) ?? new Set();
   if (suspects.has(replicaId)) return;
   cluster.suspects.set(entry.partition, suspects.add(replicaId));
-  if (!cluster.hasQuorum(entry.partition)) suspects.delete(replicaId);
+  const survives = cluster.hasQuorum(entry.partition) && cluster.canEndMove(entry.partition);
+  if (!survives) suspects.delete(replicaId);
 }
 
 /** A few random steps of plans and groups; every group must be able to commit throughout. */

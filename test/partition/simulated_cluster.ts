@@ -156,6 +156,19 @@ export class SimulatedCluster {
     );
   }
 
+  /**
+   * Whether the move of the partition, if there is one, ends with a live majority. If it does not and an addition
+   * votes already, it waits for the lost to come back: src/PROTOCOL.md, "A failure in the middle".
+   */
+  canEndMove(partition: number, alsoDead?: string): boolean {
+    const { replicas, move } = this.map.partitions[partition];
+    if (move === undefined) return true;
+    const leaving = new Set([...move.removing, ...move.demoting].map(({ replicaId }) => replicaId));
+    const after = [...replicas, ...move.adding].filter(({ replicaId }) => !leaving.has(replicaId));
+    const live = after.filter(({ replicaId }) => this.#votes(partition, replicaId, alsoDead));
+    return 2 * live.length > after.length;
+  }
+
   /** Lets a new leader be elected: any live voter, one of the incoming half if there are two. */
   elect(partition: number, draw: Draw): boolean {
     const group = this.#groups[partition];

@@ -2,6 +2,7 @@
 
 import type { PooledNode } from "./node_pool.ts";
 import type { Ticket } from "./session.ts";
+import type { Answer, Verdict } from "./verdict.ts";
 
 /** What is asked, of whichever node. */
 export interface CallRequest {
@@ -22,6 +23,8 @@ export interface CallRequest {
    * once it may have had an effect.
    */
   readonly kind: "read" | "stale" | "session" | "keyed" | "once";
+  /** What an answer means, where it is more than its status and code say. */
+  readonly judge?: (answer: Answer) => Verdict;
 }
 
 /** A call under way. */

@@ -139,7 +139,7 @@ export class Caller {
         const answer = await (target.hedged.length === 0
           ? this.#attempt(call, target.node, target.forward, signal, nowMs)
           : this.#hedgedAttempt(call, [target.node, ...target.hedged]));
-        const verdict = verdictOf(answer, isWrite(request));
+        const verdict = request.judge?.(answer) ?? verdictOf(answer, isWrite(request));
         if (verdict.kind === "decided") {
           this.#noteApplied(request, answer);
           return answer;

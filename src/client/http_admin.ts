@@ -2,7 +2,9 @@
 
 import type { Admin, ClusterView } from "./admin.ts";
 import type { Caller } from "./caller.ts";
+import { PontoonError } from "./error.ts";
 import type { CallOptions } from "./types.ts";
+import { type Answer, type Verdict, verdictOf } from "./verdict.ts";
 
 /** The administration by way of HTTP. */
 export class HttpAdmin implements Admin {
@@ -19,6 +21,7 @@ export class HttpAdmin implements Admin {
       target: "/cluster",
       partition: undefined,
       kind: "read",
+      judge: verdictOfView,
     }, options);
     return JSON.parse(answer.text) as ClusterView;
   }
@@ -58,4 +61,18 @@ export class HttpAdmin implements Admin {
       kind: "once",
     }, options);
   }
+}
+
+/** A node that has only just started answers before it knows a map: others know more. */
+function verdictOfView(answer: Answer): Verdict {
+  const verdict = verdictOf(answer, false);
+  if (verdict.kind !== "decided") return verdict;
+  const { members } = JSON.parse(answer.text) as ClusterView;
+  if (members.length > 0) return verdict;
+  const error = new PontoonError("The node knows no map yet", {
+    code: "no-map",
+    outcome: "none",
+    retryable: true,
+  });
+  return { kind: "retry", where: "other", waitMs: 0, error };
 }

@@ -17,7 +17,8 @@ Deno.test("the commands about nodes work on a cluster that changes", async () =>
   const env = { PONTOON_ENDPOINTS: cluster.nodes[0].http };
   const kv = (...args: string[]) => run(args, { env });
   const json = async (...args: string[]) => {
-    const { out } = await kv(...args, "-o", "json");
+    const { code, out, err } = await kv(...args, "-o", "json");
+    assertEquals(code, 0, `${args.join(" ")}: ${err}`);
     return out.trim().split("\n").map((line) => JSON.parse(line));
   };
   const load = await kv("bench", "--duration", "300ms", "--concurrency", "8", "--keep");

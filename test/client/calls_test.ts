@@ -288,3 +288,19 @@ Deno.test("a token is in every request, and https of the seed holds for all node
     "either",
   );
 });
+
+Deno.test("the view of the cluster comes from a node that knows a map", async () => {
+  const cluster = new FakeCluster();
+  let starting = false;
+  const asked: string[] = [];
+  const answer: typeof fetch = (input, init) => {
+    if (starting) asked.push(String(input));
+    // The first two that are asked know nothing yet.
+    if (!starting || asked.length > 2) return cluster.fetch(input, init);
+    return Promise.resolve(Response.json({ ...cluster.map(), epoch: 0, members: [], routing: [] }));
+  };
+  await using kv = await cluster.connect({ fetch: answer });
+  starting = true;
+  assertEquals((await kv.admin.view()).members.length, 3);
+  assertEquals(new Set(asked).size, 3, asked.join());
+});

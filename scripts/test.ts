@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { endWithParent } from "./test/lifetime.ts";
 import { describeFile, summarize } from "./test/report.ts";
 import { type FileResult, runCheck, runTestFile } from "./test/run_file.ts";
+import { SECOND_RUNS_MAX, withSecondRuns, worthSecondRun } from "./test/second_run.ts";
 import { findTestFiles, type TestFile } from "./test/suites.ts";
 
 const HELP = `Usage: deno task test [options] [FILTER…]
@@ -17,7 +18,9 @@ Runs every *_test.ts below test, checker, src and chaos whose path contains one 
   --list        print the files that would run
   --help
 
+Up to ${SECOND_RUNS_MAX} failed files of those that start processes are run again, and named as flaky if they pass then.
 PONTOON_TEST_REQUIRE=1 turns a test that is skipped for lack of a program into a failure.
+PONTOON_TEST_SEED=N fixes the seed of every random test; without it each run draws new ones.
 Exit codes: 0 all passed, 1 something failed, 64 usage. Outputs are kept in out/test.`;
 
 const EXIT_USAGE = 64;
@@ -113,6 +116,19 @@ async function runAll(
   return results;
 }
 
+/** Runs those jobs that failed once more, as far as that is allowed. */
+async function runAgain(
+  jobs: readonly Job[],
+  results: FileResult[],
+  endsAtMs: number,
+): Promise<FileResult[]> {
+  const paths = worthSecondRun(results);
+  if (paths.length === 0) return results;
+  console.log(`\nOnce more: ${paths.join(", ")}`);
+  const again = jobs.filter(({ name }) => paths.includes(name));
+  return withSecondRuns(results, await runAll(again, 1, endsAtMs));
+}
+
 async function main(args: string[]): Promise<number> {
   let options: Options | undefined;
   try {
@@ -141,9 +157,10 @@ async function main(args: string[]): Promise<number> {
   const beganMs = performance.now();
   const endsAtMs = beganMs + RUN_TIMEOUT_MS;
   const jobs = planJobs(files, root, outDir, options);
+  const alone = jobs.filter((job) => job.alone);
   const results = [
     ...await runAll(jobs.filter((job) => !job.alone), options.jobs, endsAtMs),
-    ...await runAll(jobs.filter((job) => job.alone), 1, endsAtMs),
+    ...await runAgain(alone, await runAll(alone, 1, endsAtMs), endsAtMs),
   ];
   for (const line of summarize(results, performance.now() - beganMs)) console.log(line);
   return results.some((result) => result.failed > 0) ? 1 : 0;

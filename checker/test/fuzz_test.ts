@@ -1,5 +1,5 @@
 // Differential fuzzing: every algorithm against the brute-force reference, over random small histories of every
-// model. PONTOON_FUZZ_SEED replays a run, PONTOON_FUZZ_HISTORIES sets how many (default 100,000).
+// model. PONTOON_TEST_SEED replays a run, PONTOON_FUZZ_HISTORIES sets how many (default 100,000).
 
 import { assert, assertEquals } from "@std/assert";
 import { check, type CheckOptions } from "../check.ts";
@@ -10,7 +10,7 @@ import { isLinearizable } from "./brute_force.ts";
 import { randomFrom, randomHistory, type Shape, SHAPES, toText } from "./random_history.ts";
 
 const OPERATIONS_MAX = 8;
-const seed = Number(Deno.env.get("PONTOON_FUZZ_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+const seed = Number(Deno.env.get("PONTOON_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const total = Number(Deno.env.get("PONTOON_FUZZ_HISTORIES") ?? 100_000);
 
 const WAYS: readonly CheckOptions[] = [
@@ -66,7 +66,7 @@ for (const [name, shape] of Object.entries(SHAPES)) {
         }
       }
     } catch (error) {
-      throw new Error(`PONTOON_FUZZ_SEED=${seed}, history ${at} of ${name}:\n${toText(history)}`, {
+      throw new Error(`PONTOON_TEST_SEED=${seed}, history ${at} of ${name}:\n${toText(history)}`, {
         cause: error,
       });
     }

@@ -82,7 +82,7 @@ function concreteSteps(state: Concrete, operation: KvOperation): Concrete[] {
   return next;
 }
 
-const seed = Number(Deno.env.get("PONTOON_FUZZ_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+const seed = Number(Deno.env.get("PONTOON_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const OPTIONS = { minimize: "none" } as const;
 
 Deno.test("kv() agrees with the model that tries every revision", () => {
@@ -90,7 +90,7 @@ Deno.test("kv() agrees with the model that tries every revision", () => {
   for (let i = 0; i < 3000; i++) {
     const history = randomHistory(SHAPES.kv!, random, 6);
     const expected = check(history, concreteKv, OPTIONS).verdict;
-    const message = `PONTOON_FUZZ_SEED=${seed}, history ${i}:\n${toText(history)}`;
+    const message = `PONTOON_TEST_SEED=${seed}, history ${i}:\n${toText(history)}`;
     assertEquals(check(history, kv(), OPTIONS).verdict, expected, message);
   }
 });
@@ -103,7 +103,7 @@ Deno.test("kvTxn() agrees with kv() where there is one key and no transaction", 
   };
   for (let i = 0; i < 3000; i++) {
     const history = randomHistory(oneKey, random, 7);
-    const message = `PONTOON_FUZZ_SEED=${seed}, history ${i}:\n${toText(history)}`;
+    const message = `PONTOON_TEST_SEED=${seed}, history ${i}:\n${toText(history)}`;
     assertEquals(
       check(history, kvTxn(), OPTIONS).verdict,
       check(history, kv(), OPTIONS).verdict,

@@ -52,6 +52,11 @@ export function summarize(results: readonly FileResult[], wallMs: number): strin
   for (const { path, failures } of failed) {
     for (const name of failures) lines.push(`  ${path}: ${name}`);
   }
+  const flaky = results.filter((result) => result.flaky !== undefined);
+  if (flaky.length > 0) lines.push("", "Flaky: failed once, passed when run again");
+  for (const { path, flaky: names = [] } of flaky) {
+    for (const name of names) lines.push(`  ${path}: ${name}`);
+  }
   const needs = new Set(results.flatMap((result) => result.needs));
   if (needs.size > 0) lines.push("");
   for (const reason of [...needs].sort()) lines.push(`skipped: ${reason}`);

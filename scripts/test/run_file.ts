@@ -16,6 +16,8 @@ export interface FileResult {
   /** `needs …` of each skip that named its reason. */
   readonly needs: readonly string[];
   readonly output: string;
+  /** It failed at first, of this, and passed when it was run again. */
+  readonly flaky?: readonly string[];
 }
 
 function testsAreRequired(): boolean {

@@ -1,9 +1,11 @@
 // Randomness that can be repeated: a generator from a seed, which every test that uses one prints.
 
-/** Uniform in [0, 1). PONTOON_SEED takes the place of the seed that is drawn. */
+import { givenSeed } from "../support/seed.ts";
+
+/** Uniform in [0, 1). PONTOON_TEST_SEED takes the place of the seed that is drawn. */
 export function randomFrom(what: string): () => number {
-  const seed = Number(Deno.env.get("PONTOON_SEED") ?? Math.floor(Math.random() * 2 ** 31));
-  console.log(`${what}: PONTOON_SEED=${seed}`);
+  const seed = givenSeed() ?? Math.floor(Math.random() * 2 ** 31);
+  console.log(`${what}: PONTOON_TEST_SEED=${seed}`);
   let state = seed | 0;
   return () => {
     // xorshift (Marsaglia), after a step that takes small seeds apart.

@@ -6,8 +6,9 @@ import { WRONG_SYSTEMS } from "../../chaos/systems/mod.ts";
 import type { RunResults } from "../../chaos/report/write.ts";
 import { check, kv, parseHistory } from "../../checker/mod.ts";
 import { BenchTool, processesWith } from "./bench_tool.ts";
+import { testSeed } from "../support/seed.ts";
 
-const SEED = Number(Deno.env.get("PONTOON_CHAOS_SEED") ?? 1 + Math.floor(Math.random() * 1e6));
+const SEED = 1 + testSeed() % 1e6;
 
 function resultsIn(dir: string): RunResults {
   return JSON.parse(Deno.readTextFileSync(`${dir}/results.json`));
@@ -17,7 +18,7 @@ async function bench(
   args: readonly string[],
   check: (dir: string, end: { code: number; output: string }) => void,
 ): Promise<void> {
-  console.log(`seed ${SEED} (PONTOON_CHAOS_SEED)`);
+  console.log(`seed ${SEED}`);
   const tool = new BenchTool([...args, "--seed", `${SEED}`]);
   try {
     const end = await tool.ended();

@@ -6,8 +6,9 @@ import { seededRandom } from "../../chaos/random.ts";
 import { createSystem } from "../../chaos/systems/mod.ts";
 import type { System } from "../../chaos/types.ts";
 import { rest, sleep, until } from "../../chaos/wait.ts";
+import { testSeed } from "../support/seed.ts";
 
-const SEED = Number(Deno.env.get("PONTOON_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = testSeed();
 const READY_TIMEOUT_MS = 30_000;
 const FAULT_MS = 500;
 /** Somebody has to run into the fault, on a machine that may be busy. */
@@ -78,7 +79,6 @@ async function readAll(system: System, keys: readonly string[]): Promise<void> {
 }
 
 Deno.test("each nemesis bites and heals, and nothing acknowledged is lost", async () => {
-  console.log(`PONTOON_TEST_SEED=${SEED}`);
   const dir = Deno.makeTempDirSync({ prefix: "pontoon-chaos-" });
   const system = await createSystem({
     name: "pontoon",

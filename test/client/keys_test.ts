@@ -6,10 +6,11 @@ import { keyOfLatin1, keyTarget, latin1OfKey } from "../../src/client/key.ts";
 import { type Key, keyBytes } from "../../src/client/mod.ts";
 import { keyFromBase64Url, keyFromSegment, parseQuery } from "../../src/http/request_key.ts";
 import { FakeCluster } from "./fake_cluster.ts";
+import { testSeed } from "../support/seed.ts";
 
 const RUNS = 300;
 /** Printed by fast-check when a property fails; `{ seed }` replays it. */
-const seed = Date.now() & 0x7fffffff;
+const seed = testSeed();
 
 /** The key that a node reads out of a URL, as the URL reaches it. */
 function keyOfTarget(target: string): string {

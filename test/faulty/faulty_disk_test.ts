@@ -10,8 +10,9 @@ import { FaultyDisk } from "./faulty_disk.ts";
 import { Machine, type MachineSettings } from "./machine.ts";
 import { cutPower } from "./power_cut.ts";
 import { UndoJournal, unsyncedDirectory } from "./undo_journal.ts";
+import { testSeed } from "../support/seed.ts";
 
-const SEED = Deno.env.get("PONTOON_TEST_SEED") ?? String(Math.floor(Math.random() * 2 ** 31));
+const SEED = testSeed();
 const LOSE_ALL = () => 0;
 
 function tempDir(): string {
@@ -91,7 +92,6 @@ function act(random: SeededRandom, disks: readonly Disk[]): Promise<unknown> | v
 }
 
 Deno.test("a power cut that takes everything leaves what the simulator's disk keeps", async () => {
-  console.log(`PONTOON_TEST_SEED=${SEED}`);
   for (let round = 0; round < 60; round++) {
     const random = new SeededRandom(`${SEED}-${round}`);
     const dir = tempDir();
@@ -126,7 +126,6 @@ Deno.test("a power cut that takes everything leaves what the simulator's disk ke
 });
 
 Deno.test("whatever persists, synced bytes stay and every sector holds one of its versions", () => {
-  console.log(`PONTOON_TEST_SEED=${SEED}`);
   let partial = 0;
   for (let round = 0; round < 40; round++) {
     const random = new SeededRandom(`${SEED}-partial-${round}`);

@@ -6,10 +6,9 @@ import fc from "fast-check";
 import { latin1FromBytes, utf8TextOrUndefined } from "../../src/base/bytes.ts";
 import { encodeBase64Url } from "../../src/http/base64url.ts";
 import { Api } from "./harness.ts";
+import { testSeed } from "../support/seed.ts";
 
-const seed = Number(
-  Deno.env.get("PONTOON_TEST_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0],
-);
+const seed = testSeed();
 const RUNS = { seed, numRuns: 120 };
 
 function note(): void {

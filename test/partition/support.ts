@@ -76,15 +76,4 @@ export function assertUnchanged(map: ClusterMap, command: MetaCommand): void {
   assertEquals(applyCommand(map, map.epoch + 1, command).kind, "unchanged");
 }
 
-/** PONTOON_SEED, or a new seed, printed so that a failure can be run again. */
-export function testSeed(): number {
-  let given: string | undefined;
-  try {
-    given = Deno.env.get("PONTOON_SEED");
-  } catch {
-    given = undefined; // Without --allow-env a run simply takes a new seed.
-  }
-  const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
-  console.log(`seed ${seed} (PONTOON_SEED=${seed} runs it again)`);
-  return seed;
-}
+export { testSeed } from "../support/seed.ts";

@@ -1,9 +1,10 @@
 // Raft's safety properties under random faults (Raft figure 3): election safety, log matching, leader
 // completeness, state machine safety; and that reads are linearizable, acknowledgements durable and a
-// healed group alive. A failure names its seed; PONTOON_SEED=N runs that one alone.
+// healed group alive. A failure names its seed; PONTOON_TEST_SEED=N begins with it.
 
 import { assert } from "@std/assert";
 import { type GroupOptions, RandomGroup } from "./random_group.ts";
+import { testSeed } from "../support/seed.ts";
 
 const SEEDS = 24;
 const STEPS = 20_000;
@@ -23,14 +24,12 @@ const KINDS: Record<string, Omit<GroupOptions, "seed">> = {
 
 for (const [name, kind] of Object.entries(KINDS)) {
   Deno.test(`a random group stays safe, and recovers: ${name}`, () => {
-    const given = Deno.env.get("PONTOON_SEED");
-    const first = given === undefined ? crypto.getRandomValues(new Uint32Array(1))[0] : +given;
-    const count = given === undefined ? SEEDS : 1;
+    const first = testSeed();
     let elections = 0;
     let reads = 0;
     let changes = 0;
-    for (let i = 0; i < count; i++) {
-      const seed = (first + i) >>> 0;
+    for (let i = 0; i < SEEDS; i++) {
+      const seed = (first + i) % 2 ** 31;
       try {
         const group = new RandomGroup({ seed, ...kind });
         group.run(STEPS);
@@ -39,14 +38,14 @@ for (const [name, kind] of Object.entries(KINDS)) {
         reads += group.reads;
         changes += group.changes;
       } catch (error) {
-        throw new Error(`${name}: PONTOON_SEED=${seed} fails`, { cause: error });
+        throw new Error(`${name}: PONTOON_TEST_SEED=${seed} fails`, { cause: error });
       }
     }
     console.log(
-      `seeds ${first}..+${count}: ${elections} elections, ${reads} reads, ` +
+      `seeds ${first}..+${SEEDS}: ${elections} elections, ${reads} reads, ` +
         `${changes} membership changes applied`,
     );
     // A run in which nothing happens would prove nothing.
-    assert(elections >= count && reads > 0 && (changes > 0 || !kind.membership));
+    assert(elections >= SEEDS && reads > 0 && (changes > 0 || !kind.membership));
   });
 }

@@ -21,18 +21,7 @@ import {
   type TxnOperation,
 } from "../../src/store/mod.ts";
 
-/** PONTOON_SEED, or a new seed, printed so that a failure can be run again. */
-export function testSeed(): number {
-  let given: string | undefined;
-  try {
-    given = Deno.env.get("PONTOON_SEED");
-  } catch {
-    given = undefined; // Without --allow-env a run simply takes a new seed.
-  }
-  const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
-  console.log(`seed ${seed} (PONTOON_SEED=${seed} runs it again)`);
-  return seed;
-}
+export { testSeed } from "../support/seed.ts";
 
 /** A store and the index of its last entry, driven through the encoded form. */
 export class Driver {

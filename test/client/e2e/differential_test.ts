@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { connect, type Kv } from "../../../src/client/mod.ts";
 import { TestCluster } from "../../../scripts/bench/support/cluster.ts";
+import { testSeed } from "../../support/seed.ts";
 
 const ROUNDS = 12;
 const STEPS = 60;
@@ -158,7 +159,7 @@ async function step(below: (n: number) => number, both: readonly Subject[]): Pro
 }
 
 Deno.test("the SDK on a cluster agrees with Deno KV on random sequences", async () => {
-  const seed = Number(Deno.env.get("PONTOON_TEST_SEED") ?? Date.now() % 1e9);
+  const seed = testSeed();
   await using cluster = TestCluster.start({ nodes: 3, flags: ["--partitions", "4"] });
   await cluster.ready();
   await using kv = await connect(cluster.nodes.map(({ http }) => http));

@@ -28,3 +28,9 @@ Deno.test("summarize() ends in the totals, after failures and reasons for skips"
   assert(lines.includes("  test/b/z_test.ts: breaks"));
   assert(lines.includes("     2.5 s  test/b  2 files"));
 });
+
+Deno.test("summarize() names what passed only when it was run again", () => {
+  const lines = summarize([{ ...BASE, flaky: ["starts"] }], 2_000);
+  assert(lines.includes("  test/a/x_test.ts: starts"));
+  assertEquals(lines.at(-1), "3 passed, 0 failed, 0 skipped");
+});

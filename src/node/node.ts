@@ -1,8 +1,6 @@
 // One node: composes log, links, replicas and the API's service, and routes requests among them.
 
 import { GOSSIP_DATAGRAM, type LoadFigures } from "../gossip/mod.ts";
-import { assert } from "../base/assert.ts";
-import { CodecError } from "../base/codec.ts";
 import { META_PARTITION, type NodeId, type PartitionId, type Term } from "../base/ids.ts";
 import type { Platform, TimerHandle } from "../platform/ports.ts";
 import {
@@ -13,29 +11,17 @@ import {
   type MetaResult,
 } from "../partition/mod.ts";
 import type { ReplicaLinks } from "../replica/log_port.ts";
-import { routingKeyOf } from "../store/command_keys.ts";
-import {
-  type Command,
-  encodeEnvelope,
-  type Idempotency,
-  type PageQuery,
-  type WatchFilter,
-  type WatchPosition,
-} from "../store/mod.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import { Transport } from "../transport/mod.ts";
 import type { Wal } from "../wal/mod.ts";
 import { CONTROL_CALL_TIMEOUT_MS } from "./bootstrap.ts";
-import { clusterView } from "./cluster_view.ts";
+import { ApiService } from "./api_service.ts";
 import { Administration } from "./administration.ts";
-import { Compressor } from "./compression.ts";
 import { type NodeConfig, PONTOON_VERSION } from "./config.ts";
-import { failure } from "./data_partition.ts";
 import type { RecoveredReplica } from "./group_files.ts";
-import { freezePartition } from "./partition_freeze.ts";
 import type { Journal } from "./journal.ts";
 import { noteMapChange } from "./map_news.ts";
-import type { Meters, NodeFigures } from "./meters.ts";
+import type { Meters } from "./meters.ts";
 import { MemberWatch } from "./member_watch.ts";
 import { handOver } from "./handover.ts";
 import { Hosting } from "./hosting.ts";
@@ -51,41 +37,15 @@ import { LeaderTable } from "./leader_table.ts";
 import { caughtUp, type Readiness } from "./readiness.ts";
 import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
-import type {
-  ClusterView,
-  Failure,
-  FrozenPartition,
-  HashesAnswer,
-  MemberChange,
-  NodeService,
-  PageAnswer,
-  PendingEvents,
-  ReadAnswer,
-  RequestOptions,
-  StaleBounds,
-  WriteAnswer,
-} from "./service.ts";
+import type { Failure } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
-import { type HashWish, stateHashes } from "./state_hashes.ts";
-import { StaleReads } from "./stale_reads.ts";
 import { Steward } from "./steward.ts";
-import { eventsFrom, type WatchSourceHost } from "./watch_source.ts";
 import { Topology } from "./topology.ts";
 
 /** Raft's tick. */
 const TICK_MS = 50;
 /** How long a stopping node lets requests in flight finish. */
 const STOP_GRACE_MS = 5000;
-
-/** Reads nothing but the place in the log at which a linearizable read stands. */
-const LOOK: PageQuery = {
-  start: "",
-  end: undefined,
-  reverse: false,
-  want: "count",
-  limit: 0,
-  sizeBytesMax: 0,
-};
 
 export interface NodeParts {
   readonly meters: Meters;
@@ -100,7 +60,9 @@ export interface NodeParts {
   readonly mayHaveLostGroups: boolean;
 }
 
-export class Node implements NodeService {
+export class Node {
+  /** What it does for its clients. */
+  readonly api: ApiService;
   readonly topology: Topology;
   readonly membership: Membership;
   readonly overview: Overview;
@@ -115,16 +77,9 @@ export class Node implements NodeService {
   readonly #metaProposals: MetaProposals;
   readonly #housekeeping: Housekeeping;
   readonly #survey: LeaderSurvey;
-  readonly #compressor: Compressor | undefined;
-  readonly #staleReads: StaleReads;
-  readonly #watchSources: WatchSourceHost;
-  #stopAnnounced = false;
-  readonly #stopListeners = new Set<() => void>();
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #tickTimer: TimerHandle | undefined;
-  /** Client requests begun since the start. */
-  #requestCount = 0;
   /** Terms that replicas here were elected in. */
   readonly #wonTerms = new Map<PartitionId, Term>();
   /** Monotonic times at which replicas here lost sight of a leader. */
@@ -140,7 +95,6 @@ export class Node implements NodeService {
     this.#parts = parts;
     const { config, platform, wal, keeper } = parts;
     this.#startedMs = platform.clock.monotonicMs();
-    this.#compressor = config.compression && new Compressor(config.compression);
     this.#scheduler = new Scheduler(platform.clock, () => {
       // The way to the followers' disks is the longer one. What must not leave before it is durable here
       // is not handed to the links before it is.
@@ -205,7 +159,7 @@ export class Node implements NodeService {
       isConnected: (nodeId) => this.#isConnected(nodeId),
       epoch: () => this.topology.epoch,
       load: () => this.#load(),
-      requestCount: () => this.#requestCount,
+      requestCount: () => this.api.requestCount,
       onSuspected: (nodeId) => this.#hosting?.peerDoubted(nodeId),
       onStatus: (nodeId, status) => {
         parts.journal.note(status, nodeId);
@@ -227,18 +181,6 @@ export class Node implements NodeService {
       epoch: () => this.topology.epoch,
       stopping: () => this.#stopped,
     });
-    this.#staleReads = new StaleReads(
-      platform.clock,
-      (partition, timeoutMs) =>
-        this.#router.page(partition, LOOK, { forward: "forward", timeoutMs }),
-    );
-    this.#watchSources = {
-      clock: platform.clock,
-      hosted: (partition) => this.#hosting?.data(partition),
-      replicaElsewhere: (partition) => this.#leaders.replicaElsewhere(partition),
-      request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
-      change: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
-    };
     this.membership = new Membership({
       clock: platform.clock,
       log: platform.log,
@@ -304,6 +246,24 @@ export class Node implements NodeService {
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
       leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
     });
+    this.api = new ApiService({
+      config,
+      platform,
+      wal,
+      keeper,
+      meters: parts.meters,
+      topology: this.topology,
+      transport: this.#transport,
+      router: this.#router,
+      leaders: this.#leaders,
+      memberWatch: this.#memberWatch,
+      administration: this.#administration,
+      overview: this.overview,
+      hosting: () => this.#hosting,
+      steward: () => this.#steward,
+      isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
+      readiness: () => this.#readiness(),
+    });
   }
 
   /** The leader of any partition, the meta group's included, as far as this node knows. */
@@ -337,30 +297,6 @@ export class Node implements NodeService {
 
   get meters(): Meters {
     return this.#parts.meters;
-  }
-
-  figures(): NodeFigures {
-    const { wal, platform } = this.#parts;
-    return {
-      requestsInFlight: this.#router.inFlight,
-      logBytes: wal.sizeBytes,
-      diskFreeBytes: platform.disk.freeBytes(),
-      diskLow: wal.diskLow,
-      links: this.#transport.status().map((link) => ({
-        to: this.topology.member(link.nodeId)?.name ?? link.nodeId,
-        up: link.outboundUp,
-        queuedBytes: link.queuedBytes,
-        writtenBytes: link.writtenBytes,
-        readBytes: link.readBytes,
-        droppedMessages: link.droppedMessages,
-        roundTripMs: link.roundTripMs,
-        wallOffsetMs: link.wallOffsetMs,
-      })),
-    };
-  }
-
-  get valueSizeBytesMax(): number {
-    return this.#parts.config.valueSizeBytesMax;
   }
 
   /** Starts to listen for peers; resolves with the bound address. */
@@ -507,7 +443,7 @@ export class Node implements NodeService {
     this.#survey.tick();
     this.#memberWatch.tick();
     if (!this.#settled) this.#settle();
-    this.#staleReads.tick();
+    this.api.tick();
     this.#housekeeping.tick();
     this.overview.tick();
   }
@@ -547,179 +483,7 @@ export class Node implements NodeService {
     return this.#metaProposals.propose(command, timeoutMs);
   }
 
-  // ------------------------------------------------------------------------------------- NodeService
-
-  partitionOf(key: string): PartitionId {
-    return this.topology.partitionOf(key);
-  }
-
-  write(
-    command: Command,
-    idempotency: Idempotency | undefined,
-    options: RequestOptions,
-  ): Promise<WriteAnswer | Failure> {
-    const key = routingKeyOf(command);
-    assert(key !== undefined, "a client's command names a key");
-    const packed = this.#compressor?.pack(command) ?? command;
-    let envelope: Uint8Array;
-    try {
-      envelope = encodeEnvelope(
-        idempotency === undefined
-          ? { timeMs: 0, command: packed }
-          : { timeMs: 0, command: packed, idempotency },
-      );
-    } catch (cause) {
-      if (!(cause instanceof CodecError)) throw cause;
-      return Promise.resolve(failure("conflict", "none", cause.message));
-    }
-    const partition = this.topology.partitionOf(key);
-    if (this.#parts.wal.diskLow && this.#leaders.route(partition).kind === "local") {
-      return Promise.resolve(failure("disk-full", "none", "the leader's disk is almost full"));
-    }
-    this.#requestCount++;
-    return this.#router.write(partition, envelope, idempotency !== undefined, options);
-  }
-
-  read(key: string, options: RequestOptions): Promise<ReadAnswer | Failure> {
-    this.#requestCount++;
-    return this.#router.read(this.topology.partitionOf(key), key, options);
-  }
-
-  readStale(
-    key: string,
-    bounds: StaleBounds,
-    options: RequestOptions,
-  ): Promise<ReadAnswer | Failure> {
-    const hosted = this.#hosting?.data(this.topology.partitionOf(key));
-    const stale = hosted && this.#staleReads.within(hosted, bounds);
-    if (stale === undefined) return this.read(key, options);
-    return Promise.resolve({ ...hosted!.data.readLocal(key), stale });
-  }
-
-  dataPartitions(): readonly PartitionId[] {
-    return this.topology.index.dataPartitions;
-  }
-
-  scanPage(
-    partition: PartitionId,
-    query: PageQuery,
-    bounds: StaleBounds | undefined,
-    options: RequestOptions,
-  ): Promise<PageAnswer | Failure> {
-    if (bounds !== undefined) {
-      const hosted = this.#hosting?.data(partition);
-      const stale = hosted && this.#staleReads.within(hosted, bounds);
-      if (stale !== undefined) return Promise.resolve({ ...hosted!.data.pageLocal(query), stale });
-    }
-    return this.#router.page(partition, query, options);
-  }
-
-  events(
-    partition: PartitionId,
-    position: WatchPosition,
-    filter: WatchFilter,
-    waits: boolean,
-  ): PendingEvents {
-    return eventsFrom(this.#watchSources, partition, { position, filter }, waits);
-  }
-
-  freezePartition(
-    partition: PartitionId,
-    options: RequestOptions,
-  ): Promise<FrozenPartition | Failure> {
-    const route = this.#leaders.route(partition);
-    return freezePartition(
-      {
-        nodeId: this.nodeId,
-        clock: this.#parts.platform.clock,
-        router: this.#router,
-        hosted: this.#hosting?.data(partition),
-        leaderHttp: route.kind === "remote" ? route.http : undefined,
-        mayWrite: !(this.#parts.wal.diskLow && route.kind === "local"),
-      },
-      partition,
-      options,
-    );
-  }
-
-  onStopping(listener: () => void): () => void {
-    if (this.#stopAnnounced) listener();
-    else this.#stopListeners.add(listener);
-    return () => this.#stopListeners.delete(listener);
-  }
-
-  /** Ends what would otherwise go on for ever, such as event streams. */
-  announceStop(): void {
-    this.#stopAnnounced = true;
-    const listeners = [...this.#stopListeners];
-    this.#stopListeners.clear();
-    for (const listener of listeners) listener();
-  }
-
-  cluster(): ClusterView {
-    return clusterView({
-      nodeId: this.nodeId,
-      name: this.#parts.config.name,
-      topology: this.topology,
-      hosting: this.#hosting,
-      clusterId: this.#parts.keeper.record.clusterId,
-      leaders: this.#leaders.known(),
-      plan: this.#steward?.plan,
-      waitingFor: (partition) => this.#steward?.waitingFor(partition),
-      isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
-      newsOf: (nodeId) => this.#memberWatch.newsOf(nodeId),
-      nowMs: this.#parts.platform.clock.monotonicMs(),
-    });
-  }
-
-  stateHashes(
-    wanted: HashWish | undefined,
-    options: RequestOptions,
-  ): Promise<HashesAnswer | Failure> {
-    const hosting = this.#hosting;
-    if (hosting === undefined) {
-      return Promise.resolve(failure("no-leader", "none", "this node is in no cluster yet"));
-    }
-    return stateHashes(
-      { nodeId: this.nodeId, clock: this.#parts.platform.clock, hosting },
-      wanted,
-      options,
-    );
-  }
-
-  changeMembers(
-    change: MemberChange,
-    options: RequestOptions,
-  ): Promise<{ ok: true; epoch: number } | Failure> {
-    return this.#administration.changeMembers(change, options.timeoutMs);
-  }
-
-  transferLeadership(
-    partition: PartitionId,
-    to: string,
-    options: RequestOptions,
-  ): Promise<{ ok: true } | Failure> {
-    return this.#administration.transfer(partition, to, options.timeoutMs);
-  }
-
-  preferZone(
-    partition: PartitionId,
-    zone: string | undefined,
-    options: RequestOptions,
-  ): Promise<{ ok: true; epoch: number } | Failure> {
-    return this.#administration.preferZone(partition, zone, options.timeoutMs);
-  }
-
-  moveReplica(
-    partition: PartitionId,
-    from: string,
-    to: string,
-    options: RequestOptions,
-  ): Promise<{ ok: true; epoch: number } | Failure> {
-    return this.#administration.moveReplica(partition, from, to, options.timeoutMs);
-  }
-
-  ready(): Readiness {
+  #readiness(): Readiness {
     if (this.#leaving) return { ready: false, reason: "stopping" };
     const caughtUp = this.#caughtUp();
     return caughtUp.ready && !this.#settled ? { ready: false, reason: "settling" } : caughtUp;

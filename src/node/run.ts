@@ -91,7 +91,7 @@ export async function runNode(
     node.overview.changed();
   };
   journal.note("started", node.nodeId);
-  const app = createApp(node, {
+  const app = createApp(node.api, {
     clock,
     digest: platform.digest,
     log,
@@ -190,7 +190,7 @@ async function stopNode(
 ): Promise<void> {
   platform.log.log("info", "node stopping");
   await node.handOver();
-  node.announceStop();
+  node.api.announceStop();
   await http.shutdown(STOP_GRACE_MS);
   node.stop();
   await started;

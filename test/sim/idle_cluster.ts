@@ -90,7 +90,7 @@ export class IdleCluster {
   view(node: SimNode): ClusterView {
     const running = node.life?.running;
     assert(running !== undefined, `${node.name} does not run`);
-    return running.node.cluster();
+    return running.node.api.cluster();
   }
 
   /** Data partitions' replicas on each node by its name, as `node`'s map says. */
@@ -196,7 +196,8 @@ export class IdleCluster {
 
   /** Waits until all nodes are ready and every group sleeps. */
   async settle(): Promise<void> {
-    const ready = () => this.nodes.every(({ life }) => life?.running?.node.ready().ready ?? false);
+    const ready = () =>
+      this.nodes.every(({ life }) => life?.running?.node.api.ready().ready ?? false);
     await this.until("the cluster is there", SLEEP_MS_MAX, ready);
     await this.until("everything sleeps", SLEEP_MS_MAX, () => this.isAsleep());
   }

@@ -285,7 +285,7 @@ export class Injector {
       if (life === undefined || node === undefined) continue;
       life.incarnation.run(() => {
         for (const { partition } of node.hosting?.all() ?? []) {
-          node.transferLeadership(partition, to, { forward: "never", timeoutMs: 1000 });
+          node.api.transferLeadership(partition, to, { forward: "never", timeoutMs: 1000 });
         }
       });
     }
@@ -294,7 +294,7 @@ export class Injector {
   /** Some node that would carry an order of its operator out. */
   #hearer(except?: SimNode): SimNode | undefined {
     return this.#scene.nodes.find((node) =>
-      node !== except && node.life?.running?.node.ready().ready
+      node !== except && node.life?.running?.node.api.ready().ready
     );
   }
 
@@ -315,7 +315,7 @@ export class Injector {
     const life = this.#hearer()?.life;
     life?.incarnation.run(() => {
       const options = { forward: "forward", timeoutMs: 2000 } as const;
-      life.running?.node.moveReplica(partition, from, to, options);
+      life.running?.node.api.moveReplica(partition, from, to, options);
     });
   }
 
@@ -326,7 +326,7 @@ export class Injector {
     this.#drained.add(node);
     life.incarnation.run(() => {
       const options = { forward: "forward", timeoutMs: 2000 } as const;
-      life.running?.node.changeMembers({ kind: "drain", node: node.name }, options);
+      life.running?.node.api.changeMembers({ kind: "drain", node: node.name }, options);
     });
     this.#undo(durationMs, () => this.#takeBack(node));
   }
@@ -354,7 +354,7 @@ export class Injector {
     if (life === undefined) return retry();
     life.incarnation.run(() => {
       const options = { forward: "forward", timeoutMs: 2000 } as const;
-      life.running?.node.changeMembers(change, options).then((result) => {
+      life.running?.node.api.changeMembers(change, options).then((result) => {
         if (!result.ok && result.code !== "unknown-member") retry();
         answered = true;
       });

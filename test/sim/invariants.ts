@@ -152,7 +152,7 @@ export class Invariants {
       if (node.retired || !node.hasStarted) continue;
       const running = node.life?.running;
       if (running === undefined) return `${node.name} does not run`;
-      const ready = running.node.ready();
+      const ready = running.node.api.ready();
       if (!ready.ready) return `${node.name}: ${ready.reason}`;
       for (const hosted of running.node.hosting?.all() ?? []) {
         if (hosted.kind === "suspect") {

@@ -37,7 +37,7 @@ Deno.test("a joining node gets its share of replicas and leaders, and no more mo
       for (const { partition, beganEpoch } of cluster.view(cluster.nodes[0]).moves) {
         moved.add(`${partition} ${beganEpoch}`);
       }
-      const ready = node.life?.running?.node.ready().ready ?? false;
+      const ready = node.life?.running?.node.api.ready().ready ?? false;
       return ready && spread(cluster.replicaCounts(cluster.nodes[0])) <= 1;
     });
     await cluster.atRest(20_000);
@@ -141,7 +141,7 @@ Deno.test("a replica is moved by hand, and what can't be moved is refused with t
     await cluster.until(
       "it is back",
       10_000,
-      () => cluster.nodes.every(({ life }) => life?.running?.node.ready().ready ?? false),
+      () => cluster.nodes.every(({ life }) => life?.running?.node.api.ready().ready ?? false),
     );
     assertEquals((await move({ from: holders[0], to: free })).status, 200);
     await refused({ from: holders[1], to: free }, 409, /move/);

@@ -76,7 +76,7 @@ Deno.test("moves that are disturbed at any step end where they would have ended"
       cluster.network.healAll();
       await cluster.run(600);
       const ready = () =>
-        cluster.nodes.every(({ life }) => life?.running?.node.ready().ready ?? false);
+        cluster.nodes.every(({ life }) => life?.running?.node.api.ready().ready ?? false);
       await cluster.until(`seed ${seed}: all nodes are back`, 30_000, ready);
       await cluster.until(`seed ${seed}: balanced`, 60_000, () => {
         const { n1, ...others } = cluster.replicaCounts(first);

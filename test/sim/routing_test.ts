@@ -14,7 +14,7 @@ function leaderOf(cluster: IdleCluster, partition: number): SimNode | undefined 
 }
 
 function partitionOf(cluster: IdleCluster, key: string): number {
-  return cluster.nodes[0].life!.running!.node.partitionOf(key);
+  return cluster.nodes[0].life!.running!.node.api.partitionOf(key);
 }
 
 function put(cluster: IdleCluster, node: SimNode, key: string, headers: HeadersInit = {}) {

@@ -294,7 +294,7 @@ class Run {
   #allReady(): boolean {
     return this.nodes.every((node) => {
       if (node.retired || !node.hasStarted || this.injector.leaving.has(node)) return true;
-      return node.life?.running?.node.ready().ready ?? false;
+      return node.life?.running?.node.api.ready().ready ?? false;
     });
   }
 
@@ -378,5 +378,5 @@ function describeNode({ name, life }: SimNode): string {
     const role = isLeader ? "leads" : `follows ${leader}`;
     return `p${partition}/${replicaId} ${role} t${term} c${core.committed} a${appliedIndex}`;
   });
-  return `${name} ${running.node.ready().reason} (${replicas.join(", ")})`;
+  return `${name} ${running.node.api.ready().reason} (${replicas.join(", ")})`;
 }

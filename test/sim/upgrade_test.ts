@@ -33,7 +33,7 @@ async function replace(
   await cluster.until(
     `${node.name} is back`,
     30_000,
-    () => node.life?.running?.node.ready().ready ?? false,
+    () => node.life?.running?.node.api.ready().ready ?? false,
   );
 }
 

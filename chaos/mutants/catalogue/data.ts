@@ -100,9 +100,10 @@ export const DATA_MUTANTS: readonly Mutant[] = [
     name: "condition-against-stale-replica",
     breaks: "linearizable",
     seenIn: "check and set apart, the check on whichever replica was asked",
-    file: "src/node/node.ts",
+    file: "src/node/api_service.ts",
     target: "    const packed = this.#compressor?.pack(command) ?? command;",
-    replacement: `    const here = this.#hosting?.data(this.topology.partitionOf(key))?.data;
+    replacement:
+      `    const here = this.#parts.hosting()?.data(this.#parts.topology.partitionOf(key))?.data;
     const met = command.kind === "put" && command.condition?.kind === "revision" &&
       command.condition.revision === here?.store.get(key)?.revision;
     const bare: Command = met ? { ...command, condition: undefined } as Command : command;

@@ -34,9 +34,10 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "condition-evaluated-at-propose-time",
     breaks: "linearizable",
     seenIn: "check and set apart: the classic lost update",
-    file: "src/node/node.ts",
+    file: "src/node/api_service.ts",
     target: "const packed = this.#compressor?.pack(command) ?? command;",
-    replacement: `const led = this.#hosting?.data(this.topology.partitionOf(key))?.data;
+    replacement:
+      `const led = this.#parts.hosting()?.data(this.#parts.topology.partitionOf(key))?.data;
     const revision = led?.replica.isLeader ? led.store.get(key)?.revision : undefined;
     const met = command.kind === "put" && command.condition?.kind === "revision" &&
       command.condition.revision === revision;
@@ -49,7 +50,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: "dedupe-keyed-by-node",
     breaks: "at most once",
     seenIn: "Raft dissertation §6.3: the client names the command, not who took it in",
-    file: "src/node/node.ts",
+    file: "src/node/api_service.ts",
     target: "          : { timeMs: 0, command: packed, idempotency },",
     replacement: `          : {
             timeMs: 0,

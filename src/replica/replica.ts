@@ -23,7 +23,6 @@ import {
   LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
-  newMessage,
   NO_DATA,
   NONE,
   RawNode,
@@ -38,8 +37,9 @@ import type { EndReason, ReplicaOptions } from "./options.ts";
 import { ProposalGate } from "./proposal_gate.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
+import { Snapshotting } from "./snapshotting.ts";
 import { StateLoading } from "./state_loading.ts";
-import { metadataOf, type RecoveredLog, WindowStorage } from "./window_storage.ts";
+import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
 export const ELECTION_TICKS = 10;
@@ -49,8 +49,6 @@ export const HEARTBEAT_TICKS = 2;
 export const IDLE_TICKS = 10;
 /** After a link to the leader broke: longest random wait before campaigning. */
 const LINK_LOSS_CAMPAIGN_MS_MAX = 120;
-/** Pause after a snapshot that could not be written: a full disk is not helped by trying at once. */
-const SNAPSHOT_RETRY_MS = 1000;
 /** Longest stretch of one group's work before the others get their turn. */
 const TURN_MS_MAX = 4;
 
@@ -82,10 +80,7 @@ export class Replica<Result = unknown> {
   /** The newest snapshot that replaced the log in this life. */
   #restoredIndex: LogIndex = 0;
   #awaitingSnapshot: boolean;
-  /** Index of the snapshot that a replica without its state was last sent. */
-  readonly #helped = new Map<ReplicaId, LogIndex>();
-  #snapshotting = false;
-  #snapshotWanted = false;
+  readonly #snapshotting: Snapshotting;
   /** Ticks since the last proposal, read or news. */
   #idleTicks = 0;
   /** As last told to the observer. */
@@ -118,7 +113,20 @@ export class Replica<Result = unknown> {
       options.awaitingSnapshot,
     );
     this.#storage = new WindowStorage(recovered, options.snapshots, () => {
-      this.#snapshotWanted = true;
+      this.#snapshotting.want();
+    });
+    this.#snapshotting = new Snapshotting(options, {
+      machine: options.machine,
+      point: () => ({
+        index: this.#appliedIndex,
+        term: this.#appliedTerm,
+        configuration: this.#configuration,
+      }),
+      serving: () => this.serving,
+      stopped: () => this.#stopped,
+      term: () => this.#term,
+      firstIndex: () => this.#storage.firstIndex(),
+      sent: (to, delivered) => this.#core.reportSnapshot(to, delivered),
     });
     this.#core = new RawNode({
       id: options.id,
@@ -247,7 +255,7 @@ export class Replica<Result = unknown> {
 
   /** Whether nothing here waits for anything that only a tick or a message would bring. */
   #isRestful(): boolean {
-    return this.serving && !this.#snapshotting &&
+    return this.serving && !this.#snapshotting.writing &&
       this.#proposals.queued === 0 && this.#proposals.waiting === 0 && this.#reads.pending === 0 &&
       this.#appliedIndex === this.#core.committed;
   }
@@ -351,23 +359,12 @@ export class Replica<Result = unknown> {
   /** A follower has lost its state, though not its log: send it what there is, or soon will be. */
   sendLatestSnapshot(to: ReplicaId): void {
     if (this.#stopped || !this.isLeader) return;
-    const file = this.#options.snapshots.latest;
-    // Who asks again though it has this one stands behind it: only a newer one helps.
-    const isOld = file !== undefined && this.#helped.get(to) === file.point.index &&
-      file.point.index < this.#appliedIndex;
-    if (file === undefined || file.point.index < this.#storage.firstIndex() || isOld) {
-      return this.wantSnapshot();
-    }
-    this.#helped.set(to, file.point.index);
-    const message = newMessage(MessageType.Snapshot, to, this.id);
-    message.term = this.#term;
-    message.snapshot = { data: NO_DATA, metadata: metadataOf(file.point) };
-    this.#options.links.sendSnapshot(to, file, message);
+    this.#snapshotting.sendLatest(to);
   }
 
   /** Takes a snapshot soon, though the log's length does not ask for one. */
   wantSnapshot(): void {
-    this.#snapshotWanted = true;
+    this.#snapshotting.want();
     this.#options.wake();
   }
 
@@ -417,7 +414,7 @@ export class Replica<Result = unknown> {
         break;
       }
     }
-    this.#maybeSnapshot();
+    this.#snapshotting.maybeTake();
     if (this.#asleep !== this.#core.quiescent) {
       this.#asleep = this.#core.quiescent;
       this.#options.observer.onQuiescence(this as Replica);
@@ -457,7 +454,7 @@ export class Replica<Result = unknown> {
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
       else if (message.to === LOCAL_APPLY_THREAD) this.#applyOrHold(message);
-      else if (message.type === MessageType.Snapshot) this.#sendSnapshot(message);
+      else if (message.type === MessageType.Snapshot) this.#snapshotting.send(message);
       else if (message.type === MessageType.Append) this.#notices.take(message);
       else if (!this.#options.links.send(message.to, message)) this.#onUnsent(message);
     }
@@ -567,47 +564,6 @@ export class Replica<Result = unknown> {
   }
 
   // ------------------------------------------------------------------------------------- snapshots
-
-  #maybeSnapshot(): void {
-    if (this.#snapshotting || !this.serving) return;
-    const due = this.#options.log.bytesSinceSnapshot >= this.#options.snapshotLogBytes;
-    if (!due && !this.#snapshotWanted) return;
-    this.#snapshotWanted = false;
-    const latest = this.#options.snapshots.latest;
-    if (latest !== undefined && latest.point.index >= this.#appliedIndex) return;
-    this.#snapshotting = true;
-    const done = () => {
-      this.#snapshotting = false;
-      this.#options.wake();
-    };
-    this.#takeSnapshot().then(done, (cause) => {
-      this.#options.logger.log("error", "snapshot failed", { error: String(cause) });
-      this.#options.clock.setTimer(SNAPSHOT_RETRY_MS, done);
-    });
-  }
-
-  async #takeSnapshot(): Promise<void> {
-    const point = {
-      index: this.#appliedIndex,
-      term: this.#appliedTerm,
-      configuration: this.#configuration,
-    };
-    const image = this.machine.image();
-    await this.#options.snapshots.write(point, image.chunks());
-    if (!this.#stopped) this.#options.log.snapshotTaken(point);
-  }
-
-  #sendSnapshot(message: Message): void {
-    const file = this.#options.snapshots.latest;
-    assert(file !== undefined && message.snapshot !== null, "a snapshot was promised to the core");
-    const snapshot = { ...message.snapshot, metadata: metadataOf(file.point) };
-    const sent = { ...message, snapshot };
-    this.#options.links.sendSnapshot(message.to, file, sent).then((delivered) => {
-      if (this.#stopped) return;
-      this.#core.reportSnapshot(message.to, delivered);
-      this.#options.wake();
-    });
-  }
 
   /**
    * A snapshot from the leader has become the newest durable file. The core decides what it means for

@@ -47,9 +47,9 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
     breaks: "no gap between snapshot and log",
     seenIn: "Jepsen, Redis-Raft 1b3fbf6, on snapshots and log compaction",
     theme: "power-cuts",
-    file: "src/replica/replica.ts",
+    file: "src/replica/snapshotting.ts",
     target: `    await this.#options.snapshots.write(point, image.chunks());
-    if (!this.#stopped) this.#options.log.snapshotTaken(point);`,
+    if (!this.#replica.stopped()) this.#options.log.snapshotTaken(point);`,
     replacement: `    this.#options.log.snapshotTaken(point);
     await this.#options.snapshots.write(point, image.chunks());`,
   },

@@ -81,7 +81,7 @@ export function wake(raft: Raft): void {
   raft.heartbeatElapsed = raft.config.heartbeatTicks;
 }
 
-/** A follower that woke by itself lets its leader know, so that it is not left waiting for a word. */
+/** A follower that woke without its leader lets that know, so that it is not left waiting for a word. */
 export function greetLeader(raft: Raft): void {
   if (raft.role !== Role.Follower || raft.leader === NONE || raft.leader === raft.id) return;
   raft.send(newMessage(MessageType.HeartbeatResponse, raft.leader, raft.id));

@@ -12,7 +12,7 @@ import { stepFollower } from "./follower.ts";
 import { appendToOwnLog, applied, endTransfer, stepLeader } from "./leader.ts";
 import { RaftLog } from "./log.ts";
 import { installMembership, sameConfState } from "./membership.ts";
-import { isWaking, wake } from "./quiescence.ts";
+import { greetLeader, isWaking, wake } from "./quiescence.ts";
 import { ReadQueue } from "./read_only.ts";
 import { entriesSizeBytes, payloadSizeBytes } from "./size.ts";
 import { Tracker } from "./tracker.ts";
@@ -228,7 +228,11 @@ export class Raft {
 
   /** Takes one input. The message must not be changed by the caller afterwards. */
   step(message: Message): StepError | null {
-    if (this.quiescent && isWaking(this, message)) wake(this);
+    if (this.quiescent && isWaking(this, message)) {
+      wake(this);
+      // Others' words, such as one that comes late, don't reach a leader that sleeps on.
+      if (message.from !== this.leader && message.from !== this.id) greetLeader(this);
+    }
     if (message.term > this.term) {
       if (!this.#acceptHigherTerm(message)) return null;
     } else if (message.term !== 0 && message.term < this.term) {

@@ -182,6 +182,20 @@ Deno.test("a follower that wakes tells its leader, and nobody campaigns", () => 
   assertEquals(cluster.raw(1).term, cluster.raw(2).term);
 });
 
+Deno.test("a late word from another follower wakes the leader too, and nobody campaigns", () => {
+  const cluster = asleep();
+  const { term } = cluster.raw(2);
+  // An append of an older term, come again: it is answered, which wakes its sender as well.
+  const late = message(MessageType.Append, 2, 3, { term: term - 1, logTerm: 1, index: 1 });
+  cluster.raw(2).step(late);
+  cluster.pump();
+  assertEquals(sleepers(cluster), []);
+  cluster.tick(1);
+  cluster.pump();
+  assertEquals(cluster.raw(1).term, term);
+  assertEquals(cluster.leaders(), [1]);
+});
+
 Deno.test("a group whose leader died in its sleep elects another once the survivors forget it", () => {
   const cluster = asleep();
   cluster.isolate(1);

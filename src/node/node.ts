@@ -191,6 +191,7 @@ export class Node {
         const meta = this.#hosting?.meta();
         return meta !== undefined && meta.replica.serving && meta.machine.map.epoch > 0;
       },
+      knowsMetaLeader: () => this.#leaderOf(META_PARTITION) !== undefined,
       record: () => keeper.record,
       save: (record) => keeper.save(record),
       call: (address, body) => this.call(address, body),

@@ -6,12 +6,13 @@ import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
 import type { Clock } from "../platform/ports.ts";
 import type { PageQuery } from "../store/page.ts";
 import type { CallResult } from "../transport/mod.ts";
-import { type DataPartition, failure } from "./data_partition.ts";
+import { type DataPartition, failure, unreadable } from "./data_partition.ts";
 import {
   decodeReadAnswer,
   decodeWriteAnswer,
   encodeReadRequest,
   encodeWriteRequest,
+  readable,
 } from "./forward.ts";
 import { decodePageAnswer, encodePageRequest } from "./page_codec.ts";
 import type { Failure, PageAnswer, ReadAnswer, RequestOptions, WriteAnswer } from "./service.ts";
@@ -257,7 +258,8 @@ export class Router {
     const result = await this.#host.request(nodeId, operation.encode(), budgetMs);
     switch (result.kind) {
       case "answered":
-        return operation.decode(result.body);
+        return readable((bytes) => operation.decode(bytes), result.body) ??
+          (operation.changes ? unreadable() : undefined);
       case "not-sent":
         return undefined;
       case "unknown":

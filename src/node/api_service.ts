@@ -140,6 +140,14 @@ export class ApiService implements NodeService {
       logBytes: wal.sizeBytes,
       diskFreeBytes: platform.disk.freeBytes(),
       diskLow: wal.diskLow,
+      partitions: [...this.#parts.hosting()?.all() ?? []].flatMap((hosted) =>
+        hosted.kind !== "data" ? [] : [{
+          partition: hosted.partition,
+          ...hosted.data.store.figures(),
+          proposals: hosted.replica.pendingProposals,
+          reads: hosted.replica.pendingReads,
+        }]
+      ),
       links: this.#parts.transport.status().map((link) => ({
         to: this.#parts.topology.member(link.nodeId)?.name ?? link.nodeId,
         up: link.outboundUp,

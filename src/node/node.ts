@@ -343,6 +343,7 @@ export class Node {
           this.overview.changed();
         },
         onApplied: (durationMs) => this.meters.apply.observeMs(durationMs),
+        onReadIndex: (durationMs) => this.meters.readIndex.observeMs(durationMs),
         onConfiguration: () => {},
         onQuiescence: (replica) => this.#hosting?.data(replica.group)?.data.onQuiescence(),
       },
@@ -370,9 +371,13 @@ export class Node {
   }
 
   #noteLeadership(partition: PartitionId, hasLeader: boolean): void {
-    if (hasLeader) this.#leaderlessSinceMs.delete(partition);
-    else if (!this.#leaderlessSinceMs.has(partition)) {
-      this.#leaderlessSinceMs.set(partition, this.#parts.platform.clock.monotonicMs());
+    const nowMs = this.#parts.platform.clock.monotonicMs();
+    const sinceMs = this.#leaderlessSinceMs.get(partition);
+    if (!hasLeader) {
+      if (sinceMs === undefined) this.#leaderlessSinceMs.set(partition, nowMs);
+    } else if (sinceMs !== undefined) {
+      this.#leaderlessSinceMs.delete(partition);
+      this.meters.election.observeMs(nowMs - sinceMs);
     }
   }
 

@@ -73,14 +73,17 @@ export class Reads {
 
   /**
    * The core confirmed the round `context` at `index`, and with it every round before. Answers of rounds
-   * that were given up are ignored.
+   * that were given up are ignored. Returns when that round began; undefined if it was given up.
    */
-  confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): void {
+  confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): number | undefined {
+    let beganMs: number | undefined;
     while (this.#rounds.length > 0 && this.#rounds[0].context <= context) {
-      const { reads } = this.#rounds.shift()!;
+      const { reads, startedMs } = this.#rounds.shift()!;
+      beganMs = startedMs;
       if (index <= appliedIndex) settleAll(reads, "ready");
       else this.#confirmed.push({ index, reads });
     }
+    return beganMs;
   }
 
   /** The state machine has reached `appliedIndex`. */

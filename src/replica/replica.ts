@@ -189,6 +189,16 @@ export class Replica<Result = unknown> {
     return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(this.id));
   }
 
+  /** Proposals whose outcome is open. */
+  get pendingProposals(): number {
+    return this.#proposals.queued + this.#proposals.waiting;
+  }
+
+  /** Reads that may not be served yet. */
+  get pendingReads(): number {
+    return this.#reads.pending;
+  }
+
   /** Whether the group sleeps: nothing is wanted of it, and it is not ticked. */
   get asleep(): boolean {
     return this.#core.quiescent;
@@ -449,7 +459,9 @@ export class Replica<Result = unknown> {
   #handle(ready: Ready): void {
     if (ready.softState !== null || ready.hardState !== null) this.#noteLeadership(ready);
     for (const { context, index } of ready.readStates) {
-      this.#reads.confirmed(context, index, this.#appliedIndex);
+      const beganMs = this.#reads.confirmed(context, index, this.#appliedIndex);
+      if (beganMs === undefined) continue;
+      this.#options.observer.onReadIndex?.(this.#options.clock.monotonicMs() - beganMs);
     }
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);

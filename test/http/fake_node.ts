@@ -195,7 +195,14 @@ export class FakeNode implements NodeService {
   }
 
   figures(): NodeFigures {
-    return { requestsInFlight: 0, logBytes: 1, diskFreeBytes: 2, diskLow: false, links: [] };
+    const partitions = [...this.stores].map(([partition, store]) => ({
+      partition,
+      ...store.figures(),
+      proposals: 0,
+      reads: 0,
+    }));
+    const disk = { logBytes: 1, diskFreeBytes: 2, diskLow: false };
+    return { requestsInFlight: 0, ...disk, links: [], partitions };
   }
 
   cluster(): ClusterView {

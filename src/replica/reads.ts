@@ -24,11 +24,13 @@ interface Confirmed {
   readonly reads: QueuedRead[];
 }
 
-/** A round that is not answered within this time is asked again (its messages may be lost). */
+/** After so long without an answer another round is begun: the messages may be lost, or only slow. */
 const ROUND_RETRY_MS = 100;
 
 /** Rounds in flight at once. One more hides a round trip; many would be a message per read. */
 const ROUNDS_MAX = 3;
+/** With those begun for want of an answer: enough for a round trip of more than a second. */
+const ROUNDS_KEPT_MAX = 16;
 
 /** The queue of reads, the rounds in flight, and confirmed reads waiting for apply. */
 export class Reads {
@@ -58,13 +60,16 @@ export class Reads {
 
   /** The context of a round to start now, or 0 when none is due. Call at the end of a turn. */
   nextRound(nowMs: number): number {
-    const oldest = this.#rounds[0];
-    if (oldest !== undefined && nowMs - oldest.startedMs >= ROUND_RETRY_MS) {
-      // Its reads came before the next round begins: they may wait for that one with the rest.
-      this.#rounds.shift();
-      this.#queue = oldest.reads.concat(this.#queue);
+    const newest = this.#rounds.at(-1);
+    // The answer to any round settles those before it too, so the unanswered ones are not given up: where
+    // the way to the quorum is long, theirs may come first.
+    const isRetry = newest !== undefined && nowMs - newest.startedMs >= ROUND_RETRY_MS;
+    if (!isRetry && (this.#queue.length === 0 || this.#rounds.length >= ROUNDS_MAX)) return 0;
+    if (this.#rounds.length >= ROUNDS_KEPT_MAX) {
+      const [oldest, next] = this.#rounds;
+      // What came before the oldest began came before the next one did.
+      this.#rounds.splice(0, 2, { ...next, reads: oldest.reads.concat(next.reads) });
     }
-    if (this.#queue.length === 0 || this.#rounds.length >= ROUNDS_MAX) return 0;
     const context = this.#nextContext++;
     this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue });
     this.#queue = [];
@@ -72,8 +77,8 @@ export class Reads {
   }
 
   /**
-   * The core confirmed the round `context` at `index`, and with it every round before. Answers of rounds
-   * that were given up are ignored. Returns when that round began; undefined if it was given up.
+   * The core confirmed the round `context` at `index`, and with it every round before. Returns when that
+   * round began; undefined if it is not waited for any more.
    */
   confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): number | undefined {
     let beganMs: number | undefined;

@@ -43,21 +43,52 @@ Deno.test("a later round's confirmation confirms the rounds before it", () => {
   assertEquals([first, second], [["ready"], ["ready"]]);
 });
 
-Deno.test("no more than three rounds are in flight, and one without an answer is given up", () => {
+Deno.test("no more than three rounds are in flight, until one is late", () => {
   const reads = new Reads(100);
-  for (let i = 0; i < 3; i++) {
-    reader(reads);
+  const early = [0, 1, 2].map(() => {
+    const outcomes = reader(reads);
     assertEquals(reads.nextRound(0) > 0, true);
-  }
+    return outcomes;
+  });
   const waiting = reader(reads);
   assertEquals(reads.nextRound(99), 0);
   const retry = reads.nextRound(100);
   assertEquals(retry > 0, true);
-  reads.confirmed(1, 1, 1); // the round that was given up
-  assertEquals(waiting, []);
+  reads.confirmed(1, 1, 1); // late, but no less true
+  assertEquals([...early, waiting], [["ready"], [], [], []]);
   reads.confirmed(retry, 1, 1);
   assertEquals(waiting, ["ready"]);
   assertEquals(reads.pending, 0);
+});
+
+Deno.test("reads are served though every answer takes longer than the time after which they are asked again", () => {
+  const reads = new Reads(100);
+  const outcomes = reader(reads);
+  const roundTripMs = 730;
+  const rounds: { context: number; atMs: number }[] = [];
+  let doneMs = 0;
+  for (let nowMs = 0; doneMs === 0 && nowMs < 5000; nowMs += 10) {
+    const context = reads.nextRound(nowMs);
+    if (context !== 0) rounds.push({ context, atMs: nowMs });
+    const answered = rounds.filter(({ atMs }) => nowMs - atMs === roundTripMs);
+    for (const { context } of answered) reads.confirmed(context, 1, 1);
+    if (outcomes.length > 0) doneMs = nowMs;
+  }
+  assertEquals(doneMs, roundTripMs);
+});
+
+Deno.test("rounds that nobody answers stay bounded, and lose no read", () => {
+  const reads = new Reads(100);
+  const outcomes: ReadOutcome[][] = [];
+  let last = 0;
+  for (let nowMs = 0; nowMs < 10_000; nowMs += 100) {
+    if (outcomes.length < 50) outcomes.push(reader(reads, 1e9));
+    last = reads.nextRound(nowMs) || last;
+  }
+  assertEquals(reads.pending, 50);
+  reads.confirmed(last - 15, 1, 1); // the oldest that is kept
+  assertEquals(reads.pending, 0);
+  assertEquals(outcomes.flat(), Array.from({ length: 50 }, () => "ready"));
 });
 
 Deno.test("lost leadership refuses what is not confirmed and keeps what is", () => {

@@ -38,8 +38,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     theme: "slow-handover",
     file: "src/replica/reads.ts",
     target: "const context = this.#nextContext++;",
-    replacement:
-      "const context = oldest !== undefined && oldest !== this.#rounds[0] ? oldest.context : this.#nextContext++;",
+    replacement: "const context = isRetry ? newest.context : this.#nextContext++;",
   },
   {
     name: "read-served-below-its-index",

@@ -44,6 +44,7 @@ import type {
   StaleBounds,
   WriteAnswer,
 } from "./service.ts";
+import type { SlowRequests } from "./slow_requests.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { type HashWish, stateHashes } from "./state_hashes.ts";
 import type { Steward } from "./steward.ts";
@@ -64,6 +65,7 @@ export interface ApiParts {
   readonly memberWatch: MemberWatch;
   readonly administration: Administration;
   readonly overview: Overview;
+  readonly slowRequests: SlowRequests;
   /** Undefined until the node belongs to a cluster, as is the steward. */
   hosting(): Hosting | undefined;
   steward(): Steward | undefined;
@@ -118,6 +120,10 @@ export class ApiService implements NodeService {
 
   get overview(): Overview {
     return this.#parts.overview;
+  }
+
+  get slowRequests(): SlowRequests {
+    return this.#parts.slowRequests;
   }
 
   get valueSizeBytesMax(): number {

@@ -39,6 +39,7 @@ import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Failure } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { SlowRequests } from "./slow_requests.ts";
 import { Steward } from "./steward.ts";
 import { Topology } from "./topology.ts";
 
@@ -77,6 +78,7 @@ export class Node {
   readonly #metaProposals: MetaProposals;
   readonly #housekeeping: Housekeeping;
   readonly #survey: LeaderSurvey;
+  readonly #slowRequests: SlowRequests;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #tickTimer: TimerHandle | undefined;
@@ -247,6 +249,12 @@ export class Node {
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
       leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
     });
+    this.#slowRequests = new SlowRequests(
+      platform.clock,
+      platform.log,
+      () => this.#hosting,
+      config.slowRequestMs,
+    );
     this.api = new ApiService({
       config,
       platform,
@@ -260,6 +268,7 @@ export class Node {
       memberWatch: this.#memberWatch,
       administration: this.#administration,
       overview: this.overview,
+      slowRequests: this.#slowRequests,
       hosting: () => this.#hosting,
       steward: () => this.#steward,
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
@@ -470,6 +479,7 @@ export class Node {
         steward: this.#steward,
         clock: this.#parts.platform.clock,
         log: this.#parts.platform.log,
+        slowRequests: this.#slowRequests,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
         report: (boots, change) =>

@@ -40,6 +40,7 @@ import { type ReadOutcome, Reads } from "./reads.ts";
 import { Snapshotting } from "./snapshotting.ts";
 import { StateLoading } from "./state_loading.ts";
 import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
+import { WorkTimes } from "./work_times.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
 export const ELECTION_TICKS = 10;
@@ -56,6 +57,7 @@ export class Replica<Result = unknown> {
   readonly group: PartitionId;
   readonly id: ReplicaId;
   readonly machine: StateMachine<Result>;
+  readonly times = new WorkTimes();
   readonly #core: RawNode;
   readonly #storage: WindowStorage;
   readonly #options: ReplicaOptions<Result>;
@@ -443,6 +445,7 @@ export class Replica<Result = unknown> {
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
       this.#proposals.appended(batch, result.term, result.index);
+      this.times.appended(result.index + batch.length - 1, nowMs);
     } else {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
       this.#proposals.refuse(batch, "overloaded");
@@ -461,7 +464,9 @@ export class Replica<Result = unknown> {
     for (const { context, index } of ready.readStates) {
       const beganMs = this.#reads.confirmed(context, index, this.#appliedIndex);
       if (beganMs === undefined) continue;
-      this.#options.observer.onReadIndex?.(this.#options.clock.monotonicMs() - beganMs);
+      const nowMs = this.#options.clock.monotonicMs();
+      this.times.confirmed(beganMs, nowMs);
+      this.#options.observer.onReadIndex?.(nowMs - beganMs);
     }
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
@@ -504,7 +509,13 @@ export class Replica<Result = unknown> {
       : { term: message.term, vote: message.vote, commit: message.commit };
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
-    const deliver = () => this.#deliver(message.responses);
+    const deliver = () => {
+      const last = entries.at(-1);
+      if (last !== undefined && this.isLeader) {
+        this.times.durable(last.index, this.#options.clock.monotonicMs());
+      }
+      this.#deliver(message.responses);
+    };
     const votes = hardState !== null &&
       (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
     if (snapshot === null && entries.length === 0 && !votes) {
@@ -560,7 +571,14 @@ export class Replica<Result = unknown> {
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
     }
-    if (message.entries.length > 0) observer.onApplied?.(clock.monotonicMs() - startedMs);
+    if (message.entries.length > 0) {
+      const endedMs = clock.monotonicMs();
+      observer.onApplied?.(endedMs - startedMs);
+      if (this.isLeader) {
+        this.times.committed(this.#appliedIndex, startedMs);
+        this.times.applied(this.#appliedIndex, endedMs);
+      }
+    }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
     this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());

@@ -39,6 +39,7 @@ export function failureOf(
 
 export class FakeNode implements NodeService {
   readonly meters = new Meters();
+  readonly slowRequests = { isSlow: () => false, tell: () => {} };
   valueSizeBytesMax = 1024 * 1024;
   readonly store = new Store();
   /** Of the partitions by number. */

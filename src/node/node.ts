@@ -182,6 +182,7 @@ export class Node {
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
       epoch: () => this.topology.epoch,
       stopping: () => this.#stopped,
+      removed: () => this.topology.epoch > 0 && this.topology.member(this.nodeId) === undefined,
     });
     this.membership = new Membership({
       clock: platform.clock,
@@ -193,7 +194,12 @@ export class Node {
         const meta = this.#hosting?.meta();
         return meta !== undefined && meta.replica.serving && meta.machine.map.epoch > 0;
       },
-      knowsMetaLeader: () => this.#leaderOf(META_PARTITION) !== undefined,
+      hearsMetaLeader: () => {
+        const leader = this.#leaderOf(META_PARTITION);
+        if (leader === this.nodeId) return true;
+        return leader !== undefined && this.#transport.isUp(leader) &&
+          this.#transport.isHeard(leader);
+      },
       record: () => keeper.record,
       save: (record) => keeper.save(record),
       call: (address, body) => this.call(address, body),

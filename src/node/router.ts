@@ -35,6 +35,8 @@ export interface RouterHost {
   noteLeader(partition: PartitionId, nodeId: NodeId | undefined): void;
   epoch(): number;
   stopping(): boolean;
+  /** Whether the map that this node has names it no more. */
+  removed(): boolean;
 }
 
 /** Pause before an operation that had no effect is tried again. */
@@ -214,6 +216,10 @@ export class Router {
       const leftMs = deadlineMs - this.#host.clock.monotonicMs();
       if (this.#host.stopping()) {
         return unknown ?? failure("stopping", "none", "this node is stopping");
+      }
+      // Who was removed may still reach others, but no answer comes back: they have no links with it.
+      if (this.#host.removed()) {
+        return unknown ?? failure("no-leader", "none", "this node was removed from the cluster");
       }
       if (leftMs <= 0) {
         return unknown ?? failure(

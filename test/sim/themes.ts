@@ -179,6 +179,7 @@ const lateSnapshots: Theme = (random, drawn) => {
     ...contended(random, drawn),
     keys: 6,
     snapshotLogBytes: 8 * 1024,
+    logWindowBytes: random.pick([2, 8, 32]) * 1024,
     mix: { ...drawn.mix, put: 1, delete: 0.8 },
   };
   const faults = repeat(random, options, 1200, (atMs): Fault[] => {
@@ -191,16 +192,21 @@ const lateSnapshots: Theme = (random, drawn) => {
     ]);
     return [{ atMs, kind: "isolate", node: behind, lost: "both", durationMs }, ...restarts];
   });
+  if (!random.chance(0.6)) return { options, faults };
+  const node = random.int(3);
+  const atMs = 1500 + random.int(2000);
   const rot: Fault = {
-    atMs: 1500 + random.int(2000),
+    atMs,
     kind: "rot",
-    node: random.int(3),
+    node,
     file: "snapshot",
     power: false,
     downMs: 50 + random.int(300),
     places: [random.float()],
   };
-  return { options, faults: random.chance(0.6) ? [...faults, rot] : faults };
+  // Often the only one of its age: who helps has an older one.
+  const own: Fault = { atMs: atMs - 100 - random.int(400), kind: "snapshot", node };
+  return { options, faults: [...faults, own, rot] };
 };
 
 const THEMES = {

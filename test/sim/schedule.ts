@@ -49,6 +49,8 @@ export interface SimOptions {
   /** Operations of all clients together, at most; absent: no bound. */
   readonly operationsMax?: number;
   readonly mix: WorkloadMix;
+  /** Keys that are put with a time to live; absent: 2. */
+  readonly expiringKeys?: number;
   /** Absent: none. */
   readonly readers?: ReaderCounts;
   readonly networkDelayMsMean: number;
@@ -167,7 +169,7 @@ function drawOptions(random: SeededRandom, overrides: Overrides): SimOptions {
       ttl: random.chance(0.3) ? random.float() : 0,
     },
     networkDelayMsMean: random.pick([0.2, 1, 5, 20]),
-    splitChance: random.pick([0, 0.1, 0.5]),
+    splitChance: random.pick([0, 0.05, 0.25]),
     syncDelayMsMean: random.pick([0.1, 1, 5, 20]),
     keyedChance: random.pick([0, 0.5, 1]),
     sessionChance: random.pick([0, 0.5, 1]),

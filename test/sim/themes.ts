@@ -209,6 +209,35 @@ const lateSnapshots: Theme = (random, drawn) => {
   return { options, faults: [...faults, own, rot] };
 };
 
+/** Keys that end before they are written again, read and written while leaders and clocks change. */
+const shortLives: Theme = (random, drawn) => {
+  const { readers } = drawn;
+  const options: SimOptions = {
+    ...contended(random, drawn),
+    expiringKeys: 16,
+    mix: { ...drawn.mix, get: 0.2, put: 1, txn: 0, bank: 0, ttl: 3 },
+    readers: { staleReaders: 0, watchers: 0, ...readers, scanners: 1 },
+  };
+  const faults = repeat(random, options, 600, (atMs): Fault[] => {
+    const durationMs = 100 + random.int(900);
+    switch (random.int(5)) {
+      case 0:
+        return [{ atMs, kind: "transfer", to: random.int(3) }];
+      case 1:
+        return [{ atMs, kind: "pause", node: LEADER, durationMs }];
+      case 2:
+        return [{ atMs, kind: "crash", node: LEADER, downMs: 20 + random.int(300) }];
+      case 3:
+        return [{ atMs, kind: "clock-rate", node: random.int(3), rate: random.pick([0.9, 1.1]) }];
+      default:
+        return [{ atMs, kind: "snapshot", node: random.int(3) }];
+    }
+  });
+  const offsetMs = random.pick([-86_400_000, -500, 500, 86_400_000]);
+  const jump: Fault = { atMs: random.int(3000), kind: "wall-jump", node: random.int(3), offsetMs };
+  return { options, faults: [...faults, jump] };
+};
+
 const THEMES = {
   "stale-leader": staleLeader,
   "slow-handover": slowHandover,
@@ -216,6 +245,7 @@ const THEMES = {
   "power-cuts": powerCuts,
   "moves-under-elections": movesUnderElections,
   "late-snapshots": lateSnapshots,
+  "short-lives": shortLives,
 } as const satisfies Readonly<Record<string, Theme>>;
 
 export type ThemeName = keyof typeof THEMES;

@@ -45,6 +45,8 @@ export interface HostingHost {
   readonly topology: Topology;
   readonly nodeId: NodeId;
   readonly snapshotLogBytes: number;
+  /** What each group's log may hold in memory, bytes; absent: its share of the node's bound. */
+  readonly logWindowBytes: number | undefined;
   /** The genesis record, if this is one of the first nodes. */
   readonly genesis: Genesis | undefined;
   /** A part of the log is damaged that may have named groups of which nothing is left. */
@@ -214,7 +216,8 @@ export class Hosting {
       maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,
       windowBytesMax: () =>
-        Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
+        this.#host.logWindowBytes ??
+          Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };

@@ -127,7 +127,6 @@ export class Replica<Result = unknown> {
       serving: () => this.serving,
       stopped: () => this.#stopped,
       term: () => this.#term,
-      firstIndex: () => this.#storage.firstIndex(),
       sent: (to, delivered) => this.#core.reportSnapshot(to, delivered),
     });
     this.#core = new RawNode({

@@ -16,6 +16,8 @@ interface Round {
   readonly context: number;
   readonly startedMs: number;
   readonly reads: QueuedRead[];
+  /** Called once when it is answered or given up. */
+  readonly over: () => void;
 }
 
 /** Reads confirmed by a round, waiting for the state machine to reach `index`. */
@@ -56,17 +58,22 @@ export class Reads {
     else this.#queue.push({ deadlineMs, settle });
   }
 
-  /** The context of a round to start now, or 0 when none is due. Call at the end of a turn. */
-  nextRound(nowMs: number): number {
+  /** Whether a round is due. Ask at the end of a turn; gives up the oldest one if it got no answer. */
+  isRoundDue(nowMs: number): boolean {
     const oldest = this.#rounds[0];
     if (oldest !== undefined && nowMs - oldest.startedMs >= ROUND_RETRY_MS) {
       // Its reads came before the next round begins: they may wait for that one with the rest.
       this.#rounds.shift();
       this.#queue = oldest.reads.concat(this.#queue);
+      oldest.over();
     }
-    if (this.#queue.length === 0 || this.#rounds.length >= ROUNDS_MAX) return 0;
+    return this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX;
+  }
+
+  /** Begins a round that is due; returns its context. `over` is called once when it is answered or given up. */
+  beginRound(nowMs: number, over: () => void): number {
     const context = this.#nextContext++;
-    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue });
+    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue, over });
     this.#queue = [];
     return context;
   }
@@ -77,7 +84,8 @@ export class Reads {
    */
   confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): void {
     while (this.#rounds.length > 0 && this.#rounds[0].context <= context) {
-      const { reads } = this.#rounds.shift()!;
+      const { reads, over } = this.#rounds.shift()!;
+      over();
       if (index <= appliedIndex) settleAll(reads, "ready");
       else this.#confirmed.push({ index, reads });
     }
@@ -92,9 +100,11 @@ export class Reads {
 
   /** Leadership is gone: confirmed reads stay valid, the others are refused. */
   lostLeadership(): void {
-    const refused = this.#rounds.flatMap(({ reads }) => reads).concat(this.#queue);
+    const rounds = this.#rounds;
+    const refused = rounds.flatMap(({ reads }) => reads).concat(this.#queue);
     this.#rounds = [];
     this.#queue = [];
+    for (const { over } of rounds) over();
     settleAll(refused, "not-leader");
   }
 

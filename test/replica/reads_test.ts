@@ -10,14 +10,19 @@ function reader(reads: Reads, deadlineMs = 10_000): ReadOutcome[] {
   return outcomes;
 }
 
+/** The context of a round that began, or 0 if none is due. */
+function round(reads: Reads, nowMs: number, over = () => {}): number {
+  return reads.isRoundDue(nowMs) ? reads.beginRound(nowMs, over) : 0;
+}
+
 Deno.test("a read that comes after a round began waits for the next one", () => {
   const reads = new Reads(100);
   const early = reader(reads);
-  const first = reads.nextRound(0);
+  const first = round(reads, 0);
   const late = reader(reads);
   reads.confirmed(first, 5, 5);
   assertEquals([early, late], [["ready"], []]);
-  const second = reads.nextRound(0);
+  const second = round(reads, 0);
   reads.confirmed(second, 5, 5);
   assertEquals(late, ["ready"]);
   assertEquals(reads.pending, 0);
@@ -26,7 +31,7 @@ Deno.test("a read that comes after a round began waits for the next one", () => 
 Deno.test("a confirmed read waits until the state has reached its index", () => {
   const reads = new Reads(100);
   const outcomes = reader(reads);
-  reads.confirmed(reads.nextRound(0), 7, 5);
+  reads.confirmed(round(reads, 0), 7, 5);
   reads.applied(6);
   assertEquals(outcomes, []);
   reads.applied(7);
@@ -36,9 +41,9 @@ Deno.test("a confirmed read waits until the state has reached its index", () => 
 Deno.test("a later round's confirmation confirms the rounds before it", () => {
   const reads = new Reads(100);
   const first = reader(reads);
-  reads.nextRound(0);
+  round(reads, 0);
   const second = reader(reads);
-  const context = reads.nextRound(0);
+  const context = round(reads, 0);
   reads.confirmed(context, 3, 3);
   assertEquals([first, second], [["ready"], ["ready"]]);
 });
@@ -47,11 +52,11 @@ Deno.test("no more than three rounds are in flight, and one without an answer is
   const reads = new Reads(100);
   for (let i = 0; i < 3; i++) {
     reader(reads);
-    assertEquals(reads.nextRound(0) > 0, true);
+    assertEquals(round(reads, 0) > 0, true);
   }
   const waiting = reader(reads);
-  assertEquals(reads.nextRound(99), 0);
-  const retry = reads.nextRound(100);
+  assertEquals(round(reads, 99), 0);
+  const retry = round(reads, 100);
   assertEquals(retry > 0, true);
   reads.confirmed(1, 1, 1); // the round that was given up
   assertEquals(waiting, []);
@@ -63,9 +68,9 @@ Deno.test("no more than three rounds are in flight, and one without an answer is
 Deno.test("lost leadership refuses what is not confirmed and keeps what is", () => {
   const reads = new Reads(100);
   const confirmed = reader(reads);
-  reads.confirmed(reads.nextRound(0), 9, 5);
+  reads.confirmed(round(reads, 0), 9, 5);
   const open = reader(reads);
-  reads.nextRound(0);
+  round(reads, 0);
   const queued = reader(reads);
   reads.lostLeadership();
   assertEquals([open, queued], [["not-leader"], ["not-leader"]]);
@@ -76,9 +81,9 @@ Deno.test("lost leadership refuses what is not confirmed and keeps what is", () 
 Deno.test("a read past its deadline is told so, wherever it waits", () => {
   const reads = new Reads(100);
   const outcomes = [reader(reads, 10)];
-  reads.confirmed(reads.nextRound(0), 9, 5);
+  reads.confirmed(round(reads, 0), 9, 5);
   outcomes.push(reader(reads, 10));
-  reads.nextRound(0);
+  round(reads, 0);
   outcomes.push(reader(reads, 10));
   reads.expire(10);
   assertEquals(outcomes, [["timeout"], ["timeout"], ["timeout"]]);
@@ -90,4 +95,22 @@ Deno.test("a full queue refuses, a stop ends every wait", () => {
   assertEquals(reader(reads), ["overloaded"]);
   reads.stop("stopping");
   assertEquals(first, ["not-leader"]);
+});
+
+Deno.test("every round is over once, whether it was answered, given up or refused", () => {
+  const reads = new Reads(100);
+  const over: string[] = [];
+  const begin = (name: string, nowMs: number) => {
+    reader(reads);
+    return round(reads, nowMs, () => over.push(name));
+  };
+  const answered = begin("answered", 0);
+  reads.confirmed(answered, 3, 3);
+  reads.confirmed(answered, 3, 3);
+  begin("given up", 0);
+  begin("refused", 100);
+  assertEquals(over, ["answered", "given up"]);
+  reads.lostLeadership();
+  reads.stop("stopping");
+  assertEquals(over, ["answered", "given up", "refused"]);
 });

@@ -37,9 +37,26 @@ export const READ_MUTANTS: readonly Mutant[] = [
     seenIn: "etcd's server: an answer counts only under the id of the request that it answers",
     theme: "slow-handover",
     file: "src/replica/reads.ts",
-    target: "const context = this.#nextContext++;",
-    replacement:
-      "const context = oldest !== undefined && oldest !== this.#rounds[0] ? oldest.context : this.#nextContext++;",
+    target: `      oldest.over();
+    }
+    return this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX;
+  }
+
+  /** Begins a round that is due; returns its context. \`over\` is called once when it is answered or given up. */
+  beginRound(nowMs: number, over: () => void): number {
+    const context = this.#nextContext++;`,
+    replacement: `      oldest.over();
+      this.#retried = oldest.context;
+    }
+    return this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX;
+  }
+
+  #retried = 0;
+
+  /** Begins a round that is due; returns its context. \`over\` is called once when it is answered or given up. */
+  beginRound(nowMs: number, over: () => void): number {
+    const context = this.#retried || this.#nextContext++;
+    this.#retried = 0;`,
   },
   {
     name: "read-served-below-its-index",

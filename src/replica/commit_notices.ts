@@ -32,10 +32,11 @@ export class NoticeBoard {
     this.#timer = this.#clock.setTimer(DELAY_MS, () => this.#release());
   }
 
-  /** Entries go out: a message to each peer, as a rule, that costs hardly more with notices in it. */
-  entriesSent(): void {
-    if (this.#timer === undefined) return;
-    if (this.#clock.monotonicMs() - this.#sinceMs >= RIDE_MS) this.#release();
+  /** Entries of `sender` go out: a message to each peer, as a rule, that costs hardly more with notices in it. */
+  entriesSent(sender: CommitNotices): void {
+    if (this.#timer === undefined || this.#clock.monotonicMs() - this.#sinceMs < RIDE_MS) return;
+    // The sender's own notices are about to be replaced by its entries.
+    if (this.#holders.size > 1 || !this.#holders.has(sender)) this.#release();
   }
 
   /** `holder` holds nothing any more. */
@@ -74,7 +75,7 @@ export class CommitNotices {
     }
     if (this.#held.delete(message.to) && this.#held.size === 0) this.#board.dropped(this);
     this.#send(message);
-    this.#board.entriesSent();
+    this.#board.entriesSent(this);
   }
 
   /** Sends what is held. */

@@ -59,7 +59,6 @@ export class ProposalRounds {
       if (queued === 0 && waiting === 0) return;
       this.#entries.set(member, entry = { queued: 0, waiting: 0, admitted: false });
     }
-    const hadWaiting = this.#waiting > 0;
     this.#queued += queued - entry.queued;
     this.#waiting += waiting - entry.waiting;
     entry.queued = queued;
@@ -69,8 +68,6 @@ export class ProposalRounds {
       if (waiting === 0) this.#entries.delete(member);
       if (this.#looking === member) this.#rouse();
     }
-    // What is held waits for this.
-    if (hadWaiting && this.#waiting === 0 && this.#holdTimer !== undefined) this.#rouse();
   }
 
   /** `member` ends. */

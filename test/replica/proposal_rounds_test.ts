@@ -134,19 +134,6 @@ Deno.test("a group without a quorum holds the others back for a moment only", as
   }
 });
 
-Deno.test("the commit of all that was under way lets the rest go without a timer", async () => {
-  const rig = new Rig();
-  const [a, b] = rig.groups(2);
-  a.enqueue(4);
-  rig.turn(a);
-  b.enqueue(1);
-  rig.turn(b);
-  a.commit();
-  rig.turn();
-  await rig.run(0.5);
-  assertEquals(b.batches, [1]);
-});
-
 Deno.test("proposals wait for the sync under way and for no second one", async () => {
   const rig = new Rig();
   const [a, b] = rig.groups(2);

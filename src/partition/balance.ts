@@ -11,6 +11,8 @@ export type StepCost = "planned" | "free" | "busy";
 /** How balancing asks about one replica, and tells what it did. */
 export interface StepRules {
   cost(partition: PartitionId, from: number): StepCost;
+  /** Whether a node gave its replica up lately, which may have been an operator's wish. */
+  left(partition: PartitionId, node: number): boolean;
   moved(partition: PartitionId): void;
 }
 
@@ -101,7 +103,10 @@ function compareExcess(layout: Layout, a: number, b: number): number {
     (2 * layout.loads[b] - 1) * layout.nodes[a].weight;
 }
 
-/** The partition whose replica goes from one node to the other: cheapest, then highest score. */
+/**
+ * The partition whose replica goes from one node to the other: the cheapest, then one that does not go back to
+ * where it was lately, then the highest score.
+ */
 function bestPartition(
   layout: Layout,
   from: number,
@@ -115,7 +120,7 @@ function bestPartition(
     if (layout.holds(to, partition)) continue;
     const holders = layout.holders(partition);
     if (layout.penaltyBeside(holders, to, from) > layout.penaltyBeside(holders, from)) continue;
-    const cost = COST_ORDER[rules.cost(partition, from)];
+    const cost = 2 * COST_ORDER[rules.cost(partition, from)] + (rules.left(partition, to) ? 1 : 0);
     if (best !== undefined && cost > bestCost) continue;
     const score = layout.score(partition, to);
     if (best !== undefined && cost === bestCost) {

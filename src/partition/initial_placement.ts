@@ -9,7 +9,7 @@ import type { MemberDetails } from "./map.ts";
 type Candidate = MemberDetails & { readonly nodeId: NodeId };
 
 /** No data exists yet, so every step is free. */
-const NO_DATA: StepRules = { cost: () => "planned", moved: () => {} };
+const NO_DATA: StepRules = { cost: () => "planned", left: () => false, moved: () => {} };
 
 function layoutOf(members: readonly Candidate[]): Layout {
   return new Layout(members.map((member): LayoutNode => ({ ...member, eligible: true })));

@@ -104,6 +104,8 @@ class Planner {
   readonly #reasons = new Map<PartitionId, StepReason>();
   /** Partitions whose present move has to end before the next one. */
   readonly #busy = new Set<PartitionId>();
+  /** Where partitions had a replica lately, by `#cell`. */
+  readonly #left = new Set<number>();
 
   constructor(
     map: ClusterMap,
@@ -129,9 +131,13 @@ class Planner {
       this.#base.set(entry.partition, nodes);
       for (const node of nodes) {
         this.#layout.add(entry.partition, node);
-        this.#isBase[entry.partition * map.members.length + node] = 1;
+        this.#isBase[this.#cell(entry.partition, node)] = 1;
       }
       if (entry.move !== undefined) this.#busy.add(entry.partition);
+      for (const { nodeId } of [...entry.dropping, ...entry.retired]) {
+        const node = this.#numbers.get(nodeId);
+        if (node !== undefined) this.#left.add(this.#cell(entry.partition, node));
+      }
     }
   }
 
@@ -167,6 +173,7 @@ class Planner {
   even(): void {
     const rules = (reason: StepReason): StepRules => ({
       cost: (partition, from) => this.#costOf(partition, from),
+      left: (partition, node) => this.#left.has(this.#cell(partition, node)),
       moved: (partition) => this.#touch(partition, reason),
     });
     spread(this.#layout, this.#entries.map((entry) => entry.partition), rules("spread"));
@@ -238,9 +245,14 @@ class Planner {
     });
   }
 
+  /** One number for a partition and a node. */
+  #cell(partition: PartitionId, node: number): number {
+    return partition * this.#map.members.length + node;
+  }
+
   #costOf(partition: PartitionId, from: number): StepCost {
     if (this.#busy.has(partition)) return "busy";
-    return this.#isBase[partition * this.#map.members.length + from] === 1 ? "free" : "planned";
+    return this.#isBase[this.#cell(partition, from)] === 1 ? "free" : "planned";
   }
 
   #change(entry: PartitionEntry): BeginMove | undefined {

@@ -22,6 +22,8 @@ export interface ReplicaObserver {
   onQuiescence(replica: Replica): void;
   /** Applied what was committed in one step; `durationMs` is the time it took. */
   onApplied?(durationMs: number): void;
+  /** A round of ReadIndex was confirmed by its quorum after `durationMs`. */
+  onReadIndex?(durationMs: number): void;
 }
 
 export interface ReplicaOptions<Result> {

@@ -40,6 +40,7 @@ import { type ReadOutcome, Reads } from "./reads.ts";
 import { Snapshotting } from "./snapshotting.ts";
 import { StateLoading } from "./state_loading.ts";
 import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
+import { WorkTimes } from "./work_times.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
 export const ELECTION_TICKS = 10;
@@ -56,6 +57,7 @@ export class Replica<Result = unknown> {
   readonly group: PartitionId;
   readonly id: ReplicaId;
   readonly machine: StateMachine<Result>;
+  readonly times = new WorkTimes();
   readonly #core: RawNode;
   readonly #storage: WindowStorage;
   readonly #options: ReplicaOptions<Result>;
@@ -187,6 +189,16 @@ export class Replica<Result = unknown> {
   get admitted(): boolean {
     const { voters, votersOutgoing, learners, learnersNext } = this.#configuration.confState;
     return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(this.id));
+  }
+
+  /** Proposals whose outcome is open. */
+  get pendingProposals(): number {
+    return this.#proposals.queued + this.#proposals.waiting;
+  }
+
+  /** Reads that may not be served yet. */
+  get pendingReads(): number {
+    return this.#reads.pending;
   }
 
   /** Whether the group sleeps: nothing is wanted of it, and it is not ticked. */
@@ -407,7 +419,7 @@ export class Replica<Result = unknown> {
   turn(): void {
     if (this.#stopped) return;
     const startedMs = this.#options.clock.monotonicMs();
-    this.#proposeQueued();
+    this.#proposeQueued(startedMs);
     this.#startReads(startedMs);
     while (this.#core.hasReady()) {
       this.#handle(this.#core.ready());
@@ -425,7 +437,7 @@ export class Replica<Result = unknown> {
     }
   }
 
-  #proposeQueued(): void {
+  #proposeQueued(nowMs: number): void {
     if (this.#proposals.queued === 0) return;
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
@@ -437,6 +449,7 @@ export class Replica<Result = unknown> {
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
       this.#proposals.appended(batch, result.term, result.index);
+      this.times.appended(result.index + batch.length - 1, nowMs);
     } else {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
       this.#proposals.refuse(batch, "overloaded");
@@ -455,7 +468,11 @@ export class Replica<Result = unknown> {
   #handle(ready: Ready): void {
     if (ready.softState !== null || ready.hardState !== null) this.#noteLeadership(ready);
     for (const { context, index } of ready.readStates) {
-      this.#reads.confirmed(context, index, this.#appliedIndex);
+      const beganMs = this.#reads.confirmed(context, index, this.#appliedIndex);
+      if (beganMs === undefined) continue;
+      const nowMs = this.#options.clock.monotonicMs();
+      this.times.confirmed(beganMs, nowMs);
+      this.#options.observer.onReadIndex?.(nowMs - beganMs);
     }
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
@@ -498,7 +515,13 @@ export class Replica<Result = unknown> {
       : { term: message.term, vote: message.vote, commit: message.commit };
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
-    const deliver = () => this.#deliver(message.responses);
+    const deliver = () => {
+      const last = entries.at(-1);
+      if (last !== undefined && this.isLeader) {
+        this.times.durable(last.index, this.#options.clock.monotonicMs());
+      }
+      this.#deliver(message.responses);
+    };
     const votes = hardState !== null &&
       (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
     if (snapshot === null && entries.length === 0 && !votes) {
@@ -554,7 +577,14 @@ export class Replica<Result = unknown> {
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
     }
-    if (message.entries.length > 0) observer.onApplied?.(clock.monotonicMs() - startedMs);
+    if (message.entries.length > 0) {
+      const endedMs = clock.monotonicMs();
+      observer.onApplied?.(endedMs - startedMs);
+      if (this.isLeader) {
+        this.times.committed(this.#appliedIndex, startedMs);
+        this.times.applied(this.#appliedIndex, endedMs);
+      }
+    }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
     this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());

@@ -32,6 +32,7 @@ export interface SimHost {
   readonly trace: Trace;
   readonly recorder?: Recorder | undefined;
   readonly syncDelayMsMean: number;
+  readonly onLog?: (node: string, message: string, fields: Record<string, unknown>) => void;
   /** A node ended itself, or threw. `expected`: a fault that was injected explains it. */
   onEnd(node: SimNode, reason: string, expected: boolean): void;
 }
@@ -185,6 +186,7 @@ export class SimNode {
       log: (level, message, more) => {
         const all = { ...fields, ...more };
         if (message === "member is suspect") this.lastSuspicionMs = scheduler.nowMs;
+        this.#host.onLog?.(this.name, message, all);
         trace.note(scheduler.nowMs, this.name, `${level}: ${message} ${JSON.stringify(all)}`);
       },
       with: (more) => this.#log({ ...fields, ...more }),

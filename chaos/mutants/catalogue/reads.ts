@@ -37,26 +37,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
     seenIn: "etcd's server: an answer counts only under the id of the request that it answers",
     theme: "slow-handover",
     file: "src/replica/reads.ts",
-    target: `      oldest.over();
-    }
-    return this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX;
-  }
-
-  /** Begins a round that is due; returns its context. \`over\` is called once when it is answered or given up. */
-  beginRound(nowMs: number, over: () => void): number {
-    const context = this.#nextContext++;`,
-    replacement: `      oldest.over();
-      this.#retried = oldest.context;
-    }
-    return this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX;
-  }
-
-  #retried = 0;
-
-  /** Begins a round that is due; returns its context. \`over\` is called once when it is answered or given up. */
-  beginRound(nowMs: number, over: () => void): number {
-    const context = this.#retried || this.#nextContext++;
-    this.#retried = 0;`,
+    target: "const context = this.#nextContext++;",
+    replacement:
+      "const context = this.#isLate(nowMs) ? this.#rounds.at(-1)!.context : this.#nextContext++;",
   },
   {
     name: "read-served-below-its-index",

@@ -111,6 +111,7 @@ export class Replica<Result = unknown> {
     this.#loading = new StateLoading(
       options.machine,
       options.snapshots,
+      options.clock,
       (reason, cause) => options.onFatal(`Group ${options.group}: ${reason}`, cause),
       options.awaitingSnapshot,
     );

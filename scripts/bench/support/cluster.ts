@@ -31,6 +31,8 @@ export interface TestClusterOptions {
   readonly flags?: readonly string[];
   /** Flags of one node, by name. */
   readonly nodeFlags?: (name: string) => readonly string[];
+  /** Added to the environment of the nodes. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Script to run instead of src/main.ts, and arguments before the node's flags. */
   readonly main?: readonly string[];
 }
@@ -111,6 +113,7 @@ export class TestCluster implements AsyncDisposable {
     args.push(...(this.#options.nodeFlags?.(node.name) ?? []), ...extra);
     const child = new Deno.Command(Deno.execPath(), {
       args,
+      env: { ...this.#options.env },
       stdin: "piped",
       stdout: "null",
       stderr: "piped",

@@ -1,4 +1,5 @@
-// What the logs of Pontoon's nodes say that clients can't see: snapshots that were sent, and damage that nobody did.
+// What the logs of Pontoon's nodes say that clients can't see: snapshots that were sent, damage that nobody did,
+// invariants that did not hold.
 // Reads finished logs only; a system whose nodes log something else says nothing here.
 
 import type { Fault } from "./types.ts";
@@ -67,4 +68,20 @@ export function unexplainedDamage(logs: NodeLogs, faults: readonly Fault[]): Fla
     }
   }
   return flaws;
+}
+
+/** How a node names an invariant of its own that did not hold. */
+const BROKEN_INVARIANT = /InvariantError: ([^\n"\\]+)/g;
+
+/**
+ * Invariants that nodes found broken. Each is a bug by a node's own account, whatever was broken around it; that it ends
+ * itself before a client can be lied to makes it no better.
+ */
+export function brokenInvariants(logs: NodeLogs): Flaw[] {
+  return [...logs].sort(([a], [b]) => a < b ? -1 : 1).flatMap(([node, log]) => {
+    const found = [...log.matchAll(BROKEN_INVARIANT)].map(([, words]) => words!);
+    if (found.length === 0) return [];
+    const more = found.length > 1 ? ` (the first of ${found.length} times)` : "";
+    return [{ message: `${node} found an invariant broken: ${found[0]}${more}`, calls: [] }];
+  });
 }

@@ -6,7 +6,13 @@ import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
 import { judgeInThread, type Judgement } from "./judge.ts";
 import { mutantNamed, MutantTree } from "./mutants/tree.ts";
-import { damagesFiles, readNodeLogs, snapshotsSent, unexplainedDamage } from "./node_logs.ts";
+import {
+  brokenInvariants,
+  damagesFiles,
+  readNodeLogs,
+  snapshotsSent,
+  unexplainedDamage,
+} from "./node_logs.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { bounded } from "./bounded.ts";
@@ -333,7 +339,8 @@ class Run implements RunView {
     const damage = isCut && this.options.nemeses.some(damagesFiles)
       ? []
       : unexplainedDamage(logs, faults);
-    const judgement = { ...judged, flaws: [...judged.flaws, ...damage] };
+    const flaws = [...judged.flaws, ...damage, ...brokenInvariants(logs)];
+    const judgement = { ...judged, flaws };
     const gates = gatesOf({
       calls,
       kinds: this.#workload.kinds,

@@ -2,7 +2,12 @@
 // could tell.
 
 import { assertEquals } from "@std/assert";
-import { damagesFiles, snapshotsSent, unexplainedDamage } from "../../chaos/node_logs.ts";
+import {
+  brokenInvariants,
+  damagesFiles,
+  snapshotsSent,
+  unexplainedDamage,
+} from "../../chaos/node_logs.ts";
 import type { Fault } from "../../chaos/types.ts";
 
 const DAMAGED =
@@ -39,4 +44,19 @@ Deno.test("damagesFiles() holds for the nemeses that damage, and for all of them
 Deno.test("snapshotsSent() counts over all nodes", () => {
   const sent = '{"level":"info","message":"snapshot sent","to":"n2"}';
   assertEquals(snapshotsSent(new Map([["n1", `${sent}\n${sent}\n`], ["n2", sent]])), 3);
+});
+
+Deno.test("brokenInvariants() is told once for each node, with how often", () => {
+  const fatal =
+    '{"level":"error","message":"fatal: peer link failed","error":"InvariantError: cannot commit 349: the log ends at 271\\n    at assert"}';
+  assertEquals(brokenInvariants(new Map([["n1", STARTED]])), []);
+  assertEquals(
+    brokenInvariants(new Map([["n2", fatal], ["n1", `${fatal}\n${STARTED}\n${fatal}\n`]])).map(
+      ({ message }) => message,
+    ),
+    [
+      "n1 found an invariant broken: cannot commit 349: the log ends at 271 (the first of 2 times)",
+      "n2 found an invariant broken: cannot commit 349: the log ends at 271",
+    ],
+  );
 });

@@ -1,8 +1,8 @@
 // What etcd's answers mean to the bench's clients.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { etcdStore } from "../../chaos/systems/etcd_store.ts";
-import type { Operation } from "../../chaos/systems/key_api.ts";
+import { type Operation, StoreError } from "../../chaos/systems/key_api.ts";
 
 /** What the store makes of `answer` to a transaction of `operations`. */
 async function transactWith(answer: unknown, operations: readonly Operation[]) {
@@ -31,4 +31,11 @@ Deno.test("etcdStore() gives no revision to a transaction that changed nothing",
     operations,
   );
   assertEquals(done.revision, 229);
+});
+
+Deno.test("etcdStore() refuses the comparison that etcd understands differently, and sends nothing", async () => {
+  const unlike = { key: "a", op: "!=", text: "1" } as const;
+  // Nobody listens there: what is sent fails with another error.
+  const store = etcdStore("127.0.0.1:1");
+  await assertRejects(() => store.transact([unlike], [{ op: "get", key: "a" }], []), StoreError);
 });

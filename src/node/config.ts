@@ -44,6 +44,8 @@ export interface NodeConfig {
   readonly snapshotLogBytes: number;
   /** Sizes of the log's files and batches where the product's own don't fit, as in simulations. */
   readonly logSizes?: { readonly segmentSizeBytes: number; readonly batchSizeBytesMax: number };
+  /** Entries that each group keeps in memory for followers a little late, bytes; likewise. */
+  readonly logWindowBytes?: number;
   /** A node silent for so long counts as lost for good, ms. */
   readonly deadAfterMs: number;
   /** Requests that take at least so long are logged, with where the time went; undefined: none are. */

@@ -21,6 +21,9 @@ import { EMPTY_HARD_STATE, type Message, NONE } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
 import type { EndReason, ReplicaObserver } from "../replica/options.ts";
+import { NoticeBoard } from "../replica/commit_notices.ts";
+import { ProposalRounds } from "../replica/proposal_rounds.ts";
+import { ReadRounds } from "../replica/read_rounds.ts";
 import { Replica } from "../replica/replica.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
@@ -45,6 +48,8 @@ export interface HostingHost {
   readonly topology: Topology;
   readonly nodeId: NodeId;
   readonly snapshotLogBytes: number;
+  /** What each group's log may hold in memory, bytes; absent: its share of the node's bound. */
+  readonly logWindowBytes: number | undefined;
   /** The genesis record, if this is one of the first nodes. */
   readonly genesis: Genesis | undefined;
   /** A part of the log is damaged that may have named groups of which nothing is left. */
@@ -63,8 +68,16 @@ export class Hosting {
   /** Partitions of which it is known what the log held: whatever comes later is new. */
   readonly #accounted = new Set<PartitionId>();
 
+  /** What the groups propose and ask goes to the log and the links together. */
+  readonly #proposalRounds: ProposalRounds;
+  readonly #readRounds: ReadRounds;
+  readonly #notices: NoticeBoard;
+
   constructor(host: HostingHost) {
     this.#host = host;
+    this.#proposalRounds = new ProposalRounds(host.platform.clock);
+    this.#readRounds = new ReadRounds(host.platform.clock);
+    this.#notices = new NoticeBoard(host.platform.clock);
   }
 
   get(partition: PartitionId): Hosted | undefined {
@@ -210,11 +223,16 @@ export class Hosting {
       logger: platform.log.with({ partition: group }),
       observer,
       wake: () => scheduler.wake(group),
+      join: () => scheduler.join(group),
+      proposalRounds: this.#proposalRounds,
+      readRounds: this.#readRounds,
+      notices: this.#notices,
       awaitingSnapshot,
       maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,
       windowBytesMax: () =>
-        Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
+        this.#host.logWindowBytes ??
+          Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };

@@ -340,6 +340,7 @@ export class Node {
       topology: this.topology,
       nodeId: keeper.record.nodeId,
       snapshotLogBytes: config.snapshotLogBytes,
+      logWindowBytes: config.logWindowBytes,
       genesis,
       mayHaveLostGroups: this.#parts.mayHaveLostGroups,
       linksOf: (partition) => this.#linksOf(partition),

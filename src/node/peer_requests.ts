@@ -1,5 +1,6 @@
 // Answers what other nodes ask over the links. An answer always comes; what goes wrong is in it.
 
+import { CodecError } from "../base/codec.ts";
 import type { LogIndex, NodeId, PartitionId } from "../base/ids.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 import type { MetaResult } from "../partition/mod.ts";
@@ -13,6 +14,7 @@ import {
 } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
 import { ledHere } from "./leader_survey.ts";
+import { decodeEnvelope } from "../store/mod.ts";
 import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
 import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
 import type { NodeReport } from "./node_report.ts";
@@ -46,7 +48,9 @@ export async function answerRequest(
   try {
     return await answer(host, from, body, budgetMs);
   } catch (cause) {
-    host.log.log("error", "peer request failed", { from, error: String(cause) });
+    // What can't be read is the peer's fault, or its version's.
+    const level = cause instanceof CodecError ? "warn" : "error";
+    host.log.log(level, "peer request failed", { from, error: String(cause) });
     return encodePlainAnswer(failure("internal", "unknown", "the peer failed to handle it"));
   }
 }
@@ -80,6 +84,9 @@ async function answer(
         return encodePlainAnswer(failure("disk-full", "none", "the leader's disk is almost full"));
       }
       const envelope = reader.raw(reader.remaining);
+      if (!isEnvelope(envelope)) {
+        return encodePlainAnswer(failure("conflict", "none", "what was forwarded is no command"));
+      }
       const written = await new Promise<WriteAnswer | Failure>((settle) =>
         hosted.data.write(envelope, deadlineMs, settle)
       );
@@ -143,4 +150,15 @@ async function answer(
 
 function notLeader(host: PeerRequestHost, partition: PartitionId): Uint8Array {
   return encodePlainAnswer({ ...NOT_LEADER, leaderNodeId: host.leaderOf(partition) });
+}
+
+/** Once in the log, what is none would end every replica that applies it, again at each start. */
+function isEnvelope(bytes: Uint8Array): boolean {
+  try {
+    decodeEnvelope(bytes);
+    return true;
+  } catch (cause) {
+    if (cause instanceof CodecError) return false;
+    throw cause;
+  }
 }

@@ -16,6 +16,8 @@ interface Round {
   readonly context: number;
   readonly startedMs: number;
   readonly reads: QueuedRead[];
+  /** Called once when it is waited for no more. */
+  readonly over: () => void;
 }
 
 /** Reads confirmed by a round, waiting for the state machine to reach `index`. */
@@ -58,20 +60,30 @@ export class Reads {
     else this.#queue.push({ deadlineMs, settle });
   }
 
-  /** The context of a round to start now, or 0 when none is due. Call at the end of a turn. */
-  nextRound(nowMs: number): number {
+  /** Whether a round is due. Ask at the end of a turn. */
+  isRoundDue(nowMs: number): boolean {
+    return this.#isLate(nowMs) || (this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX);
+  }
+
+  /**
+   * The answer to any round settles those before it too, so the unanswered ones are not given up: where the
+   * way to the quorum is long, theirs may come first.
+   */
+  #isLate(nowMs: number): boolean {
     const newest = this.#rounds.at(-1);
-    // The answer to any round settles those before it too, so the unanswered ones are not given up: where
-    // the way to the quorum is long, theirs may come first.
-    const isRetry = newest !== undefined && nowMs - newest.startedMs >= ROUND_RETRY_MS;
-    if (!isRetry && (this.#queue.length === 0 || this.#rounds.length >= ROUNDS_MAX)) return 0;
+    return newest !== undefined && nowMs - newest.startedMs >= ROUND_RETRY_MS;
+  }
+
+  /** Begins a round that is due; returns its context. `over` is called once when it is waited for no more. */
+  beginRound(nowMs: number, over: () => void): number {
     if (this.#rounds.length >= ROUNDS_KEPT_MAX) {
       const [oldest, next] = this.#rounds;
       // What came before the oldest began came before the next one did.
       this.#rounds.splice(0, 2, { ...next, reads: oldest.reads.concat(next.reads) });
+      oldest.over();
     }
     const context = this.#nextContext++;
-    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue });
+    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue, over });
     this.#queue = [];
     return context;
   }
@@ -83,7 +95,8 @@ export class Reads {
   confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): number | undefined {
     let beganMs: number | undefined;
     while (this.#rounds.length > 0 && this.#rounds[0].context <= context) {
-      const { reads, startedMs } = this.#rounds.shift()!;
+      const { reads, startedMs, over } = this.#rounds.shift()!;
+      over();
       beganMs = startedMs;
       if (index <= appliedIndex) settleAll(reads, "ready");
       else this.#confirmed.push({ index, reads });
@@ -100,9 +113,11 @@ export class Reads {
 
   /** Leadership is gone: confirmed reads stay valid, the others are refused. */
   lostLeadership(): void {
-    const refused = this.#rounds.flatMap(({ reads }) => reads).concat(this.#queue);
+    const rounds = this.#rounds;
+    const refused = rounds.flatMap(({ reads }) => reads).concat(this.#queue);
     this.#rounds = [];
     this.#queue = [];
+    for (const { over } of rounds) over();
     settleAll(refused, "not-leader");
   }
 

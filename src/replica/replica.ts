@@ -34,7 +34,7 @@ import type { AppliedConfiguration } from "./configuration.ts";
 import type { SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
 import type { EndReason, ReplicaOptions } from "./options.ts";
-import { ProposalGate } from "./proposal_gate.ts";
+import type { RoundMember } from "./proposal_rounds.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
 import { Snapshotting } from "./snapshotting.ts";
@@ -69,7 +69,7 @@ export class Replica<Result = unknown> {
   #configuration: AppliedConfiguration;
   /** The entry that tells a quorum of `#configuration`. */
   #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
-  readonly #gate: ProposalGate;
+  readonly #member: RoundMember;
   readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
@@ -98,7 +98,7 @@ export class Replica<Result = unknown> {
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
-    this.#notices = new CommitNotices(options.clock, (message) => {
+    this.#notices = new CommitNotices(options.notices, (message) => {
       options.links.send(message.to, message);
     });
     this.#configuration = recovered.snapshot.configuration;
@@ -107,10 +107,11 @@ export class Replica<Result = unknown> {
     this.#term = recovered.hardState.term;
     this.#durable = recovered.hardState;
     this.#awaitingSnapshot = options.awaitingSnapshot;
-    this.#gate = new ProposalGate(options.log, options.clock, options.wake);
+    this.#member = { wake: options.wake, join: options.join };
     this.#loading = new StateLoading(
       options.machine,
       options.snapshots,
+      options.clock,
       (reason, cause) => options.onFatal(`Group ${options.group}: ${reason}`, cause),
       options.awaitingSnapshot,
     );
@@ -127,7 +128,6 @@ export class Replica<Result = unknown> {
       serving: () => this.serving,
       stopped: () => this.#stopped,
       term: () => this.#term,
-      firstIndex: () => this.#storage.firstIndex(),
       sent: (to, delivered) => this.#core.reportSnapshot(to, delivered),
     });
     this.#core = new RawNode({
@@ -302,6 +302,7 @@ export class Replica<Result = unknown> {
     else {
       this.#idleTicks = 0;
       this.#proposals.enqueue(data, deadlineMs, settle);
+      this.#options.proposalRounds.note(this.#member, this.#proposals);
       this.#options.wake();
     }
   }
@@ -313,6 +314,7 @@ export class Replica<Result = unknown> {
     else {
       this.#idleTicks = 0;
       this.#reads.enqueue(deadlineMs, settle);
+      this.#options.readRounds.want(this.#member);
       this.#options.wake();
     }
   }
@@ -406,7 +408,8 @@ export class Replica<Result = unknown> {
     this.#stopped = true;
     this.#endReason = reason;
     this.#notices.stop();
-    this.#gate.stop();
+    this.#options.proposalRounds.leave(this.#member);
+    this.#options.readRounds.leave(this.#member);
     this.#loading.stop();
     this.#proposals.stop(reason);
     this.#reads.stop(reason);
@@ -426,6 +429,7 @@ export class Replica<Result = unknown> {
         break;
       }
     }
+    this.#options.proposalRounds.note(this.#member, this.#proposals);
     this.#snapshotting.maybeTake();
     if (this.#asleep !== this.#core.quiescent) {
       this.#asleep = this.#core.quiescent;
@@ -438,9 +442,9 @@ export class Replica<Result = unknown> {
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
     if (this.#core.leadTransferee !== NONE) return;
-    if (!this.#gate.opens(this.#proposals, nowMs)) return;
+    const { proposalRounds, log } = this.#options;
+    if (!proposalRounds.opens(this.#member, log)) return;
     const batch = this.#proposals.take();
-    this.#gate.taken(batch.length);
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
@@ -453,8 +457,10 @@ export class Replica<Result = unknown> {
   }
 
   #startReads(nowMs: number): void {
-    const context = this.#reads.nextRound(nowMs);
-    if (context === 0) return;
+    if (!this.#reads.isRoundDue(nowMs)) return this.#options.readRounds.leave(this.#member);
+    const over = this.#options.readRounds.begin(this.#member);
+    if (over === undefined) return;
+    const context = this.#reads.beginRound(nowMs, over);
     const asked = this.#core.role === Role.Leader && this.#core.readIndex(context);
     if (!asked) this.#reads.lostLeadership();
   }

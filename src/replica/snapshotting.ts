@@ -1,5 +1,5 @@
 // When a replica takes a snapshot, and which one it sends to a follower that needs one. At most one is written at a
-// time. It must never offer a file that is older than the log begins.
+// time. It must never go on sending a file that did not help.
 
 import { assert } from "../base/assert.ts";
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
@@ -25,8 +25,6 @@ export interface SnapshottingReplica {
   serving(): boolean;
   stopped(): boolean;
   term(): Term;
-  /** First index of the log that can be sent entry by entry. */
-  firstIndex(): LogIndex;
   /** What became of a snapshot that the core asked for. */
   sent(to: ReplicaId, delivered: boolean): void;
 }
@@ -93,14 +91,17 @@ export class Snapshotting {
     });
   }
 
-  /** Helps a follower that has lost its state, though not its log: with what there is, or soon will be. */
+  /**
+   * Helps a follower that has lost its state, though not its log: with what there is, or soon will be. The
+   * follower's own log goes on from there, so how far back this one reaches does not matter.
+   */
   sendLatest(to: ReplicaId): void {
     const { id, snapshots, links, wake } = this.#options;
     const file = snapshots.latest;
     // Who asks again though it has this one stands behind it: only a newer one helps.
     const isOld = file !== undefined && this.#helped.get(to) === file.point.index &&
       file.point.index < this.#replica.point().index;
-    if (file === undefined || file.point.index < this.#replica.firstIndex() || isOld) {
+    if (file === undefined || isOld) {
       this.#wanted = true;
       return wake();
     }

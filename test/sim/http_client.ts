@@ -125,6 +125,11 @@ export class EventStream {
     incarnation.onDeath(() => this.#end());
   }
 
+  /** Whether the last piece ended within what was sent together. */
+  get isMidway(): boolean {
+    return this.#rest.length > 0;
+  }
+
   /** The next bytes; undefined once the stream is over. */
   async next(): Promise<Uint8Array | undefined> {
     if (this.#rest.length === 0) this.#rest = await this.#read();

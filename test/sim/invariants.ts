@@ -9,6 +9,7 @@ import { Answers } from "./invariants/answers.ts";
 import { lookAtConfiguration, tapChanges } from "./invariants/configurations.ts";
 import { type GroupFacts, newGroupFacts, placeOf, type Watched } from "./invariants/facts.ts";
 import { checkCompleteness, lookAtLog } from "./invariants/logs.ts";
+import { Maps } from "./invariants/maps.ts";
 import { checkCampaign, checkRestart, checkVotes, tapMessages } from "./invariants/promises.ts";
 import { checkLoadedState, tapMachine } from "./invariants/states.ts";
 import { Violation } from "./invariants/violation.ts";
@@ -21,6 +22,7 @@ export class Invariants {
   readonly #watched = new Map<Replica, Watched>();
   readonly #groups = new Map<PartitionId, GroupFacts>();
   readonly #answers = new Answers();
+  readonly #maps = new Maps();
   /** Leaders that came to be. */
   elections = 0;
   /** Of these, leaders to whom nobody had handed over: for "no needless change in a healed cluster". */
@@ -42,6 +44,8 @@ export class Invariants {
       if (life === undefined || !life.incarnation.touched) continue;
       life.incarnation.touched = false;
       if (hosting === undefined) continue;
+      const { map } = life.running!.node.topology;
+      this.#maps.look(node.name, hosting, map, (partition) => this.#facts(partition));
       for (const hosted of hosting.all()) {
         if (hosted.kind === "suspect") {
           if (node.mayBeSuspect) continue;

@@ -1,6 +1,7 @@
 // One run of one schedule: a cluster of production nodes, clients and faults; then everything is healed and
 // the cluster must make progress and converge; then the clients' history is judged.
 
+import type { PartitionId } from "../../src/base/ids.ts";
 import type { NodeConfig } from "../../src/node/config.ts";
 import { preloadSchemaRoutes } from "../../src/http/app.ts";
 import { banAmbient } from "./ambient.ts";
@@ -170,6 +171,7 @@ class Run {
         dialOverrides: new Map(),
         logSizes: { segmentSizeBytes, batchSizeBytesMax: segmentSizeBytes / 2 },
         snapshotLogBytes: options.snapshotLogBytes,
+        ...(options.logWindowBytes === undefined ? {} : { logWindowBytes: options.logWindowBytes }),
         deadAfterMs: options.deadAfterMs,
         requestTimeoutMs: 2000,
       };
@@ -250,15 +252,17 @@ class Run {
     clients.stop();
     readers.stop();
     await this.#untilEnd("open calls end", () => clients.busy === 0 && readers.busy === 0);
+    await this.#untilEnd("who is to leave is gone", () => this.#leaversAreGone());
     await this.#watchersCatchUp();
     let nextLookMs = scheduler.nowMs;
     await this.#untilEnd("convergence", () => {
       if (scheduler.nowMs < nextLookMs) return false;
       nextLookMs = scheduler.nowMs + 50;
-      return this.#leaversAreGone() && this.invariants.unconverged() === undefined;
+      return this.invariants.unconverged() === undefined;
     });
     if (options.lostNode < 0) await this.#untilEnd("moves end", () => !this.#isMoving());
     await this.#untilEnd("map and configurations agree", () => this.#disagreement() === undefined);
+    await this.#untilEnd("every partition is led", () => this.#leaderless() === undefined);
     await this.#untilEnd("leaders stay", () => scheduler.nowMs - this.#lastElectionMs > SETTLED_MS);
     // Leaders may still be spread over the nodes, but none may lose its place (RULES 25): unless gossip
     // doubts a node, which wakes its groups and makes them look for another leader (RULES 12).
@@ -348,6 +352,19 @@ class Run {
         return `${name}, partition ${hosted.partition}: ${voters}, by the map ${named}`;
       }
     }
+    return undefined;
+  }
+
+  /** A partition that none of the nodes that run leads. */
+  #leaderless(): PartitionId | undefined {
+    const groups = new Map<PartitionId, boolean>();
+    for (const { life } of this.nodes) {
+      for (const hosted of life?.running?.node.hosting?.all() ?? []) {
+        const leads = hosted.kind !== "suspect" && hosted.replica.isLeader;
+        groups.set(hosted.partition, leads || (groups.get(hosted.partition) ?? false));
+      }
+    }
+    for (const [partition, isLed] of groups) if (!isLed) return partition;
     return undefined;
   }
 

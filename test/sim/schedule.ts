@@ -49,6 +49,8 @@ export interface SimOptions {
   /** Operations of all clients together, at most; absent: no bound. */
   readonly operationsMax?: number;
   readonly mix: WorkloadMix;
+  /** Keys that are put with a time to live; absent: 2. */
+  readonly expiringKeys?: number;
   /** Absent: none. */
   readonly readers?: ReaderCounts;
   readonly networkDelayMsMean: number;
@@ -67,6 +69,8 @@ export interface SimOptions {
   readonly replication?: number;
   /** Of the log; absent: small enough that a run of seconds sees some of them full. */
   readonly segmentSizeBytes?: number;
+  /** Of each group's log, in memory; absent: the product's own, which no run of seconds fills. */
+  readonly logWindowBytes?: number;
   /** A node that stays down while the others heal; -1: everything heals at once. */
   readonly lostNode: number;
 }
@@ -89,10 +93,13 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
   const further = new SeededRandom(seed).stream("further-clients");
   const drawn = drawOptions(random, overrides);
   const bank = further.chance(0.25) ? further.float() : 0;
+  const window = new SeededRandom(seed).stream("log-window");
   const options: SimOptions = {
     ...drawn,
     mix: { ...drawn.mix, bank },
     readers: drawReaders(further),
+    // Small, so that whoever misses a moment needs a snapshot, and replicas forget what they have applied.
+    ...(window.chance(0.3) ? { logWindowBytes: window.pick([2, 8, 32]) * 1024 } : {}),
     ...overrides,
   };
   if (Object.keys(overrides).length === 0) {
@@ -162,7 +169,7 @@ function drawOptions(random: SeededRandom, overrides: Overrides): SimOptions {
       ttl: random.chance(0.3) ? random.float() : 0,
     },
     networkDelayMsMean: random.pick([0.2, 1, 5, 20]),
-    splitChance: random.pick([0, 0.1, 0.5]),
+    splitChance: random.pick([0, 0.05, 0.25]),
     syncDelayMsMean: random.pick([0.1, 1, 5, 20]),
     keyedChance: random.pick([0, 0.5, 1]),
     sessionChance: random.pick([0, 0.5, 1]),

@@ -180,6 +180,11 @@ export class SimNode {
     });
   }
 
+  /** Every file on its disk. */
+  files(): Map<string, Uint8Array> {
+    return this.#disk.dump();
+  }
+
   #log(fields: Record<string, unknown>): Log {
     const { scheduler, trace } = this.#host;
     return {

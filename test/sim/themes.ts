@@ -179,6 +179,7 @@ const lateSnapshots: Theme = (random, drawn) => {
     ...contended(random, drawn),
     keys: 6,
     snapshotLogBytes: 8 * 1024,
+    logWindowBytes: random.pick([2, 8, 32]) * 1024,
     mix: { ...drawn.mix, put: 1, delete: 0.8 },
   };
   const faults = repeat(random, options, 1200, (atMs): Fault[] => {
@@ -191,16 +192,50 @@ const lateSnapshots: Theme = (random, drawn) => {
     ]);
     return [{ atMs, kind: "isolate", node: behind, lost: "both", durationMs }, ...restarts];
   });
+  if (!random.chance(0.6)) return { options, faults };
+  const node = random.int(3);
+  const atMs = 1500 + random.int(2000);
   const rot: Fault = {
-    atMs: 1500 + random.int(2000),
+    atMs,
     kind: "rot",
-    node: random.int(3),
+    node,
     file: "snapshot",
     power: false,
     downMs: 50 + random.int(300),
     places: [random.float()],
   };
-  return { options, faults: random.chance(0.6) ? [...faults, rot] : faults };
+  // Often the only one of its age: who helps has an older one.
+  const own: Fault = { atMs: atMs - 100 - random.int(400), kind: "snapshot", node };
+  return { options, faults: [...faults, own, rot] };
+};
+
+/** Keys that end before they are written again, read and written while leaders and clocks change. */
+const shortLives: Theme = (random, drawn) => {
+  const { readers } = drawn;
+  const options: SimOptions = {
+    ...contended(random, drawn),
+    expiringKeys: 16,
+    mix: { ...drawn.mix, get: 0.2, put: 1, txn: 0, bank: 0, ttl: 3 },
+    readers: { staleReaders: 0, watchers: 0, ...readers, scanners: 1 },
+  };
+  const faults = repeat(random, options, 600, (atMs): Fault[] => {
+    const durationMs = 100 + random.int(900);
+    switch (random.int(5)) {
+      case 0:
+        return [{ atMs, kind: "transfer", to: random.int(3) }];
+      case 1:
+        return [{ atMs, kind: "pause", node: LEADER, durationMs }];
+      case 2:
+        return [{ atMs, kind: "crash", node: LEADER, downMs: 20 + random.int(300) }];
+      case 3:
+        return [{ atMs, kind: "clock-rate", node: random.int(3), rate: random.pick([0.9, 1.1]) }];
+      default:
+        return [{ atMs, kind: "snapshot", node: random.int(3) }];
+    }
+  });
+  const offsetMs = random.pick([-86_400_000, -500, 500, 86_400_000]);
+  const jump: Fault = { atMs: random.int(3000), kind: "wall-jump", node: random.int(3), offsetMs };
+  return { options, faults: [...faults, jump] };
 };
 
 const THEMES = {
@@ -210,6 +245,7 @@ const THEMES = {
   "power-cuts": powerCuts,
   "moves-under-elections": movesUnderElections,
   "late-snapshots": lateSnapshots,
+  "short-lives": shortLives,
 } as const satisfies Readonly<Record<string, Theme>>;
 
 export type ThemeName = keyof typeof THEMES;

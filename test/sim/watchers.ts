@@ -9,6 +9,8 @@ import type { SeededRandom } from "./random.ts";
 
 const CONNECTION_MS = [100, 1500] as const;
 const PAUSE_MS = 50;
+/** Of the places where a connection could break in the middle of what was sent together. */
+const TEAR_CHANCE = 0.2;
 
 /** What a watcher was told of one partition, up to a mark of progress or the end of a connection. */
 export interface ToldSession {
@@ -76,7 +78,7 @@ export class Watcher {
 
   async #connect(): Promise<void> {
     const { nodes, scheduler, trace } = this.#host;
-    const node = this.#random.pick(nodes);
+    const node = this.#random.pick(nodes.filter(({ retired }) => !retired));
     const path = `/watch?prefix=${encodeURIComponent(this.prefix)}`;
     const resumed = this.#lastId;
     const stream = await this.#http.open(node, {
@@ -105,6 +107,8 @@ export class Watcher {
         trace.note(scheduler.nowMs, this.#name, `${node.name} ${event.event} ${event.data}`);
         this.#take(event);
       }
+      // What a connection delivers before it breaks may end anywhere in what was sent together.
+      if (stream.isMidway && this.#random.chance(TEAR_CHANCE)) stream.close();
     }
     timer.cancel();
     this.#stream = undefined;

@@ -33,6 +33,7 @@ export interface Answer {
 
 /** Keys of one partition, for transactions. */
 const TXN_KEYS = ["{t}a", "{t}b", "{t}c"];
+const EXPIRING_KEYS = 2;
 
 export class Workload {
   readonly #random: SeededRandom;
@@ -59,7 +60,9 @@ export class Workload {
   /** Keys that any call may have written, for the reads that end a run. */
   allKeys(): { readonly history: HistoryName; readonly key: string }[] {
     const keys = Array.from({ length: this.#options.keys }, (_, i) => `k${i}`);
-    if (this.#options.mix.ttl > 0) keys.push("x0", "x1");
+    if (this.#options.mix.ttl > 0) {
+      keys.push(...Array.from({ length: this.#expiringKeys }, (_, i) => `x${i}`));
+    }
     const all = keys.map((key) => ({ history: "kv" as HistoryName, key }));
     if (this.#options.mix.txn > 0) {
       all.push(...TXN_KEYS.map((key) => ({ history: "txn" as HistoryName, key })));
@@ -68,6 +71,10 @@ export class Workload {
       all.push(...ACCOUNTS.map((key) => ({ history: "txn" as HistoryName, key })));
     }
     return all;
+  }
+
+  get #expiringKeys(): number {
+    return this.#options.expiringKeys ?? EXPIRING_KEYS;
   }
 
   #kind(): keyof WorkloadMix {
@@ -101,7 +108,7 @@ export class Workload {
   }
 
   #drawExpiring(): PlannedCall {
-    const key = `x${this.#random.int(2)}`;
+    const key = `x${this.#random.int(this.#expiringKeys)}`;
     const dice = this.#random.float();
     if (dice < 0.5) return readCall("kv", key);
     const value = `v${++this.#values}`;

@@ -17,6 +17,7 @@ export const DATA_MUTANTS: readonly Mutant[] = [
     name: "key-resurrected-by-slow-leader",
     breaks: "what has expired never comes back",
     seenIn: "etcd before lease checkpoints: leases that a new leader prolongs",
+    theme: "short-lives",
     file: "src/store/store.ts",
     target: "return record !== undefined && this.#isLive(record) ? record : undefined;",
     replacement:

@@ -38,7 +38,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     theme: "slow-handover",
     file: "src/replica/reads.ts",
     target: "const context = this.#nextContext++;",
-    replacement: "const context = isRetry ? newest.context : this.#nextContext++;",
+    replacement:
+      "const context = this.#isLate(nowMs) ? this.#rounds.at(-1)!.context : this.#nextContext++;",
   },
   {
     name: "read-served-below-its-index",

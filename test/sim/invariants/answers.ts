@@ -79,6 +79,17 @@ function checkRead(watched: Watched, neededIndex: number, seenIndex: number): vo
   watched.report(new Violation(READ, message));
 }
 
+/** RULES 19: whatever the reaper has done so far. */
+function checkLive(
+  watched: Watched,
+  { key, expiresAtMs }: { readonly key: string; readonly expiresAtMs?: number | undefined },
+  timeMs: number,
+): void {
+  if (expiresAtMs === undefined || expiresAtMs > timeMs) return;
+  const message = `${placeOf(watched)} shows ${key} ${timeMs - expiresAtMs} ms after its end`;
+  watched.report(new Violation("what has expired is absent", message));
+}
+
 /** A round of ReadIndex vouches for the reads that came before it began, and for no others. */
 function tapRounds(watched: Watched): void {
   const { replica } = watched;
@@ -136,6 +147,18 @@ function tapReads(
   data: Extract<Hosted, { readonly kind: "data" }>["data"],
 ): void {
   const { facts } = watched;
+  const readLocal = data.readLocal.bind(data);
+  data.readLocal = (key) => {
+    const answer = readLocal(key);
+    if (answer.record !== undefined) checkLive(watched, answer.record, answer.timeMs);
+    return answer;
+  };
+  const pageLocal = data.pageLocal.bind(data);
+  data.pageLocal = (query) => {
+    const answer = pageLocal(query);
+    for (const record of answer.records) checkLive(watched, record, answer.timeMs);
+    return answer;
+  };
   const read = data.read.bind(data);
   data.read = (key, deadlineMs, settle) => {
     const needed = facts.committedIndex;

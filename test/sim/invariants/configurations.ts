@@ -4,6 +4,7 @@
 import type { ReplicaId } from "../../../src/base/ids.ts";
 import type { ConfState } from "../../../src/raft/mod.ts";
 import { placeOf, type Watched } from "./facts.ts";
+import { checkLeavers } from "./maps.ts";
 import { Violation } from "./violation.ts";
 
 /** Looks at the replica's configuration if it is another one than at the last look. */
@@ -74,6 +75,7 @@ function checkOverlap(watched: Watched, next: ConfState, confIndex: number): voi
   const text = watched.facts.configurations.get(lastIndex);
   if (text === undefined) return;
   const [voters, votersOutgoing] = JSON.parse(text) as ReplicaId[][];
+  checkLeavers(watched.facts, voters.filter((id) => !next.voters.includes(id)));
   const before = quorums(voters, votersOutgoing);
   const after = quorums(next.voters, next.votersOutgoing);
   if (before.every((a) => after.every((b) => a.some((id) => b.includes(id))))) return;

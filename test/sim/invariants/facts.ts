@@ -53,6 +53,8 @@ export interface GroupFacts {
   readonly changes: Map<LogIndex, Term>;
   /** Configurations by the index they took effect at. */
   readonly configurations: Map<LogIndex, string>;
+  /** Replicas that some map has let go of as voters. */
+  readonly leavers: Set<ReplicaId>;
   readonly held: Map<ReplicaId, HeldLog>;
   readonly promises: Map<ReplicaId, Promises>;
   /** To whom a leader was last seen to hand over. */
@@ -72,6 +74,7 @@ export function newGroupFacts(group: PartitionId): GroupFacts {
     living: new Map(),
     changes: new Map(),
     configurations: new Map(),
+    leavers: new Set(),
     held: new Map(),
     promises: new Map(),
     transferee: 0,

@@ -161,7 +161,7 @@ export function reportPage(data: ReportData, checkerPage: string | undefined): s
       escapeHtml(data.results.startedAt.slice(0, 16).replace("T", " "))
     } UTC</span></div>
 <div class="verdict ${tone}">${sign(tone)}${data.word}</div>
-<h1>${escapeHtml(data.results.sentence)}</h1>
+<h1>${escapeHtml(data.results.sentence).replaceAll(" × ", "&nbsp;×&nbsp;")}</h1>
 <p class="sub">${escapeHtml(data.subtitle)}</p>
 ${why(data)}
 </header>

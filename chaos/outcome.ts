@@ -22,11 +22,12 @@ export function outcomeOf(
     return { valid: false, reason: flaws[0]!.message + more };
   }
   const unknown = (reason: string) => ({ valid: "unknown" as const, reason });
+  // What fails while everything is being ended is no news.
+  if (interrupted) return unknown("it was interrupted");
   if (problem !== undefined) return unknown(problem);
   if (verdict === undefined) return unknown(judgement.problem ?? "nothing was judged");
   if (verdict.verdict === "unknown") return unknown(verdict.reason ?? "the checker gave up");
   const missed = gates.find(({ passed }) => !passed);
-  if (interrupted) return unknown("it was interrupted");
   if (missed !== undefined) return unknown(`not shown: ${missed.name} (${missed.detail})`);
   return { valid: true, reason: "linearizable" };
 }

@@ -6,6 +6,13 @@ import { type Gate, gatesOf } from "./gates.ts";
 import { HistoryFile } from "./history_file.ts";
 import { judgeInThread, type Judgement } from "./judge.ts";
 import { mutantNamed, MutantTree } from "./mutants/tree.ts";
+import {
+  brokenInvariants,
+  damagesFiles,
+  readNodeLogs,
+  snapshotsSent,
+  unexplainedDamage,
+} from "./node_logs.ts";
 import { fitting, needsOf, nemesesNamed, runNemeses } from "./nemeses/mod.ts";
 import { type Election, type LeaderSpan, Observer } from "./observe.ts";
 import { bounded } from "./bounded.ts";
@@ -77,8 +84,6 @@ const BEFORE_TIMEOUT_MS = 20_000;
 const AFTER_TIMEOUT_MS = 30_000;
 /** The smallest that a node takes: the log is soon cut, and who was away needs a snapshot. */
 const SNAPSHOT_FLAGS = ["--snapshot-log-bytes", "1048576"];
-/** What a node of Pontoon logs when another has got its snapshot. */
-const SNAPSHOT_SENT = "snapshot sent";
 
 class Run implements RunView {
   readonly name: string;
@@ -97,7 +102,6 @@ class Run implements RunView {
   #run: WorkloadRun | undefined;
   #versions: Readonly<Record<string, string>> = {};
   #nodes: readonly string[] = [];
-  #logFiles: readonly string[] = [];
   #ends: readonly NodeEnd[] = [];
   #promisesApplied = false;
   #endedMs = 0;
@@ -152,7 +156,6 @@ class Run implements RunView {
         this.phase = "stopping the system";
         this.#endedMs = this.#now();
         this.#ends = [...system.ends];
-        this.#logFiles = system.nodes.map(({ logFile }) => logFile);
         await system.stop();
       }
     } catch (cause) {
@@ -313,7 +316,8 @@ class Run implements RunView {
     }));
     const { calls } = this.#recorder;
     const elections = this.#observer?.elections ?? [];
-    const snapshotsSent = this.#snapshotsSent();
+    const logs = readNodeLogs(`${this.#out}/nodes`);
+    const sent = snapshotsSent(logs);
     const run = this.#run ?? this.#workload.start({
       keys: this.options.keys,
       nodes: () => [],
@@ -322,13 +326,21 @@ class Run implements RunView {
       hasIdempotency: false,
       now: () => 0,
     });
-    const judgement = await judgeInThread(
+    const judged = await judgeInThread(
       run,
       { calls, faults, elections: this.#observer?.allElections ?? [] },
       this.#promisesApplied,
       this.options.workload,
       () => this.#signal?.aborted === true,
     );
+    const interrupted = this.#signal?.aborted === true;
+    // A bench that failed, or was stopped, in the midst of a damage has not recorded it.
+    const isCut = interrupted || problem !== undefined;
+    const damage = isCut && this.options.nemeses.some(damagesFiles)
+      ? []
+      : unexplainedDamage(logs, faults);
+    const flaws = [...judged.flaws, ...damage, ...brokenInvariants(logs)];
+    const judgement = { ...judged, flaws };
     const gates = gatesOf({
       calls,
       kinds: this.#workload.kinds,
@@ -336,10 +348,9 @@ class Run implements RunView {
       ends: this.#ends,
       nemeses: this.options.nemeses,
       elections: elections.length,
-      snapshotsSent,
+      snapshotsSent: sent,
       expect: this.options.expect,
     });
-    const interrupted = this.#signal?.aborted === true;
     return {
       name: this.name,
       options: this.options,
@@ -353,7 +364,7 @@ class Run implements RunView {
       faults,
       elections,
       spans: this.#observer?.spans ?? [],
-      snapshotsSent,
+      snapshotsSent: sent,
       gates,
       judgement,
       files: run.files?.() ?? {},
@@ -361,18 +372,6 @@ class Run implements RunView {
       ...(problem === undefined ? {} : { problem }),
       ...outcomeOf(judgement, gates, interrupted, problem),
     };
-  }
-
-  #snapshotsSent(): number {
-    let count = 0;
-    for (const path of this.#logFiles) {
-      try {
-        count += Deno.readTextFileSync(path).split(SNAPSHOT_SENT).length - 1;
-      } catch (cause) {
-        if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      }
-    }
-    return count;
   }
 }
 

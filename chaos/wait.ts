@@ -3,7 +3,7 @@
 const POLL_MS = 20;
 const SLICE_MS = 50;
 
-/** Waits until `probe` holds. Rejects with `what` after `timeoutMs`. */
+/** Waits until `probe` holds. Rejects after `timeoutMs`, saying what was waited for: a clause, "n1 serves". */
 export async function until(
   what: string,
   timeoutMs: number,
@@ -11,7 +11,9 @@ export async function until(
 ): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   while (!(await probe())) {
-    if (performance.now() > deadlineMs) throw new Error(`${what}: not within ${timeoutMs} ms`);
+    if (performance.now() > deadlineMs) {
+      throw new Error(`it waited ${timeoutMs / 1000} s in vain until ${what}`);
+    }
     await sleep(POLL_MS);
   }
 }

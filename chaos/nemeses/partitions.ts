@@ -2,7 +2,7 @@
 // cuts them. The shapes are those that Jepsen has made customary.
 
 import { pick, shuffled } from "../random.ts";
-import type { Arena, Link, LinkEffect, Nemesis, Random, Strike } from "../types.ts";
+import type { Arena, Link, LinkCounters, LinkEffect, Nemesis, Random, Strike } from "../types.ts";
 import { minorityOf } from "./targets.ts";
 
 /** A partition: what is cut, and what it looks like. */
@@ -86,6 +86,17 @@ export const SHAPES: Readonly<Record<string, (shaped: Shaped) => Cut>> = {
   },
 };
 
+/** What a link may have done to what it was given, in words. */
+const COUNTED = {
+  swallowedBytes: "bytes swallowed",
+  heldBytes: "bytes held back",
+  delayedBytes: "bytes delayed",
+  resets: "connections reset",
+  repeatedFrames: "frames sent twice",
+  lateFrames: "frames sent late",
+  refusedConnections: "connections refused",
+} as const satisfies Partial<Record<keyof LinkCounters, string>>;
+
 /** Sets an effect on links and takes it back. */
 export async function strikeLinks(
   { system }: Arena,
@@ -102,12 +113,12 @@ export async function strikeLinks(
     detail,
     async verify() {
       const now = await controls.counters(links);
-      const grown = Object.entries(now)
-        .map(([name, count]) => [name, count - before[name as keyof typeof before]] as const)
-        .filter(([name, count]) => count > 0 && name !== "forwardedBytes");
+      const names = Object.keys(COUNTED) as (keyof typeof COUNTED)[];
+      const grown = names.map((name) => [name, now[name] - before[name]] as const)
+        .filter(([, count]) => count > 0);
       return {
         bit: grown.length > 0,
-        detail: grown.map(([name, count]) => `${count} ${name}`).join(", "),
+        detail: grown.map(([name, count]) => `${count} ${COUNTED[name]}`).join(", "),
       };
     },
     heal: () => controls.set(links, undefined),

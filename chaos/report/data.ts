@@ -3,7 +3,7 @@
 
 import { nemesesText } from "../options.ts";
 import type { RunRecord } from "../run.ts";
-import { counted, number, seconds, systemTitle, titleOf, verdictWord } from "./words.ts";
+import { counted, number, seconds, subjectOf, titleOf, verdictWord } from "./words.ts";
 import type { RunResults } from "./write.ts";
 
 /** Texts of single operations are left out beyond so many: the page stays light enough to mail. */
@@ -219,7 +219,7 @@ export function reportData(record: RunRecord, results: RunResults): ReportData {
     word: verdictWord(record.valid),
     results,
     figures: figuresOf(record),
-    subtitle: `${systemTitle(options.system)} · ${counted(options.nodes, "node")} · workload ` +
+    subtitle: `${subjectOf(options)} · ${counted(options.nodes, "node")} · workload ` +
       `${options.workload} · nemesis ${nemesesText(options.nemeses)} · seed ${options.seed}`,
     durationMs: Math.max(record.elapsedMs, 1),
     nodes,

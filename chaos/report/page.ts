@@ -35,9 +35,11 @@ function why(data: ReportData): string {
     : `<ul>${
       flaws.slice(0, 8).map(({ message }) => `<li>${escapeHtml(message)}</li>`).join("")
     }</ul>`;
+  // The list says it all, where there is nothing else.
+  const isListed = list !== "" && reason.startsWith(flaws[0]!.message);
   return `<div class="why ${data.word.toLowerCase()}"><b>${
     valid === false ? "What no correct system does" : "Why this run does not count"
-  }</b>${escapeHtml(reason)}${list}</div>`;
+  }</b>${isListed ? "" : escapeHtml(reason)}${list}</div>`;
 }
 
 function charts(data: ReportData): string {
@@ -88,6 +90,8 @@ function proof(data: ReportData, checkerPage: string | undefined): string {
 <p class="lead">${
     violated
       ? "The smallest part of the history that has no order, as knossos-ts found and verified it again."
+      : valid === false
+      ? "The line through the dots is an order that explains every answer by itself. What is wrong beyond that stands at the top of this page."
       : "Every operation in its client’s lane; the line through the dots is an order that explains every answer. " +
         "Hover to see the state after each."
   }</p>
@@ -157,7 +161,7 @@ export function reportPage(data: ReportData, checkerPage: string | undefined): s
       escapeHtml(data.results.startedAt.slice(0, 16).replace("T", " "))
     } UTC</span></div>
 <div class="verdict ${tone}">${sign(tone)}${data.word}</div>
-<h1>${escapeHtml(data.results.sentence)}</h1>
+<h1>${escapeHtml(data.results.sentence).replaceAll(" × ", "&nbsp;×&nbsp;")}</h1>
 <p class="sub">${escapeHtml(data.subtitle)}</p>
 ${why(data)}
 </header>

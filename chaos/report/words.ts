@@ -1,6 +1,6 @@
 // A run in words: the verdict as one sentence, and small helpers for numbers and lists.
 
-import { nemesesText } from "../options.ts";
+import { nemesesText, type RunOptions } from "../options.ts";
 import type { Fault } from "../types.ts";
 import type { Valid } from "../outcome.ts";
 import type { RunRecord } from "../run.ts";
@@ -37,6 +37,12 @@ export function systemTitle(name: string): string {
   return SYSTEM_NAMES[name] ?? name;
 }
 
+/** What was run: a known bug that was put in is part of it. */
+export function subjectOf({ system, mutant }: Pick<RunOptions, "system" | "mutant">): string {
+  const title = systemTitle(system);
+  return mutant === undefined ? title : `${title} with the known bug ${mutant}`;
+}
+
 /** More kinds than this are not listed in a sentence. */
 const KINDS_MAX = 4;
 
@@ -55,9 +61,9 @@ export function faultsText({ faults }: { readonly faults: readonly Fault[] }): s
 /** The verdict with what it rests on. */
 export function sentenceOf(record: RunRecord): string {
   const { valid, counts, options, elections, elapsedMs } = record;
-  const system = systemTitle(options.system);
+  const system = subjectOf(options);
   const done = counts.ok + counts.fail + counts.info;
-  if (valid === "unknown") return `This run of ${system} proves nothing: ${record.reason}.`;
+  if (valid === "unknown") return `This run of ${system} proves nothing.`;
   const what = `${counted(done, "operation")} of ${options.workload} by ` +
     `${counted(options.concurrency, "client")} in ${seconds(elapsedMs)}`;
   if (valid === false) {
@@ -77,5 +83,5 @@ export function sentenceOf(record: RunRecord): string {
 }
 
 export function titleOf({ options }: Pick<RunRecord, "options">): string {
-  return `${systemTitle(options.system)}: ${options.workload} × ${nemesesText(options.nemeses)}`;
+  return `${subjectOf(options)}: ${options.workload} × ${nemesesText(options.nemeses)}`;
 }

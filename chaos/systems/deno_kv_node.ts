@@ -17,6 +17,17 @@ function found(entry: Entry): { text: string; revision: number } | undefined {
 
 /** Tries of one transaction against others on the same keys. */
 const TRIES_MAX = 50;
+/** Keys that one getMany takes. */
+const READ_MAX = 10;
+
+/** Stands for the revision of a transaction that has not been committed yet. */
+const OWN = -1;
+
+/** A transaction that reads what it has written itself is told its own revision. */
+function dated(result: Result, revision: number): Result {
+  if (result.op !== "get" || result.found?.revision !== OWN) return result;
+  return { op: "get", found: { ...result.found, revision } };
+}
 
 class KvStore implements Store {
   readonly #kv: Deno.Kv;
@@ -29,23 +40,34 @@ class KvStore implements Store {
     const names = [...compares, ...then, ...otherwise].map(({ key }) => key);
     const keys = [...new Set(names)].map((key) => [key]);
     for (let i = 0; i < TRIES_MAX; i++) {
-      const entries = await this.#kv.getMany<string[]>(keys);
+      const entries = await this.#read(keys);
       const entryOf = new Map(entries.map((entry) => [String(entry.key[0]), entry as Entry]));
       const succeeded = compares.every((one) => holds(one, found(entryOf.get(one.key)!)));
       const operations = succeeded ? then : otherwise;
       const { results, atomic } = this.#apply(operations, entryOf);
       if (operations.every(({ op }) => op === "get")) {
-        // One snapshot serves getMany: nothing was written, nothing has to be checked.
+        // One snapshot serves a getMany: nothing was written, nothing has to be checked. Several were one only if none
+        // of the entries has changed since.
+        if (keys.length > READ_MAX && !(await atomic.commit()).ok) continue;
         const revisions = results.map((one) => one.op === "get" ? one.found?.revision ?? 0 : 0);
         return { succeeded, revision: Math.max(0, ...revisions), results };
       }
       const committed = await atomic.commit();
       if (committed.ok) {
-        return { succeeded, revision: revisionOf(committed.versionstamp), results };
+        const revision = revisionOf(committed.versionstamp);
+        return { succeeded, revision, results: results.map((one) => dated(one, revision)) };
       }
     }
     throw new StoreError(`no success in ${TRIES_MAX} tries against other transactions`);
   };
+
+  async #read(keys: readonly string[][]): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (let at = 0; at < keys.length; at += READ_MAX) {
+      entries.push(...await this.#kv.getMany<string[]>(keys.slice(at, at + READ_MAX)));
+    }
+    return entries;
+  }
 
   #apply(operations: readonly Operation[], entryOf: ReadonlyMap<string, Entry>) {
     const atomic = this.#kv.atomic();
@@ -60,7 +82,7 @@ class KvStore implements Store {
         return { op: "delete", deleted: before !== undefined };
       }
       atomic.set([operation.key], operation.text);
-      present.set(operation.key, { text: operation.text, revision: 0 });
+      present.set(operation.key, { text: operation.text, revision: OWN });
       return { op: "put", created: before === undefined };
     });
     return { results, atomic };

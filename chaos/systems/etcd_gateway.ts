@@ -1,109 +1,17 @@
-// The clients' API in front of etcd's JSON gateway: a process of its own, a port for each node of etcd. Argument: a
-// JSON list of {listen, target}, both HOST:PORT. Ends with its standard input.
+// The clients' API in front of etcd: a process of its own, a port for each node of etcd. Argument: a JSON list of
+// {listen, target}, both HOST:PORT. Ends with its standard input.
 
-import {
-  type Compare,
-  keyApi,
-  type Operation,
-  type Result,
-  type Store,
-  StoreError,
-} from "./key_api.ts";
+import { etcdStore } from "./etcd_store.ts";
+import { keyApi } from "./key_api.ts";
 
 interface Front {
   readonly listen: string;
   readonly target: string;
 }
 
-interface EtcdHeader {
-  readonly revision: string;
-}
-
-/** One answer to one operation; etcd leaves out what is zero, false or empty. */
-interface EtcdResponse {
-  readonly response_range?: { readonly kvs?: readonly { value?: string; mod_revision: string }[] };
-  readonly response_put?: { readonly prev_kv?: unknown };
-  readonly response_delete_range?: { readonly deleted?: string };
-}
-
-interface EtcdTxn {
-  readonly header: EtcdHeader;
-  readonly succeeded?: boolean;
-  readonly responses?: readonly EtcdResponse[];
-}
-
-const REQUEST_TIMEOUT_MS = 5000;
-/** On a pooled connection that is reset, fetch would send a write again by itself. */
-const CLIENT = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-/** Words of etcd's that say that a request has not been proposed. All other failures leave it open. */
-const REFUSED = /no leader|too many requests|duplicate key|invalid|not capable/;
-const RESULTS = { "=": "EQUAL", "!=": "NOT_EQUAL", "<": "LESS", ">": "GREATER" } as const;
-
-function base64(text: string): string {
-  return new TextEncoder().encode(text).toBase64();
-}
-
-function compareOf(compare: Compare): unknown {
-  const key = base64(compare.key);
-  if ("exists" in compare) {
-    const result = compare.exists ? "GREATER" : "EQUAL";
-    return { key, target: "CREATE", result, create_revision: "0" };
-  }
-  const result = RESULTS[compare.op];
-  return "revision" in compare
-    ? { key, target: "MOD", result, mod_revision: String(compare.revision) }
-    : { key, target: "VALUE", result, value: base64(compare.text) };
-}
-
-function requestOf(operation: Operation): unknown {
-  const key = base64(operation.key);
-  if (operation.op === "get") return { request_range: { key } };
-  if (operation.op === "delete") return { request_delete_range: { key } };
-  return { request_put: { key, value: base64(operation.text), prev_kv: true } };
-}
-
-function resultOf({ op }: Operation, response: EtcdResponse): Result {
-  if (op === "put") return { op, created: response.response_put?.prev_kv === undefined };
-  if (op === "delete") return { op, deleted: response.response_delete_range?.deleted === "1" };
-  const found = response.response_range?.kvs?.[0];
-  if (found === undefined) return { op, found: undefined };
-  const text = new TextDecoder().decode(Uint8Array.fromBase64(found.value ?? ""));
-  return { op, found: { text, revision: Number(found.mod_revision) } };
-}
-
-/** One node of etcd. */
-function storeAt(target: string): Store {
-  return {
-    async transact(compares, then, otherwise) {
-      const response = await fetch(`http://${target}/v3/kv/txn`, {
-        method: "POST",
-        body: JSON.stringify({
-          compare: compares.map(compareOf),
-          success: then.map(requestOf),
-          failure: otherwise.map(requestOf),
-        }),
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-        client: CLIENT,
-      });
-      const body = await response.json();
-      if (!response.ok) {
-        const words = String(body.error ?? body.message ?? response.status);
-        throw REFUSED.test(words) ? new StoreError(words) : new Error(words);
-      }
-      const { header, succeeded = false, responses = [] }: EtcdTxn = body;
-      const done = succeeded ? then : otherwise;
-      return {
-        succeeded,
-        revision: Number(header.revision),
-        results: done.map((operation, i) => resultOf(operation, responses[i] ?? {})),
-      };
-    },
-  };
-}
-
 for (const { listen, target } of JSON.parse(Deno.args[0]!) as Front[]) {
   const [hostname, port] = listen.split(":") as [string, string];
-  Deno.serve({ hostname, port: Number(port), onListen: () => {} }, keyApi(storeAt(target)));
+  Deno.serve({ hostname, port: Number(port), onListen: () => {} }, keyApi(etcdStore(target)));
 }
 const buffer = new Uint8Array(64);
 while (await Deno.stdin.read(buffer) !== null);

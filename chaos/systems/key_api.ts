@@ -23,7 +23,8 @@ export type Result =
 
 export interface TransactionResult {
   readonly succeeded: boolean;
-  readonly revision: number;
+  /** The transaction's own; absent if the store gives none to one that changes nothing. */
+  readonly revision?: number;
   readonly results: readonly Result[];
 }
 
@@ -125,11 +126,12 @@ async function handleTransaction(store: Store, request: Request): Promise<Respon
     list(document.else).map(operationOf),
   );
   const done = list(succeeded ? document.then : document.else);
+  const own = revision === undefined ? {} : { revision };
   return Response.json({
     succeeded,
-    revision,
+    ...own,
     results: results.map((result, i) => {
-      if (result.op !== "get") return { ...result, revision };
+      if (result.op !== "get") return { ...result, ...own };
       const { found } = result;
       if (found === undefined) return { op: "get", revision: 0, record: null };
       const record = {

@@ -73,7 +73,9 @@ export class Clients {
         if (outcome.type === "info") process = this.#recorder.process();
         if (outcome.type === "ok") break;
         if (performance.now() > deadlineMs) {
-          throw new Error(`${what}: not within ${timeoutMs / 1000} s (${outcome.error})`);
+          throw new Error(
+            `it waited ${timeoutMs / 1000} s in vain until ${what} (${outcome.error})`,
+          );
         }
         await rest(DECIDE_PAUSE_MS);
       }

@@ -84,11 +84,13 @@ export function txnOutput(input: TxnInput, answer: Answer & { kind: "decided" })
   const { body } = answer;
   const succeeded = body.succeeded as boolean;
   const branch = (succeeded ? input.then : input.else) ?? [];
+  const readsOnly = branch.every(({ kind }) => kind === "get");
   const results = (body.results as readonly Readonly<Record<string, Json>>[]).map(resultOf);
   return {
     succeeded,
-    // Of a branch that only reads the revision says nothing about a key.
-    ...(branch.every(({ kind }) => kind === "get") ? {} : { revision: body.revision as number }),
+    // Of a branch that only reads the revision says nothing about a key; and not every store has one for a branch that
+    // changed nothing.
+    ...(readsOnly || body.revision === undefined ? {} : { revision: body.revision as number }),
     results,
   };
 }

@@ -259,10 +259,27 @@ function compareText(a: string, b: string): number {
   return left.length - right.length;
 }
 
+/** Whether a branch leaves something else than it finds. Without a put, keys only go: those at its start decide. */
+function changesAny(draft: Draft, steps: readonly TxnStep[]): boolean {
+  return steps.some((step) => {
+    if (step.kind === "get") return false;
+    if (step.kind === "put") return true;
+    if (step.kind === "delete") return draft.entries.has(step.key);
+    return keysWithin(draft, step.start, step.end).length > 0;
+  });
+}
+
+function keysWithin(draft: Draft, start: string, end: string): string[] {
+  return [...draft.entries.keys()].filter((key) =>
+    compareText(key, start) >= 0 && compareText(key, end) < 0
+  );
+}
+
 /** Runs one branch; later steps see earlier ones. False if the response does not fit. */
 function runBranch(draft: Draft, steps: readonly TxnStep[], output: TxnOutput): boolean {
-  // A branch that only reads and whose revision is hidden must leave no trace: txnObserves says so.
-  const silent = output.revision === undefined && steps.every((step) => step.kind === "get");
+  // A branch that changes nothing and whose revision is hidden leaves no trace: txnObserves counts on it, and a store may
+  // give it no revision at all.
+  const silent = output.revision === undefined && !changesAny(draft, steps);
   const revision = silent ? 0 : draft.take(output.revision);
   if (revision === undefined) return false;
   const results = output.results;
@@ -277,9 +294,7 @@ function runStep(
   result: TxnStepResult,
 ): boolean {
   if (step.kind === "deleteRange") {
-    const keys = [...draft.entries.keys()].filter((key) =>
-      compareText(key, step.start) >= 0 && compareText(key, step.end) < 0
-    );
+    const keys = keysWithin(draft, step.start, step.end);
     for (const key of keys) draft.entries.delete(key);
     return result.deletedCount === undefined || result.deletedCount === keys.length;
   }

@@ -112,6 +112,35 @@ Deno.test("kvTxn() agrees with kv() where there is one key and no transaction", 
   }
 });
 
+Deno.test("kvTxn() takes no revision for a transaction that changes nothing and tells none", () => {
+  const put = (key: string, revision: number) => ({
+    input: { f: "put", key, value: 1 },
+    output: { status: 201, revision },
+  });
+  const idle = {
+    input: { f: "txn", then: [{ kind: "get", key: "a" }, { kind: "delete", key: "b" }] },
+    output: { succeeded: true, results: [{ found: true }, { deleted: false }] },
+  };
+  const busy = {
+    input: { f: "txn", then: [{ kind: "delete", key: "a" }] },
+    output: { succeeded: true, results: [{ deleted: true }] },
+  };
+  const verdictOf = (steps: readonly object[]) =>
+    check(
+      steps.map((step, i) => ({
+        process: 0,
+        call: 2 * i,
+        return: 2 * i + 1,
+        ...step,
+      })) as unknown as Operation[],
+      kvTxn(),
+      OPTIONS,
+    ).verdict;
+  assertEquals(verdictOf([put("a", 5), idle, put("b", 6)]), "linearizable");
+  assertEquals(verdictOf([put("a", 5), busy, put("b", 6)]), "illegal");
+  assertEquals(verdictOf([put("a", 5), busy, put("b", 7)]), "linearizable");
+});
+
 Deno.test("equalValues() is equality of JSON, whatever the order of fields", () => {
   fc.assert(fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
     const same = canonical(a as Json) === canonical(b as Json);

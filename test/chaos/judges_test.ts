@@ -81,6 +81,15 @@ Deno.test("a run without enough successes of some kind, or whose fault never bit
   assertStringIncludes(outcome.reason, "not shown");
 });
 
+Deno.test("a run that is interrupted says so, whatever failed while everything was being ended", async () => {
+  const calls = callsOf([["read", { f: "get", key: "a" }, ok({ status: 404 })]]);
+  const judgement = await judge(runOf("register"), { calls, faults: [], elections: [] }, false);
+  assertEquals(outcomeOf(judgement, [], true, "broken pipe"), {
+    valid: "unknown",
+    reason: "it was interrupted",
+  });
+});
+
 Deno.test("a violation stands whatever else went wrong", async () => {
   const calls = callsOf([
     ["write", { f: "put", key: "a", value: 1 }, ok({ status: 201, revision: 3 })],

@@ -65,6 +65,14 @@ async function checkTransactions(node: SystemNode): Promise<void> {
   ]);
   const refused = await transfer(5);
   assertEquals([refused.status, refused.body.succeeded], [200, false]);
+  const own = await ask(node, "POST", "/txn", {
+    then: [{ op: "put", key: "b{t}", json: 2 }, { op: "get", key: "b{t}" }],
+  });
+  assertEquals((own.body.results as { revision: number }[])[1]!.revision, own.body.revision);
+  const many = await ask(node, "POST", "/txn", {
+    then: Array.from({ length: 16 }, (_, i) => ({ op: "get", key: `many${i}{t}` })),
+  });
+  assertEquals([many.status, (many.body.results as unknown[]).length], [200, 16]);
   const [found, absent] = refused.body.results as { record: { value: unknown } | null }[];
   assertEquals(found!.record?.value, 4);
   assertEquals(absent!.record, null);

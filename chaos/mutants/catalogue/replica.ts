@@ -20,7 +20,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     target:
       'waiter.settle({ kind: "unknown", reason: "not committed within the deadline" });\n    }\n    if',
     replacement: 'waiter.settle({ kind: "none", reason: "timeout" });\n    }\n    if',
-    recipe: "deno task chaos --workload register --nemesis partition+pause --time-limit 60s",
+    recipe: "deno task chaos --workload kv --nemesis pause+partition --time-limit 25s",
   },
   {
     name: "non-deterministic-apply",

@@ -17,7 +17,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   }
 
   /** Calls back once everything appended so far`,
-    recipe: "deno task chaos --workload cas-register --nemesis power-cut --time-limit 60s",
+    recipe: "deno task chaos --workload register --nemesis power-cut --time-limit 25s",
   },
   {
     name: "no-directory-fsync",
@@ -28,7 +28,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     target: "await disk.syncDirectory(folder);",
     replacement: "",
     recipe:
-      "deno task chaos --workload cas-register --nemesis power-cut --time-limit 120s --expect snapshot-sent",
+      "deno task chaos --workload register --nemesis power-cut --time-limit 25s --expect snapshot-sent",
   },
   {
     name: "torn-tail-accepted",
@@ -47,7 +47,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "src/wal/recovery.ts",
     target: "this.#state.recordDamage(contents, reason);",
     replacement: "",
-    recipe: "deno task chaos --workload cas-register --nemesis damage+kill --time-limit 60s",
+    recipe: "deno task chaos --workload register --nemesis damage --time-limit 25s",
   },
   {
     name: "recovered-tail-not-re-synced",
@@ -56,6 +56,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "src/wal/open_log.ts",
     target: "  segment.file.syncSync();\n  disk.rename(temporary, segment.path);",
     replacement: "  disk.rename(temporary, segment.path);",
+    recipe: "deno task chaos --workload register --nemesis kill-all+power-cut --time-limit 25s",
   },
   {
     name: "recovered-tail-dropped",
@@ -64,6 +65,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "src/wal/open_log.ts",
     target: "  const tail = copyOfTail(scan.pending);",
     replacement: "  const tail = copyOfTail([]);",
+    recipe: "deno task chaos --workload register --nemesis kill-all --time-limit 25s",
   },
   {
     name: "failed-sync-taken-for-success",
@@ -75,6 +77,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     ).catch`,
     replacement: `() => this.#onSynced(end, chain, callbacks),
     ).catch`,
+    recipe: "deno task chaos --workload register --nemesis failing-sync --time-limit 25s",
   },
   {
     name: "segment-removed-while-needed",

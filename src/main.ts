@@ -41,6 +41,7 @@ Cluster
   --partitions N            data partitions of a new cluster       [8]
   --replicas N              copies of each partition               [3]
   --dead-after-ms MS        a node silent for so long is replaced  [300000]
+  --slow-ms MS              log requests that take so long; 0: none [500]
   --secret-file FILE        shared secret of the cluster's peer links
 
 Access (src/SECURITY.md); only loopback addresses need none of it
@@ -163,6 +164,7 @@ function readFlags(args: string[]): Invocation | undefined {
       replicas: { ...text, default: "3" },
       "snapshot-log-bytes": { ...text, default: String(SNAPSHOT_LOG_BYTES) },
       "dead-after-ms": { ...text, default: "300000" },
+      "slow-ms": { ...text, default: "500" },
       compression: { ...text, default: "zstd" },
       "compression-threshold": { ...text, default: String(COMPRESSION_THRESHOLD_BYTES) },
       "compression-level": { ...text, default: "1" },
@@ -222,6 +224,7 @@ function readFlags(args: string[]): Invocation | undefined {
     VALUE_SIZE_BYTES_MAX_HARD,
   );
   const level = integer(values["compression-level"], "--compression-level", 1, 19);
+  const slowRequestMs = integer(values["slow-ms"], "--slow-ms", 0, 60_000);
   const secretFile = values["secret-file"];
   const { cert, key, ca } = values;
   if ((cert === undefined) !== (key === undefined)) {
@@ -280,6 +283,7 @@ function readFlags(args: string[]): Invocation | undefined {
         2 ** 40,
       ),
       deadAfterMs: integer(values["dead-after-ms"], "--dead-after-ms", 1000, 86_400_000),
+      ...(slowRequestMs === 0 ? {} : { slowRequestMs }),
       requestTimeoutMs: integer(values["request-timeout-ms"], "--request-timeout-ms", 1, 60_000),
     },
   };

@@ -57,6 +57,7 @@ export const SUITES: readonly Suite[] = [
   { path: "test/backup", ...UNIT },
   { path: "test/client/e2e", ...PROCESSES },
   { path: "test/conformance", ...UNIT },
+  { path: "test/fuzz/fuzz_test.ts", ...LONG },
   { path: "test/platform", ...UNIT },
   { path: "test/base", ...UNIT },
   { path: "test/support", ...UNIT },

@@ -1,5 +1,5 @@
 // POST /batch: many independent operations, each partition's in requests of their own to its leader, each
-// operation with its own outcome. What may still succeed is asked again under the same idempotency key.
+// operation with its own outcome. What may still succeed is asked again at the same place in the session.
 
 import type { Caller } from "./caller.ts";
 import { PontoonError } from "./error.ts";
@@ -13,7 +13,7 @@ import {
   ttlSeconds,
 } from "./records.ts";
 import type { Routing } from "./routing.ts";
-import { randomId } from "./session.ts";
+import type { Ticket } from "./session.ts";
 import type { BatchOperation, BatchResult, CallOptions } from "./types.ts";
 import { encodeValue, valueMembers } from "./value.ts";
 
@@ -101,16 +101,48 @@ function chunksOf(routing: Routing, operations: readonly BatchOperation[]): Chun
 
 async function runChunk<T>(
   runner: BatchRunner,
-  { partition, items }: Chunk,
+  chunk: Chunk,
   results: BatchResult<T>[],
   options: CallOptions,
 ): Promise<void> {
+  const { caller } = runner;
+  const { partition, items } = chunk;
   const deadlineMs = performance.now() + (options.timeoutMs ?? runner.timeoutMs);
-  const { signal } = options;
-  const writes = items.some(({ operation }) => operation.op !== "get");
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  // Operation i goes under KEY/i (RULES 17): every attempt sends the same operations at the same places.
-  if (writes) headers["idempotency-key"] = randomId();
+  if (items.every(({ operation }) => operation.op === "get")) {
+    return await runAttempts(runner, chunk, results, options, deadlineMs, undefined);
+  }
+  // Operation i has the i-th of these sequences: every attempt sends the same operations at the same places.
+  const ticket = await caller.reserve(partition, items.length, deadlineMs, options.signal);
+  if (ticket === undefined) {
+    const error = new PontoonError(
+      "The session's window was used up all the time: nothing was sent",
+      {
+        code: options.signal?.aborted ? "aborted" : "deadline",
+        outcome: "none",
+        retryable: true,
+        cause: options.signal?.reason,
+      },
+    );
+    for (const { place } of items) results[place] = { op: "error", error };
+    return;
+  }
+  try {
+    await runAttempts(runner, chunk, results, options, deadlineMs, ticket);
+  } finally {
+    caller.release(ticket);
+  }
+}
+
+/** Asks until everything is decided or the time is over. Without writes it needs no ticket. */
+async function runAttempts<T>(
+  runner: BatchRunner,
+  { partition, items }: Chunk,
+  results: BatchResult<T>[],
+  { signal }: CallOptions,
+  deadlineMs: number,
+  ticket: Ticket | undefined,
+): Promise<void> {
+  const headers = { "content-type": "application/json" };
   const body = `{"operations":[${items.map(({ text }) => text).join(",")}]}`;
   const unknown = new Set<number>();
   for (let attempt = 0;; attempt++) {
@@ -125,7 +157,8 @@ async function runChunk<T>(
         body,
         partition,
         forward: true,
-        kind: writes ? "keyed" : "read",
+        kind: ticket === undefined ? "read" : "session",
+        ticket,
       }, { timeoutMs, signal });
       documents = (JSON.parse(answer.text) as { results: ResultDocument[] }).results;
     } catch (error) {

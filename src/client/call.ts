@@ -23,6 +23,8 @@ export interface CallRequest {
    * once it may have had an effect.
    */
   readonly kind: "read" | "stale" | "session" | "keyed" | "once";
+  /** Its place in the session, if its owner keeps that for further calls: it stays open. */
+  readonly ticket?: Ticket;
   /** What an answer means, where it is more than its status and code say. */
   readonly judge?: (answer: Answer) => Verdict;
 }

@@ -98,7 +98,7 @@ export class Caller {
       if (!entered) throw this.#givenUp(call);
       if (request.kind === "session") {
         const partition = request.partition ?? UNKNOWN_PARTITION;
-        call.ticket = this.#parts.session.tryOpen(partition) ??
+        call.ticket = request.ticket ?? this.#parts.session.tryOpen(partition) ??
           await this.#waitForTicket(call, partition);
       }
       return await this.#attempts(call);
@@ -107,7 +107,7 @@ export class Caller {
       error = cause;
       throw cause;
     } finally {
-      if (call.ticket !== undefined) this.#parts.session.close(call.ticket);
+      if (call.ticket !== undefined && request.ticket === undefined) this.release(call.ticket);
       if (entered) limiter.leave();
       if (hooks.onCall !== undefined) {
         const { method, route } = request;
@@ -115,6 +115,29 @@ export class Caller {
         hooks.onCall({ method, route, attempts: call.attempts, durationMs, error });
       }
     }
+  }
+
+  /**
+   * A place in the session for `count` writes to a partition, to be given to calls and released when none
+   * will follow; undefined if the window did not move before the deadline.
+   */
+  async reserve(
+    partition: number,
+    count: number,
+    deadlineMs: number,
+    signal?: AbortSignal,
+  ): Promise<Ticket | undefined> {
+    const { session } = this.#parts;
+    for (;;) {
+      const ticket = session.tryOpen(partition, count);
+      if (ticket !== undefined || performance.now() >= deadlineMs || signal?.aborted) return ticket;
+      await session.whenMoved(partition, deadlineMs);
+    }
+  }
+
+  /** The writes under the ticket are over: their outcomes are known, or given up for good. */
+  release(ticket: Ticket): void {
+    this.#parts.session.close(ticket);
   }
 
   async #waitForTicket(call: Call, partition: number): Promise<Ticket> {

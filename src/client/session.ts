@@ -10,8 +10,9 @@ import type { Alarms } from "./alarms.ts";
  */
 export const SESSION_WINDOW = 8192;
 
-/** One write's place in the session. */
+/** The place of a write, or of some that go in one request, in the session. */
 export interface Ticket {
+  /** The first one's; the others' follow. */
   readonly sequence: number;
   readonly partition: number;
 }
@@ -33,11 +34,13 @@ export class Session {
     this.#alarms = alarms;
   }
 
-  /** A new place; undefined while the window of the partition is used up. */
-  tryOpen(partition: number): Ticket | undefined {
+  /** A new place for `count` writes; undefined while the window of the partition is used up. */
+  tryOpen(partition: number, count = 1): Ticket | undefined {
     const open = this.#openOf(partition);
-    if (open.size > 0 && this.#lastSequence + 1 - oldest(open) >= SESSION_WINDOW) return undefined;
-    const sequence = ++this.#lastSequence;
+    const newest = this.#lastSequence + count;
+    if (open.size > 0 && newest - oldest(open) >= SESSION_WINDOW) return undefined;
+    const sequence = this.#lastSequence + 1;
+    this.#lastSequence = newest;
     open.add(sequence);
     return { sequence, partition };
   }

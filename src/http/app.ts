@@ -64,6 +64,15 @@ function operationOf(method: string, path: string): Operation | undefined {
   return path === "/txn" ? "txn" : path === "/batch" ? "batch" : undefined;
 }
 
+function isRead(operation: Operation): boolean {
+  return operation === "get" || operation === "scan";
+}
+
+function numberIn(headers: Headers, name: string): number | undefined {
+  const text = headers.get(name);
+  return text === null ? undefined : Number(text);
+}
+
 /** The API over `service`. */
 export function createApp(service: NodeService, options: AppOptions): Hono {
   const { clock, digest, log, requestTimeoutMs, bodyIdleMs } = options;
@@ -119,8 +128,13 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
     const answer = isKeyPath(path) ? keys.handle(request, path, query) : fetch(request, ...rest);
     const operation = operationOf(request.method, path);
     if (operation === undefined || !(answer instanceof Promise)) return answer;
-    answer.then(({ status }) => {
-      service.meters.answered(operation, status, clock.monotonicMs() - startedMs);
+    answer.then(({ status, headers }) => {
+      const durationMs = clock.monotonicMs() - startedMs;
+      service.meters.answered(operation, status, durationMs);
+      if (!service.slowRequests.isSlow(durationMs)) return;
+      const partition = numberIn(headers, "pontoon-partition");
+      const index = isRead(operation) ? "read" : numberIn(headers, "pontoon-applied");
+      service.slowRequests.tell({ operation, target: path, status, partition, index, startedMs });
     });
     return answer;
   };

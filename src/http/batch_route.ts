@@ -6,7 +6,7 @@ import type { NodeService, RequestOptions } from "../node/service.ts";
 import type { Digest, Log } from "../platform/ports.ts";
 import type { Applied, Command, Condition, Key } from "../store/types.ts";
 import { type BatchOperationDocument, BatchResultSchema, BatchSchema } from "./batch_schema.ts";
-import { idempotencyOf } from "./idempotency.ts";
+import { idempotencyOf, type PlaceHeaders, placesOf } from "./idempotency.ts";
 import { keyOf, storedValueOf } from "./json_members.ts";
 import { JSON_INIT, refusalOf } from "./key_answers.ts";
 import { KeyedHeaders, problemResponse } from "./openapi_keys.ts";
@@ -32,6 +32,7 @@ const config = {
       content: { "application/json": { schema: BatchResultSchema } },
     },
     400: problemResponse("The request is malformed; nothing was done."),
+    409: problemResponse("Under a session: writes of several partitions; nothing was done."),
     408: problemResponse("The body stalled."),
     413: problemResponse("The body is too large."),
     415: problemResponse("The body is not application/json."),
@@ -80,21 +81,36 @@ function writtenJson(applied: Applied, place: string): string {
 /** One request's operations. */
 class Batch {
   readonly #options: BatchRouteOptions;
-  readonly #headers: RequestHeaders;
   readonly #request: RequestOptions;
 
-  constructor(options: BatchRouteOptions, headers: RequestHeaders) {
-    if (headers.session !== null) {
-      throw new RequestError(
-        "invalid-header",
-        "Pontoon-Session is of single writes: give a batch an Idempotency-Key",
-      );
-    }
+  readonly #placeOf: (index: number) => PlaceHeaders;
+
+  constructor(
+    options: BatchRouteOptions,
+    headers: RequestHeaders,
+    operations: readonly BatchOperationDocument[],
+  ) {
     this.#options = options;
-    this.#headers = headers;
+    this.#placeOf = placesOf(headers);
+    if (headers.session !== null) this.#assertOnePartition(operations);
     forwardMode(headers.forward); // many partitions: it is served where it was asked for
     const timeoutMs = timeoutMsOf(headers.timeoutMs, options.requestTimeoutMs);
     this.#request = { forward: "forward", timeoutMs };
+  }
+
+  /** What a session acknowledges, it acknowledges of one partition. */
+  #assertOnePartition(operations: readonly BatchOperationDocument[]): void {
+    const { service } = this.#options;
+    let partition: number | undefined;
+    for (const { op, key, key64 } of operations) {
+      if (op === "get") continue;
+      const own = service.partitionOf(keyOf(key, key64, "key"));
+      if (own === (partition ??= own)) continue;
+      throw new RequestError(
+        "cross-partition",
+        "The writes of a batch under Pontoon-Session belong to one partition: send a batch for each",
+      );
+    }
   }
 
   /** The result of operation number `index`, as JSON. Never rejects. */
@@ -142,15 +158,7 @@ class Batch {
     } else command = { kind: "delete", key, condition };
     const details = [operation.op, ttlMs, operation.ifRevision];
     const identity = { method: "POST", route: PATH, key, details, contentType };
-    const { idempotencyKey } = this.#headers;
-    // Each operation is remembered by itself (RULES 17).
-    const own = idempotencyKey === null ? null : `${idempotencyKey}/${index}`;
-    const idempotency = idempotencyOf(
-      { idempotencyKey: own, session: null },
-      digest,
-      identity,
-      body,
-    );
+    const idempotency = idempotencyOf(this.#placeOf(index), digest, identity, body);
     const answer = await service.write(command, idempotency, this.#request);
     if (!answer.ok) return failureJson(answer);
     const { partition, applied } = answer;
@@ -166,7 +174,7 @@ function failureJson(failure: Parameters<typeof failureProblem>[0]): string {
 
 export function batchRoute(options: BatchRouteOptions): SchemaRoute {
   return schemaRoute(config, BatchSchema, KeyedHeaders, async ({ operations }, { headers }) => {
-    const batch = new Batch(options, headers);
+    const batch = new Batch(options, headers, operations);
     const results = await Promise.all(
       operations.map((operation, index) => batch.run(operation, index)),
     );

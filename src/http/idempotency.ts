@@ -23,6 +23,29 @@ export interface RequestIdentity {
   readonly contentType: string;
 }
 
+/** The headers that say which write it is. */
+export type PlaceHeaders = Pick<RequestHeaders, "idempotencyKey" | "session">;
+
+/**
+ * The headers of each operation of a batch, which is remembered by itself (RULES 17): under KEY/i, or at
+ * the i-th sequence from the session header's on. Throws RequestError.
+ */
+export function placesOf(
+  { idempotencyKey, session }: PlaceHeaders,
+): (index: number) => PlaceHeaders {
+  if (session === null) {
+    return (index) => ({
+      idempotencyKey: idempotencyKey === null ? null : `${idempotencyKey}/${index}`,
+      session,
+    });
+  }
+  const [, id, sequence, acknowledged] = matchSession(session, idempotencyKey);
+  return (index) => ({
+    idempotencyKey,
+    session: `${id};seq=${Number(sequence) + index};ack=${acknowledged}`,
+  });
+}
+
 /** Whether a write carries an idempotency of any kind, well-formed or not. */
 export function asksForIdempotency({ idempotencyKey, session }: RequestHeaders): boolean {
   return idempotencyKey !== null || session !== null;
@@ -33,7 +56,7 @@ export function asksForIdempotency({ idempotencyKey, session }: RequestHeaders):
  * Throws RequestError.
  */
 export function idempotencyOf(
-  headers: Pick<RequestHeaders, "idempotencyKey" | "session">,
+  headers: PlaceHeaders,
   digest: Digest,
   identity: RequestIdentity,
   body: Uint8Array,
@@ -47,6 +70,17 @@ export function idempotencyOf(
       fingerprint: fingerprintOf(digest, identity, body),
     };
   }
+  const [, sessionId, sequence, acknowledged] = matchSession(session, idempotencyKey);
+  return {
+    kind: "session",
+    sessionId,
+    sequence: Number(sequence),
+    acknowledgedThrough: Number(acknowledged),
+    fingerprint: fingerprintOf(digest, identity, body),
+  };
+}
+
+function matchSession(session: string, idempotencyKey: string | null): RegExpExecArray {
   if (idempotencyKey !== null) {
     throw new RequestError(
       "invalid-header",
@@ -54,19 +88,11 @@ export function idempotencyOf(
     );
   }
   const match = SESSION.exec(session);
-  if (match === null) {
-    throw new RequestError(
-      "invalid-header",
-      `Pontoon-Session: ${session}: it takes 32 lower-case hex digits;seq=N;ack=M, N from 1, M from 0`,
-    );
-  }
-  return {
-    kind: "session",
-    sessionId: match[1],
-    sequence: Number(match[2]),
-    acknowledgedThrough: Number(match[3]),
-    fingerprint: fingerprintOf(digest, identity, body),
-  };
+  if (match !== null) return match;
+  throw new RequestError(
+    "invalid-header",
+    `Pontoon-Session: ${session}: it takes 32 lower-case hex digits;seq=N;ack=M, N from 1, M from 0`,
+  );
 }
 
 function checkedKey(key: string): string {

@@ -3,7 +3,7 @@
 
 import { type MetricObjectWithValues, type MetricValue, Registry } from "prom-client";
 import { DURATION_BOUNDS_SECONDS, type DurationHistogram } from "../base/histogram.ts";
-import { OPERATIONS } from "../node/meters.ts";
+import { OPERATIONS, type PartitionFigures } from "../node/meters.ts";
 import type { NodeService } from "../node/service.ts";
 
 type Labels = Record<string, string>;
@@ -69,18 +69,21 @@ function families(service: NodeService): Family[] {
         return sample("pontoon_answers_total", count, { operation, status });
       }),
   );
-  add(
-    "histogram",
-    "log_sync_duration_seconds",
-    "One batch's way to the disk.",
-    () => histogramSamples("pontoon_log_sync_duration_seconds", meters.sync, {}),
+  const timed = (name: string, help: string, histogram: DurationHistogram) =>
+    add("histogram", name, help, () => histogramSamples(`pontoon_${name}`, histogram, {}));
+  timed("log_sync_duration_seconds", "One batch's way to the disk.", meters.sync);
+  timed("apply_duration_seconds", "Applying what one step of a group committed.", meters.apply);
+  timed(
+    "read_index_duration_seconds",
+    "A round of ReadIndex: from asking the group to its quorum's word.",
+    meters.readIndex,
   );
-  add(
-    "histogram",
-    "snapshot_duration_seconds",
-    "Writing one snapshot.",
-    () => histogramSamples("pontoon_snapshot_duration_seconds", meters.snapshot, {}),
+  timed(
+    "election_duration_seconds",
+    "From losing sight of a partition's leader to knowing one again.",
+    meters.election,
   );
+  timed("snapshot_duration_seconds", "Writing one snapshot.", meters.snapshot);
   single(
     "counter",
     "elections_won_total",
@@ -123,6 +126,7 @@ function families(service: NodeService): Family[] {
   );
   addLinks(add, figures.links);
   addPartitions(add, view);
+  addReplicas(add, figures.partitions);
   return list;
 }
 
@@ -194,6 +198,37 @@ function addPartitions(add: Add, view: ReturnType<NodeService["cluster"]>): void
     "Size of the last snapshot.",
     ({ snapshotBytes }) => snapshotBytes,
   );
+}
+
+function addReplicas(add: Add, partitions: readonly PartitionFigures[]): void {
+  const each = (name: string, help: string, value: (one: PartitionFigures) => number) =>
+    add(
+      "gauge",
+      name,
+      help,
+      () =>
+        partitions.map((one) =>
+          sample(`pontoon_${name}`, value(one), { partition: String(one.partition) })
+        ),
+    );
+  each("partition_sessions", "Clients' sessions that are remembered.", (one) => one.sessions);
+  each(
+    "partition_remembered_outcomes",
+    "Outcomes of writes kept for retries.",
+    (one) => one.rememberedOutcomes,
+  );
+  each(
+    "partition_remembered_bytes",
+    "What these outcomes take.",
+    (one) => one.rememberedBytes,
+  );
+  each(
+    "partition_watch_history_bytes",
+    "Events that watchers may still resume from.",
+    (one) => one.historyBytes,
+  );
+  each("partition_proposals", "Writes whose outcome is open.", (one) => one.proposals);
+  each("partition_reads", "Reads that wait for their quorum or for the state.", (one) => one.reads);
 }
 
 /** Content type and text of the node's metrics now. */

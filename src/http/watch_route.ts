@@ -12,6 +12,7 @@ import { type PartitionPosition, readWatchCursor } from "./positions.ts";
 import { failureResponse, problem, RequestError } from "./problem.ts";
 import { forwardMode, RequestHeaders, timeoutMsOf } from "./request_headers.ts";
 import { checkedLength, parseQuery, splitUrl } from "./request_key.ts";
+import { ProgressTexts } from "./watch_progress.ts";
 import { HISTORY_GONE_REMEDY, WatchSession } from "./watch_session.ts";
 
 export const WATCH_PATH = "/watch";
@@ -69,6 +70,7 @@ function cursorPositions(text: string, partitions: readonly PartitionId[]): Part
 
 export class WatchRoute {
   readonly #options: WatchRouteOptions;
+  readonly #progressTexts = new ProgressTexts();
   readonly #sessions = new Set<WatchSession>();
   #timer: TimerHandle | undefined;
   /** Takes back the wish to hear of the node's end. */
@@ -164,6 +166,7 @@ export class WatchRoute {
       {
         service,
         log,
+        progressTexts: this.#progressTexts,
         nowMs: () => clock.monotonicMs(),
         ended: (ended) => this.#ended(ended),
       },

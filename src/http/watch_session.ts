@@ -7,18 +7,22 @@ import type { PartitionId } from "../base/ids.ts";
 import { WATCH_QUEUE_SIZE_BYTES_MAX } from "../base/limits.ts";
 import type { Failure, NodeService, PendingEvents } from "../node/service.ts";
 import type { Log } from "../platform/ports.ts";
-import { plainValue, WHOLE_REVISION } from "../store/mod.ts";
+import { plainValue } from "../store/mod.ts";
 import type { WatchEvent, WatchFilter } from "../store/types.ts";
 import { type PartitionPosition, watchCursor } from "./positions.ts";
 import { type AnyProblemCode, failureProblem, problemDocument } from "./problem.ts";
+import { eventText, type ProgressTexts } from "./watch_progress.ts";
 import { keyMember, oneLine, valueMembers } from "./value_format.ts";
 
 /** A partition without any replica to read from for so long ends the stream: another node may know one. */
 const SOURCELESS_MS_MAX = 10_000;
 /** A client that takes nothing for so long, though there is something, is cut off. */
 const STALLED_MS_MAX = 30_000;
-/** Between two progress events while nothing else is sent; each costs 25 us, 5000 watchers 1.3 % of a core. */
-const PROGRESS_INTERVAL_MS = 10_000;
+/**
+ * Between two progress events while nothing else is sent: what WHATWG HTML §9.2.7 advises against proxies
+ * that drop silent connections.
+ */
+const PROGRESS_INTERVAL_MS = 15_000;
 
 export const HISTORY_GONE_REMEDY =
   "Scan with GET /keys, then watch from the watchCursor of its first page";
@@ -27,6 +31,8 @@ export const HISTORY_GONE_REMEDY =
 export interface SessionHost {
   readonly service: Pick<NodeService, "events">;
   readonly log: Log;
+  /** Shared by all sessions. */
+  readonly progressTexts: ProgressTexts;
   nowMs(): number;
   /** The session is over. */
   ended(session: WatchSession): void;
@@ -164,10 +170,7 @@ export class WatchSession {
   }
 
   #sendProgress(): void {
-    const applied = this.#positions.map(({ partition, position: { revision, subIndex } }) =>
-      `"${partition}":${subIndex === WHOLE_REVISION ? revision : revision - 1}`
-    );
-    this.#send("progress", `{"applied":{${applied.join(",")}}}`);
+    if (!this.#ending) this.#put(this.#host.progressTexts.of(this.#positions));
   }
 
   #fail(document: Record<string, unknown>): void {
@@ -176,11 +179,14 @@ export class WatchSession {
 
   /** Queues an event whose id is the present positions. */
   #send(event: string, data: string): void {
-    if (this.#ending) return;
+    if (!this.#ending) this.#put(eventText(event, watchCursor(this.#positions), data));
+  }
+
+  #put(text: string): void {
     const nowMs = this.#host.nowMs();
     if (this.#queue === "") this.#queuedSinceMs = nowMs;
     this.#lastSentMs = nowMs;
-    this.#queue += `event: ${event}\nid: ${watchCursor(this.#positions)}\ndata: ${data}\n\n`;
+    this.#queue += text;
     this.#flush();
   }
 

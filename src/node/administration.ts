@@ -16,7 +16,7 @@ import {
 } from "../partition/mod.ts";
 import type { CallResult } from "../transport/mod.ts";
 import { failure, NOT_LEADER } from "./data_partition.ts";
-import { decodePlainAnswer, encodeTransferRequest } from "./forward.ts";
+import { decodePlainAnswer, encodeTransferRequest, readable } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
 import type { Failure, MemberChange } from "./service.ts";
 import type { Topology } from "./topology.ts";
@@ -170,7 +170,7 @@ export class Administration {
     const result = await this.#host.request(leader, encodeTransferRequest(partition, to), budgetMs);
     // Asking twice does no harm: a leadership handed over is handed over.
     return result.kind === "answered"
-      ? decodePlainAnswer<{ ok: true } | Failure>(result.body)
+      ? readable(decodePlainAnswer<{ ok: true } | Failure>, result.body)
       : undefined;
   }
 

@@ -44,6 +44,7 @@ import type {
   StaleBounds,
   WriteAnswer,
 } from "./service.ts";
+import type { SlowRequests } from "./slow_requests.ts";
 import { StaleReads } from "./stale_reads.ts";
 import { type HashWish, stateHashes } from "./state_hashes.ts";
 import type { Steward } from "./steward.ts";
@@ -64,6 +65,7 @@ export interface ApiParts {
   readonly memberWatch: MemberWatch;
   readonly administration: Administration;
   readonly overview: Overview;
+  readonly slowRequests: SlowRequests;
   /** Undefined until the node belongs to a cluster, as is the steward. */
   hosting(): Hosting | undefined;
   steward(): Steward | undefined;
@@ -120,6 +122,10 @@ export class ApiService implements NodeService {
     return this.#parts.overview;
   }
 
+  get slowRequests(): SlowRequests {
+    return this.#parts.slowRequests;
+  }
+
   get valueSizeBytesMax(): number {
     return this.#parts.config.valueSizeBytesMax;
   }
@@ -140,6 +146,14 @@ export class ApiService implements NodeService {
       logBytes: wal.sizeBytes,
       diskFreeBytes: platform.disk.freeBytes(),
       diskLow: wal.diskLow,
+      partitions: [...this.#parts.hosting()?.all() ?? []].flatMap((hosted) =>
+        hosted.kind !== "data" ? [] : [{
+          partition: hosted.partition,
+          ...hosted.data.store.figures(),
+          proposals: hosted.replica.pendingProposals,
+          reads: hosted.replica.pendingReads,
+        }]
+      ),
       links: this.#parts.transport.status().map((link) => ({
         to: this.#parts.topology.member(link.nodeId)?.name ?? link.nodeId,
         up: link.outboundUp,

@@ -48,6 +48,8 @@ export interface NodeConfig {
   readonly logWindowBytes?: number;
   /** A node silent for so long counts as lost for good, ms. */
   readonly deadAfterMs: number;
+  /** Requests that take at least so long are logged, with where the time went; undefined: none are. */
+  readonly slowRequestMs?: number;
   /** How long a request may take when the client says nothing, ms. */
   readonly requestTimeoutMs: number;
 }

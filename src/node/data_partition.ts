@@ -260,6 +260,11 @@ export function failure(
   return { ok: false, code, outcome, detail };
 }
 
+/** For a change whose answer, from another node, makes no sense. */
+export function unreadable(): Failure {
+  return failure("timeout", "unknown", "the answer of the node that was asked can't be read");
+}
+
 function failureOf(outcome: ProposalOutcome<unknown>): Failure {
   if (outcome.kind === "unknown") return failure("timeout", "unknown", outcome.reason);
   if (outcome.kind === "applied") {

@@ -132,6 +132,7 @@ export function encodePlainAnswer(answer: unknown): Uint8Array<ArrayBuffer> {
 type PackedRecord = Omit<RecordView, "value">;
 
 function restoreRecord(packedRecord: PackedRecord, reader: BytesReader): RecordView {
+  if (packedRecord === null) throw new CodecError("Cannot read a peer's answer: no record");
   const { key, contentType, revision, createRevision, expiresAtMs } = packedRecord;
   const value = readStoredValue(reader);
   return { key, value, contentType, revision, createRevision, expiresAtMs };
@@ -142,24 +143,50 @@ function restoreRecord(packedRecord: PackedRecord, reader: BytesReader): RecordV
 export function openAnswer(bytes: Uint8Array): { header: any; reader: BytesReader } {
   const reader = new BytesReader(bytes);
   const text = new TextDecoder().decode(reader.raw(reader.u32()));
+  let header: unknown;
   try {
-    return { header: JSON.parse(text), reader };
+    header = JSON.parse(text);
   } catch (cause) {
     throw new CodecError("Cannot read a peer's answer: not JSON", { cause });
   }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    throw new CodecError("Cannot read a peer's answer: no JSON object");
+  }
+  return { header, reader };
 }
 
+/** What `decode` makes of a peer's answer; undefined if it throws CodecError. */
+export function readable<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T | undefined {
+  try {
+    return decode(bytes);
+  } catch (cause) {
+    if (cause instanceof CodecError) return undefined;
+    throw cause;
+  }
+}
+
+/** Throws CodecError. */
+function asObjects<T>(value: unknown): T[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null)) {
+    return value;
+  }
+  throw new CodecError("Cannot read a peer's answer: no list of objects");
+}
+
+/** Throws CodecError. */
 export function decodeWriteAnswer(bytes: Uint8Array): WriteAnswer | Failure {
   const { header, reader } = openAnswer(bytes);
   const result = header.applied?.result;
   if (result?.kind === "txn") {
-    result.results = result.results.map((one: TxnOperationResult & { record?: PackedRecord }) =>
+    const results = asObjects<TxnOperationResult & { record?: PackedRecord }>(result.results);
+    result.results = results.map((one) =>
       one.record === undefined ? one : { ...one, record: restoreRecord(one.record, reader) }
     );
   }
   return header;
 }
 
+/** Throws CodecError. */
 export function decodeReadAnswer(bytes: Uint8Array): ReadAnswer | Failure {
   const { header, reader } = openAnswer(bytes);
   if (header.ok && header.record !== undefined) {
@@ -168,6 +195,7 @@ export function decodeReadAnswer(bytes: Uint8Array): ReadAnswer | Failure {
   return header;
 }
 
+/** Throws CodecError. */
 export function decodePlainAnswer<T>(bytes: Uint8Array): T {
   return openAnswer(bytes).header;
 }

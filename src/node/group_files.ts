@@ -99,6 +99,10 @@ export class SharedGroupLog implements GroupLog {
     this.#wal.afterPending(callback);
   }
 
+  afterSync(callback: () => void): void {
+    this.#wal.afterSync(callback);
+  }
+
   get isSyncing(): boolean {
     return this.#wal.isSyncing;
   }

@@ -21,6 +21,9 @@ import { EMPTY_HARD_STATE, type Message, NONE } from "../raft/mod.ts";
 import type { ReplicaLinks, SnapshotPoint } from "../replica/log_port.ts";
 import type { StateMachine } from "../replica/machine.ts";
 import type { EndReason, ReplicaObserver } from "../replica/options.ts";
+import { NoticeBoard } from "../replica/commit_notices.ts";
+import { ProposalRounds } from "../replica/proposal_rounds.ts";
+import { ReadRounds } from "../replica/read_rounds.ts";
 import { Replica } from "../replica/replica.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
@@ -65,8 +68,16 @@ export class Hosting {
   /** Partitions of which it is known what the log held: whatever comes later is new. */
   readonly #accounted = new Set<PartitionId>();
 
+  /** What the groups propose and ask goes to the log and the links together. */
+  readonly #proposalRounds: ProposalRounds;
+  readonly #readRounds: ReadRounds;
+  readonly #notices: NoticeBoard;
+
   constructor(host: HostingHost) {
     this.#host = host;
+    this.#proposalRounds = new ProposalRounds(host.platform.clock);
+    this.#readRounds = new ReadRounds(host.platform.clock);
+    this.#notices = new NoticeBoard(host.platform.clock);
   }
 
   get(partition: PartitionId): Hosted | undefined {
@@ -212,6 +223,10 @@ export class Hosting {
       logger: platform.log.with({ partition: group }),
       observer,
       wake: () => scheduler.wake(group),
+      join: () => scheduler.join(group),
+      proposalRounds: this.#proposalRounds,
+      readRounds: this.#readRounds,
+      notices: this.#notices,
       awaitingSnapshot,
       maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,

@@ -4,7 +4,7 @@
 import { META_PARTITION, type NodeId, type PartitionId } from "../base/ids.ts";
 import type { Clock } from "../platform/ports.ts";
 import type { CallResult } from "../transport/mod.ts";
-import { decodePlainAnswer, encodeLeadsRequest } from "./forward.ts";
+import { decodePlainAnswer, encodeLeadsRequest, readable } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
 import type { LeaderTable } from "./leader_table.ts";
 import type { Topology } from "./topology.ts";
@@ -73,8 +73,10 @@ export class LeaderSurvey {
 
   #onAnswer(from: NodeId, result: CallResult): void {
     if (result.kind !== "answered") return;
-    const { leads } = decodePlainAnswer<{ leads?: readonly PartitionId[] }>(result.body);
-    for (const partition of leads ?? []) {
+    const answer = readable(decodePlainAnswer<{ leads?: unknown }>, result.body);
+    if (!Array.isArray(answer?.leads)) return;
+    for (const partition of answer.leads) {
+      if (this.#host.topology.map.partitions[partition] === undefined) continue;
       if (this.#isElsewhere(partition)) this.#host.leaders.note(partition, from);
     }
   }

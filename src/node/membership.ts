@@ -26,7 +26,7 @@ import type { Topology } from "./topology.ts";
 
 const MAP_FETCH_INTERVAL_MS = 1000;
 const JOIN_INTERVAL_MS = 300;
-/** Looks in a row that find the meta group without a leader before its replica here counts as cut off. */
+/** Looks in a row that find the meta group without a leader in reach before its replica here counts as cut off. */
 const CUT_OFF_LOOKS = 3;
 
 /** What membership needs of the node. */
@@ -38,8 +38,8 @@ export interface MembershipHost {
   stopping(): boolean;
   /** Whether this node follows the map by a meta replica of its own. */
   followsMap(): boolean;
-  /** Whether that replica has a leader, on a node that this one knows. */
-  knowsMetaLeader(): boolean;
+  /** Whether that replica has a leader, and there are links with its node, both ways. */
+  hearsMetaLeader(): boolean;
   record(): NodeRecord;
   save(record: NodeRecord): Promise<void>;
   call(address: Address, body: Uint8Array): Promise<Uint8Array>;
@@ -193,12 +193,12 @@ export class Membership {
   /**
    * Keeps the map fresh while this node has no meta replica to follow it by, or one that is cut off: where
    * the nodes of all voters were replaced meanwhile, it does not know the leader's address, and its
-   * answers reach nobody.
+   * answers reach nobody; where it was removed itself, nobody talks to it any more.
    */
   async followMap(seeds: readonly Address[]): Promise<void> {
     let leaderless = 0;
     for (let i = 0; !this.#host.stopping(); i++) {
-      leaderless = this.#host.knowsMetaLeader() ? 0 : leaderless + 1;
+      leaderless = this.#host.hearsMetaLeader() ? 0 : leaderless + 1;
       const follows = this.#host.followsMap() && leaderless < CUT_OFF_LOOKS;
       if (!follows && this.#host.record().clusterId !== "") {
         const { topology } = this.#host;

@@ -4,8 +4,8 @@ import { META_PARTITION, type NodeId } from "../base/ids.ts";
 import type { Clock } from "../platform/ports.ts";
 import { encodeCommand, type MetaCommand, type MetaResult } from "../partition/mod.ts";
 import type { CallResult } from "../transport/mod.ts";
-import { failure } from "./data_partition.ts";
-import { decodePlainAnswer, encodeMetaRequest } from "./forward.ts";
+import { failure, unreadable } from "./data_partition.ts";
+import { decodePlainAnswer, encodeMetaRequest, readable } from "./forward.ts";
 import type { HostedMeta } from "./group.ts";
 import type { Failure } from "./service.ts";
 import type { Topology } from "./topology.ts";
@@ -84,7 +84,7 @@ export class MetaProposals {
 function metaAnswer(result: CallResult): MetaResult | Failure {
   switch (result.kind) {
     case "answered":
-      return decodePlainAnswer<MetaResult | Failure>(result.body);
+      return readable(decodePlainAnswer<MetaResult | Failure>, result.body) ?? unreadable();
     case "not-sent":
       return failure("no-leader", "none", result.reason);
     case "unknown":

@@ -2,6 +2,7 @@
 // nothing.
 
 import { DurationHistogram } from "../base/histogram.ts";
+import type { PartitionId } from "../base/ids.ts";
 
 /** Operations of clients that are timed one by one. */
 export const OPERATIONS = ["put", "get", "delete", "ttl", "txn", "batch", "scan"] as const;
@@ -18,6 +19,10 @@ export class Meters {
   readonly sync = new DurationHistogram();
   /** Applying what was committed in one step of a group. */
   readonly apply = new DurationHistogram();
+  /** A round of ReadIndex: from asking to the quorum's word. */
+  readonly readIndex = new DurationHistogram();
+  /** From losing sight of a partition's leader to knowing one again. */
+  readonly election = new DurationHistogram();
   /** From the beginning of a snapshot to its durable file. */
   readonly snapshot = new DurationHistogram();
   /** Times that a replica on this node became its group's leader. */
@@ -32,8 +37,24 @@ export class Meters {
   }
 }
 
+/** What one replica of data holds and waits for. */
+export interface PartitionFigures {
+  readonly partition: PartitionId;
+  /** Clients' sessions whose outcomes are remembered. */
+  readonly sessions: number;
+  readonly rememberedOutcomes: number;
+  readonly rememberedBytes: number;
+  /** Of the events that watchers may still resume from. */
+  readonly historyBytes: number;
+  /** Proposals that are not in the log yet, or not applied. */
+  readonly proposals: number;
+  /** Reads that wait for ReadIndex or for the state machine. */
+  readonly reads: number;
+}
+
 /** Figures of this moment that are not counted but looked up. */
 export interface NodeFigures {
+  readonly partitions: readonly PartitionFigures[];
   readonly requestsInFlight: number;
   readonly logBytes: number;
   readonly diskFreeBytes: number;

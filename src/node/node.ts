@@ -39,6 +39,7 @@ import { Router } from "./router.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Failure } from "./service.ts";
 import { SnapshotCourier } from "./snapshot_courier.ts";
+import { SlowRequests } from "./slow_requests.ts";
 import { Steward } from "./steward.ts";
 import { Topology } from "./topology.ts";
 
@@ -77,6 +78,7 @@ export class Node {
   readonly #metaProposals: MetaProposals;
   readonly #housekeeping: Housekeeping;
   readonly #survey: LeaderSurvey;
+  readonly #slowRequests: SlowRequests;
   #hosting: Hosting | undefined;
   #steward: Steward | undefined;
   #tickTimer: TimerHandle | undefined;
@@ -182,6 +184,7 @@ export class Node {
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
       epoch: () => this.topology.epoch,
       stopping: () => this.#stopped,
+      removed: () => this.topology.epoch > 0 && this.topology.member(this.nodeId) === undefined,
     });
     this.membership = new Membership({
       clock: platform.clock,
@@ -193,7 +196,12 @@ export class Node {
         const meta = this.#hosting?.meta();
         return meta !== undefined && meta.replica.serving && meta.machine.map.epoch > 0;
       },
-      knowsMetaLeader: () => this.#leaderOf(META_PARTITION) !== undefined,
+      hearsMetaLeader: () => {
+        const leader = this.#leaderOf(META_PARTITION);
+        if (leader === this.nodeId) return true;
+        return leader !== undefined && this.#transport.isUp(leader) &&
+          this.#transport.isHeard(leader);
+      },
       record: () => keeper.record,
       save: (record) => keeper.save(record),
       call: (address, body) => this.call(address, body),
@@ -249,6 +257,12 @@ export class Node {
       request: (to, body, budgetMs) => this.#transport.request(to, body, budgetMs),
       leaderChange: (deadlineMs) => this.#leaders.nextChange(deadlineMs),
     });
+    this.#slowRequests = new SlowRequests(
+      platform.clock,
+      platform.log,
+      () => this.#hosting,
+      config.slowRequestMs,
+    );
     this.api = new ApiService({
       config,
       platform,
@@ -262,6 +276,7 @@ export class Node {
       memberWatch: this.#memberWatch,
       administration: this.#administration,
       overview: this.overview,
+      slowRequests: this.#slowRequests,
       hosting: () => this.#hosting,
       steward: () => this.#steward,
       isConnected: (nodeId) => nodeId === this.nodeId || this.#isConnected(nodeId),
@@ -346,6 +361,7 @@ export class Node {
           this.overview.changed();
         },
         onApplied: (durationMs) => this.meters.apply.observeMs(durationMs),
+        onReadIndex: (durationMs) => this.meters.readIndex.observeMs(durationMs),
         onConfiguration: () => {},
         onQuiescence: (replica) => this.#hosting?.data(replica.group)?.data.onQuiescence(),
       },
@@ -373,9 +389,13 @@ export class Node {
   }
 
   #noteLeadership(partition: PartitionId, hasLeader: boolean): void {
-    if (hasLeader) this.#leaderlessSinceMs.delete(partition);
-    else if (!this.#leaderlessSinceMs.has(partition)) {
-      this.#leaderlessSinceMs.set(partition, this.#parts.platform.clock.monotonicMs());
+    const nowMs = this.#parts.platform.clock.monotonicMs();
+    const sinceMs = this.#leaderlessSinceMs.get(partition);
+    if (!hasLeader) {
+      if (sinceMs === undefined) this.#leaderlessSinceMs.set(partition, nowMs);
+    } else if (sinceMs !== undefined) {
+      this.#leaderlessSinceMs.delete(partition);
+      this.meters.election.observeMs(nowMs - sinceMs);
     }
   }
 
@@ -468,6 +488,7 @@ export class Node {
         steward: this.#steward,
         clock: this.#parts.platform.clock,
         log: this.#parts.platform.log,
+        slowRequests: this.#slowRequests,
         leaderOf: (partition) => this.#leaders.leaderOf(partition),
         diskLow: this.#parts.wal.diskLow,
         report: (boots, change) =>

@@ -4,7 +4,7 @@
 import type { NodeId } from "../base/ids.ts";
 import type { Clock } from "../platform/ports.ts";
 import type { CallResult } from "../transport/mod.ts";
-import { decodePlainAnswer, encodeReportRequest } from "./forward.ts";
+import { decodePlainAnswer, encodeReportRequest, readable } from "./forward.ts";
 import { type Happening, HAPPENINGS_KEPT_MAX, type Journal } from "./journal.ts";
 import type { NodeReport } from "./node_report.ts";
 
@@ -125,10 +125,10 @@ export class Overview {
     const result = await request(to, body, ANSWER_TIMEOUT_MS);
     this.#pending.delete(to);
     if (result.kind !== "answered" || this.#followers.size === 0) return;
-    const report = decodePlainAnswer<Partial<NodeReport>>(result.body);
+    const report = readable(decodePlainAnswer<Partial<NodeReport>>, result.body);
     // A node of another version answers that it does not know the question.
-    if (report.uptimeMs === undefined) return;
-    this.#take(to, report as NodeReport, clock.monotonicMs());
+    if (report === undefined || !isReport(report)) return;
+    this.#take(to, report, clock.monotonicMs());
   }
 
   #take(from: NodeId, report: NodeReport, atMs: number): void {
@@ -146,4 +146,11 @@ export class Overview {
       heard.happenings.delete(id);
     }
   }
+}
+
+/** As far as this node would stumble over what is missing. */
+function isReport(report: Partial<NodeReport>): report is NodeReport {
+  const { uptimeMs, happenings, replicas, sends } = report;
+  return typeof uptimeMs === "number" && [happenings, replicas, sends].every(Array.isArray) &&
+    happenings!.every((one) => typeof one?.id === "number");
 }

@@ -82,6 +82,7 @@ export function decodePageAnswer(bytes: Uint8Array): PageAnswer | Failure {
   const { header, reader } = openAnswer(bytes);
   if (!header.ok) return header;
   const { recordCount, contentTypes, ...answer } = header;
+  if (!Array.isArray(contentTypes)) throw new CodecError("a page has no content types");
   const records: RecordView[] = [];
   for (let i = 0; i < recordCount; i++) records.push(readRecord(reader, contentTypes));
   reader.end();

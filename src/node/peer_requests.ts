@@ -1,6 +1,7 @@
 // Answers what other nodes ask over the links. An answer always comes; what goes wrong is in it.
 
-import type { NodeId, PartitionId } from "../base/ids.ts";
+import { CodecError } from "../base/codec.ts";
+import type { LogIndex, NodeId, PartitionId } from "../base/ids.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 import type { MetaResult } from "../partition/mod.ts";
 import { failure, NOT_LEADER } from "./data_partition.ts";
@@ -13,9 +14,11 @@ import {
 } from "./forward.ts";
 import type { Hosting } from "./hosting.ts";
 import { ledHere } from "./leader_survey.ts";
+import { decodeEnvelope } from "../store/mod.ts";
 import { encodePageAnswer, readPageRequest } from "./page_codec.ts";
-import type { Failure } from "./service.ts";
+import type { Failure, PageAnswer, ReadAnswer, WriteAnswer } from "./service.ts";
 import type { NodeReport } from "./node_report.ts";
+import type { SlowRequests } from "./slow_requests.ts";
 import type { Steward } from "./steward.ts";
 import { encodeEventsAnswer, readEventsRequest } from "./watch_codec.ts";
 import { eventsForPeer } from "./watch_source.ts";
@@ -26,6 +29,7 @@ export interface PeerRequestHost {
   readonly steward: Steward | undefined;
   readonly clock: Clock;
   readonly log: Log;
+  readonly slowRequests: SlowRequests;
   readonly diskLow: boolean;
   leaderOf(partition: PartitionId): NodeId | undefined;
   /** This node's report; its journal behind `change` of the life `boots`, or all of it. */
@@ -42,20 +46,33 @@ export async function answerRequest(
   budgetMs: number,
 ): Promise<Uint8Array> {
   try {
-    return await answer(host, body, budgetMs);
+    return await answer(host, from, body, budgetMs);
   } catch (cause) {
-    host.log.log("error", "peer request failed", { from, error: String(cause) });
+    // What can't be read is the peer's fault, or its version's.
+    const level = cause instanceof CodecError ? "warn" : "error";
+    host.log.log(level, "peer request failed", { from, error: String(cause) });
     return encodePlainAnswer(failure("internal", "unknown", "the peer failed to handle it"));
   }
 }
 
 async function answer(
   host: PeerRequestHost,
+  from: NodeId,
   body: Uint8Array,
   budgetMs: number,
 ): Promise<Uint8Array> {
   const { kind, reader } = openRequest(body);
-  const deadlineMs = host.clock.monotonicMs() + budgetMs;
+  const startedMs = host.clock.monotonicMs();
+  const deadlineMs = startedMs + budgetMs;
+  const tellIfSlow = (
+    operation: string,
+    partition: PartitionId,
+    index: LogIndex | "read" | undefined,
+  ) => {
+    const { slowRequests, clock } = host;
+    if (!slowRequests.isSlow(clock.monotonicMs() - startedMs)) return;
+    slowRequests.tell({ operation, from, partition, index, startedMs });
+  };
   const { hosting } = host;
   if (hosting === undefined) return encodePlainAnswer(NOT_LEADER);
   switch (kind) {
@@ -67,27 +84,36 @@ async function answer(
         return encodePlainAnswer(failure("disk-full", "none", "the leader's disk is almost full"));
       }
       const envelope = reader.raw(reader.remaining);
-      return encodeWriteAnswer(
-        await new Promise((settle) => hosted.data.write(envelope, deadlineMs, settle)),
+      if (!isEnvelope(envelope)) {
+        return encodePlainAnswer(failure("conflict", "none", "what was forwarded is no command"));
+      }
+      const written = await new Promise<WriteAnswer | Failure>((settle) =>
+        hosted.data.write(envelope, deadlineMs, settle)
       );
+      tellIfSlow("peer write", partition, written.ok ? written.applied.appliedIndex : undefined);
+      return encodeWriteAnswer(written);
     }
     case RequestKind.Read: {
       const partition = reader.u32();
       const hosted = hosting.data(partition);
       if (hosted === undefined || !hosted.replica.isLeader) return notLeader(host, partition);
       const key = reader.latin1(reader.remaining);
-      return encodeReadAnswer(
-        await new Promise((settle) => hosted.data.read(key, deadlineMs, settle)),
+      const read = await new Promise<ReadAnswer | Failure>((settle) =>
+        hosted.data.read(key, deadlineMs, settle)
       );
+      tellIfSlow("peer read", partition, "read");
+      return encodeReadAnswer(read);
     }
     case RequestKind.Page: {
       const partition = reader.u32();
       const hosted = hosting.data(partition);
       if (hosted === undefined || !hosted.replica.isLeader) return notLeader(host, partition);
       const query = readPageRequest(reader);
-      return encodePageAnswer(
-        await new Promise((settle) => hosted.data.page(query, deadlineMs, settle)),
+      const page = await new Promise<PageAnswer | Failure>((settle) =>
+        hosted.data.page(query, deadlineMs, settle)
       );
+      tellIfSlow("peer page", partition, "read");
+      return encodePageAnswer(page);
     }
     case RequestKind.Events: {
       const hosted = hosting.data(reader.u32());
@@ -124,4 +150,15 @@ async function answer(
 
 function notLeader(host: PeerRequestHost, partition: PartitionId): Uint8Array {
   return encodePlainAnswer({ ...NOT_LEADER, leaderNodeId: host.leaderOf(partition) });
+}
+
+/** Once in the log, what is none would end every replica that applies it, again at each start. */
+function isEnvelope(bytes: Uint8Array): boolean {
+  try {
+    decodeEnvelope(bytes);
+    return true;
+  } catch (cause) {
+    if (cause instanceof CodecError) return false;
+    throw cause;
+  }
 }

@@ -6,12 +6,13 @@ import { REQUESTS_IN_FLIGHT_MAX } from "../base/limits.ts";
 import type { Clock } from "../platform/ports.ts";
 import type { PageQuery } from "../store/page.ts";
 import type { CallResult } from "../transport/mod.ts";
-import { type DataPartition, failure } from "./data_partition.ts";
+import { type DataPartition, failure, unreadable } from "./data_partition.ts";
 import {
   decodeReadAnswer,
   decodeWriteAnswer,
   encodeReadRequest,
   encodeWriteRequest,
+  readable,
 } from "./forward.ts";
 import { decodePageAnswer, encodePageRequest } from "./page_codec.ts";
 import type { Failure, PageAnswer, ReadAnswer, RequestOptions, WriteAnswer } from "./service.ts";
@@ -34,6 +35,8 @@ export interface RouterHost {
   noteLeader(partition: PartitionId, nodeId: NodeId | undefined): void;
   epoch(): number;
   stopping(): boolean;
+  /** Whether the map that this node has names it no more. */
+  removed(): boolean;
 }
 
 /** Pause before an operation that had no effect is tried again. */
@@ -214,6 +217,10 @@ export class Router {
       if (this.#host.stopping()) {
         return unknown ?? failure("stopping", "none", "this node is stopping");
       }
+      // Who was removed may still reach others, but no answer comes back: they have no links with it.
+      if (this.#host.removed()) {
+        return unknown ?? failure("no-leader", "none", "this node was removed from the cluster");
+      }
       if (leftMs <= 0) {
         return unknown ?? failure(
           "no-leader",
@@ -257,7 +264,8 @@ export class Router {
     const result = await this.#host.request(nodeId, operation.encode(), budgetMs);
     switch (result.kind) {
       case "answered":
-        return operation.decode(result.body);
+        return readable((bytes) => operation.decode(bytes), result.body) ??
+          (operation.changes ? unreadable() : undefined);
       case "not-sent":
         return undefined;
       case "unknown":

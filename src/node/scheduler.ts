@@ -22,6 +22,8 @@ export class Scheduler {
   #awake = new Set<PartitionId>();
   /** Empty: takes the place of `#awake` during a turn. */
   #spare = new Set<PartitionId>();
+  /** During a turn: who has yet to come. */
+  #coming: Set<PartitionId> | undefined;
   /** The turn that is due; undefined if none is. */
   #due: TimerHandle | undefined;
   /** Within `gather`: whether a turn is due at its end. */
@@ -48,6 +50,12 @@ export class Scheduler {
   wake(group: PartitionId): void {
     this.#awake.add(group);
     this.schedule();
+  }
+
+  /** The group has work that should be flushed with that of the turn under way, if there is one. */
+  join(group: PartitionId): void {
+    if (this.#coming === undefined) this.wake(group);
+    else this.#coming.add(group);
   }
 
   /** A turn is due, if only for its flush. */
@@ -83,11 +91,13 @@ export class Scheduler {
     const startedMs = this.#clock.monotonicMs();
     const waiting = this.#awake;
     this.#awake = this.#spare;
+    this.#coming = waiting;
     for (const group of waiting) {
       if (this.#clock.monotonicMs() - startedMs >= STRETCH_MS_MAX) break;
       waiting.delete(group);
       this.#members.get(group)?.turn();
     }
+    this.#coming = undefined;
     if (waiting.size === 0) {
       this.#spare = waiting;
     } else {

@@ -2,6 +2,7 @@
 // them, node/ provides them, neither imports the other's code.
 
 import type { Meters, NodeFigures } from "./meters.ts";
+import type { SlowRequests } from "./slow_requests.ts";
 import type { Happening } from "./journal.ts";
 import type { KnownReport } from "./overview.ts";
 import type { LoadFigures, Status } from "../gossip/mod.ts";
@@ -292,6 +293,8 @@ export interface NodeService {
   /** What this node has counted of its own work; the HTTP layer counts its part in it. */
   readonly meters: Meters;
   readonly overview: OverviewSource;
+  /** Where the HTTP layer tells of requests that took long. */
+  readonly slowRequests: Pick<SlowRequests, "isSlow" | "tell">;
   figures(): NodeFigures;
   /** The partition a key belongs to, by the map that this node has applied. */
   partitionOf(key: Key): PartitionId;

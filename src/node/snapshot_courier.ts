@@ -5,12 +5,13 @@
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
 import type { NodeId, PartitionId } from "../base/ids.ts";
 import type { Clock, Log } from "../platform/ports.ts";
-import type { Message } from "../raft/mod.ts";
+import { type Message, MessageType } from "../raft/mod.ts";
 import {
   decodeTransferMessage,
   encodeTransferMessage,
   Gate,
   type SnapshotFile,
+  type SnapshotMetadata,
   SnapshotReceiver,
   SnapshotSender,
   type SnapshotStore,
@@ -117,6 +118,8 @@ export class SnapshotCourier {
   onDatagram(from: NodeId, body: Uint8Array): void {
     const message: TransferMessage | undefined = decodeTransferMessage(body);
     if (message === undefined) throw new CodecError("a malformed snapshot message");
+    // What can't be used at the end is refused at the start.
+    if (message.kind === "offer") contextOf(message.context, message.metadata);
     switch (message.kind) {
       case "offer":
       case "piece":
@@ -149,10 +152,25 @@ export class SnapshotCourier {
   }
 
   #onInstalled(file: SnapshotFile, context: Uint8Array): void {
-    const { message } = readMessage(new BytesReader(context));
+    const message = contextOf(context, file.metadata);
     const hosted = this.#host.hosting()?.get(file.metadata.group);
     if (hosted === undefined || hosted.kind === "suspect") return;
     if (hosted.replicaId !== message.to) return;
     hosted.replica.receiveSnapshot(message, this.#host.clock.wallMs());
   }
+}
+
+/** The Raft message that a snapshot file comes with. Throws CodecError. */
+function contextOf(context: Uint8Array, file: SnapshotMetadata): Message {
+  const reader = new BytesReader(context);
+  const { group, message } = readMessage(reader);
+  reader.end();
+  const named = message.snapshot?.metadata;
+  if (message.type !== MessageType.Snapshot || group !== file.group || named === undefined) {
+    throw new CodecError("a snapshot offer without its message");
+  }
+  if (named.index !== file.index || named.term !== file.term) {
+    throw new CodecError("a snapshot offer whose message is about another file");
+  }
+  return message;
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../platform/ports.ts";
 import type { WatchPosition } from "../store/mod.ts";
 import type { CallResult } from "../transport/mod.ts";
 import { failure } from "./data_partition.ts";
+import { readable } from "./forward.ts";
 import type { HostedData } from "./group.ts";
 import type { EventsAnswer, Failure, PendingEvents } from "./service.ts";
 import { decodeEventsAnswer, encodeEventsRequest } from "./watch_codec.ts";
@@ -134,8 +135,8 @@ class RemoteEvents implements PendingEvents {
       const body = encodeEventsRequest(partition, { ...query, waitMs });
       const result = await host.request(node, body, waitMs + REMOTE_GRACE_MS);
       if (result.kind === "answered") {
-        const answer = decodeEventsAnswer(result.body);
-        if (answer.ok || answer.code === "history-gone") return answer;
+        const answer = readable(decodeEventsAnswer, result.body);
+        if (answer?.ok || answer?.code === "history-gone") return answer;
       }
     }
     await host.change(host.clock.monotonicMs() + RETRY_MS);

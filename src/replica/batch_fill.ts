@@ -45,6 +45,11 @@ export class BatchFill {
     return ++this.#stillLooks <= STILL_LOOKS_MAX ? "look" : "go";
   }
 
+  /** Whether a batch that is kept waiting has become as large as was hoped. */
+  isFull(queued: number): boolean {
+    return this.#target > 0 && queued >= this.#target;
+  }
+
   /** A batch of `size` went. */
   taken(size: number): void {
     this.#lastSize = size;

@@ -31,6 +31,8 @@ export interface GroupLog {
   append(append: LogAppend, onDurable: () => void): void;
   /** Calls back, in order with `append`, once everything appended so far is durable. Costs no sync. */
   afterPending(callback: () => void): void;
+  /** Calls back when the sync that is under way has ended, whatever was appended since. */
+  afterSync(callback: () => void): void;
   /** Whether a sync is under way: what is appended now waits for the next one. */
   readonly isSyncing: boolean;
   /** A configuration took effect at `index`. Durable with the next batch. */

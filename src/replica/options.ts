@@ -4,6 +4,9 @@ import type { LogIndex, PartitionId, ReplicaId } from "../base/ids.ts";
 import type { Clock, Log, Random } from "../platform/ports.ts";
 import type { GroupLog, GroupSnapshots, ReplicaLinks } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
+import type { NoticeBoard } from "./commit_notices.ts";
+import type { ProposalRounds } from "./proposal_rounds.ts";
+import type { ReadRounds } from "./read_rounds.ts";
 import type { Replica } from "./replica.ts";
 
 /** Why a replica ends: with its node, or because it was moved; then others know the leader. */
@@ -19,6 +22,8 @@ export interface ReplicaObserver {
   onQuiescence(replica: Replica): void;
   /** Applied what was committed in one step; `durationMs` is the time it took. */
   onApplied?(durationMs: number): void;
+  /** A round of ReadIndex was confirmed by its quorum after `durationMs`. */
+  onReadIndex?(durationMs: number): void;
 }
 
 export interface ReplicaOptions<Result> {
@@ -34,6 +39,12 @@ export interface ReplicaOptions<Result> {
   readonly observer: ReplicaObserver;
   /** Asks the owner to call `turn()` soon; calls may repeat. */
   readonly wake: () => void;
+  /** The same, within the turn under way if there is one. */
+  readonly join: () => void;
+  /** This and the next two are shared by all groups of the node. */
+  readonly proposalRounds: ProposalRounds;
+  readonly readRounds: ReadRounds;
+  readonly notices: NoticeBoard;
   /** Log bytes since the last snapshot after which the next one is taken. */
   readonly snapshotLogBytes: number;
   /** Memory that applied entries may take for followers that are a little late. */

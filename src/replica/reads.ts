@@ -16,6 +16,8 @@ interface Round {
   readonly context: number;
   readonly startedMs: number;
   readonly reads: QueuedRead[];
+  /** Called once when it is waited for no more. */
+  readonly over: () => void;
 }
 
 /** Reads confirmed by a round, waiting for the state machine to reach `index`. */
@@ -24,11 +26,13 @@ interface Confirmed {
   readonly reads: QueuedRead[];
 }
 
-/** A round that is not answered within this time is asked again (its messages may be lost). */
+/** After so long without an answer another round is begun: the messages may be lost, or only slow. */
 const ROUND_RETRY_MS = 100;
 
 /** Rounds in flight at once. One more hides a round trip; many would be a message per read. */
 const ROUNDS_MAX = 3;
+/** With those begun for want of an answer: enough for a round trip of more than a second. */
+const ROUNDS_KEPT_MAX = 16;
 
 /** The queue of reads, the rounds in flight, and confirmed reads waiting for apply. */
 export class Reads {
@@ -56,31 +60,48 @@ export class Reads {
     else this.#queue.push({ deadlineMs, settle });
   }
 
-  /** The context of a round to start now, or 0 when none is due. Call at the end of a turn. */
-  nextRound(nowMs: number): number {
-    const oldest = this.#rounds[0];
-    if (oldest !== undefined && nowMs - oldest.startedMs >= ROUND_RETRY_MS) {
-      // Its reads came before the next round begins: they may wait for that one with the rest.
-      this.#rounds.shift();
-      this.#queue = oldest.reads.concat(this.#queue);
+  /** Whether a round is due. Ask at the end of a turn. */
+  isRoundDue(nowMs: number): boolean {
+    return this.#isLate(nowMs) || (this.#queue.length > 0 && this.#rounds.length < ROUNDS_MAX);
+  }
+
+  /**
+   * The answer to any round settles those before it too, so the unanswered ones are not given up: where the
+   * way to the quorum is long, theirs may come first.
+   */
+  #isLate(nowMs: number): boolean {
+    const newest = this.#rounds.at(-1);
+    return newest !== undefined && nowMs - newest.startedMs >= ROUND_RETRY_MS;
+  }
+
+  /** Begins a round that is due; returns its context. `over` is called once when it is waited for no more. */
+  beginRound(nowMs: number, over: () => void): number {
+    if (this.#rounds.length >= ROUNDS_KEPT_MAX) {
+      const [oldest, next] = this.#rounds;
+      // What came before the oldest began came before the next one did.
+      this.#rounds.splice(0, 2, { ...next, reads: oldest.reads.concat(next.reads) });
+      oldest.over();
     }
-    if (this.#queue.length === 0 || this.#rounds.length >= ROUNDS_MAX) return 0;
     const context = this.#nextContext++;
-    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue });
+    this.#rounds.push({ context, startedMs: nowMs, reads: this.#queue, over });
     this.#queue = [];
     return context;
   }
 
   /**
-   * The core confirmed the round `context` at `index`, and with it every round before. Answers of rounds
-   * that were given up are ignored.
+   * The core confirmed the round `context` at `index`, and with it every round before. Returns when that
+   * round began; undefined if it is not waited for any more.
    */
-  confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): void {
+  confirmed(context: number, index: LogIndex, appliedIndex: LogIndex): number | undefined {
+    let beganMs: number | undefined;
     while (this.#rounds.length > 0 && this.#rounds[0].context <= context) {
-      const { reads } = this.#rounds.shift()!;
+      const { reads, startedMs, over } = this.#rounds.shift()!;
+      over();
+      beganMs = startedMs;
       if (index <= appliedIndex) settleAll(reads, "ready");
       else this.#confirmed.push({ index, reads });
     }
+    return beganMs;
   }
 
   /** The state machine has reached `appliedIndex`. */
@@ -92,9 +113,11 @@ export class Reads {
 
   /** Leadership is gone: confirmed reads stay valid, the others are refused. */
   lostLeadership(): void {
-    const refused = this.#rounds.flatMap(({ reads }) => reads).concat(this.#queue);
+    const rounds = this.#rounds;
+    const refused = rounds.flatMap(({ reads }) => reads).concat(this.#queue);
     this.#rounds = [];
     this.#queue = [];
+    for (const { over } of rounds) over();
     settleAll(refused, "not-leader");
   }
 

@@ -34,12 +34,13 @@ import type { AppliedConfiguration } from "./configuration.ts";
 import type { SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
 import type { EndReason, ReplicaOptions } from "./options.ts";
-import { ProposalGate } from "./proposal_gate.ts";
+import type { RoundMember } from "./proposal_rounds.ts";
 import { type ProposalOutcome, Proposals } from "./proposals.ts";
 import { type ReadOutcome, Reads } from "./reads.ts";
 import { Snapshotting } from "./snapshotting.ts";
 import { StateLoading } from "./state_loading.ts";
 import { type RecoveredLog, WindowStorage } from "./window_storage.ts";
+import { WorkTimes } from "./work_times.ts";
 
 /** Ticks without word from a leader before a follower campaigns; drawn from [n, 2n). */
 export const ELECTION_TICKS = 10;
@@ -56,6 +57,7 @@ export class Replica<Result = unknown> {
   readonly group: PartitionId;
   readonly id: ReplicaId;
   readonly machine: StateMachine<Result>;
+  readonly times = new WorkTimes();
   readonly #core: RawNode;
   readonly #storage: WindowStorage;
   readonly #options: ReplicaOptions<Result>;
@@ -67,7 +69,7 @@ export class Replica<Result = unknown> {
   #configuration: AppliedConfiguration;
   /** The entry that tells a quorum of `#configuration`. */
   #confirming: { confIndex: LogIndex; term: Term; index: LogIndex } | undefined;
-  readonly #gate: ProposalGate;
+  readonly #member: RoundMember;
   readonly #notices: CommitNotices;
   /** Term and vote as last handed to the log. */
   #durable: HardState;
@@ -96,7 +98,7 @@ export class Replica<Result = unknown> {
     this.machine = options.machine;
     this.#proposals = new Proposals(PROPOSAL_QUEUE_BYTES_MAX);
     this.#reads = new Reads(REQUESTS_IN_FLIGHT_MAX);
-    this.#notices = new CommitNotices(options.clock, (message) => {
+    this.#notices = new CommitNotices(options.notices, (message) => {
       options.links.send(message.to, message);
     });
     this.#configuration = recovered.snapshot.configuration;
@@ -105,10 +107,11 @@ export class Replica<Result = unknown> {
     this.#term = recovered.hardState.term;
     this.#durable = recovered.hardState;
     this.#awaitingSnapshot = options.awaitingSnapshot;
-    this.#gate = new ProposalGate(options.log, options.clock, options.wake);
+    this.#member = { wake: options.wake, join: options.join };
     this.#loading = new StateLoading(
       options.machine,
       options.snapshots,
+      options.clock,
       (reason, cause) => options.onFatal(`Group ${options.group}: ${reason}`, cause),
       options.awaitingSnapshot,
     );
@@ -186,6 +189,16 @@ export class Replica<Result = unknown> {
   get admitted(): boolean {
     const { voters, votersOutgoing, learners, learnersNext } = this.#configuration.confState;
     return [voters, votersOutgoing, learners, learnersNext].some((ids) => ids.includes(this.id));
+  }
+
+  /** Proposals whose outcome is open. */
+  get pendingProposals(): number {
+    return this.#proposals.queued + this.#proposals.waiting;
+  }
+
+  /** Reads that may not be served yet. */
+  get pendingReads(): number {
+    return this.#reads.pending;
   }
 
   /** Whether the group sleeps: nothing is wanted of it, and it is not ticked. */
@@ -289,6 +302,7 @@ export class Replica<Result = unknown> {
     else {
       this.#idleTicks = 0;
       this.#proposals.enqueue(data, deadlineMs, settle);
+      this.#options.proposalRounds.note(this.#member, this.#proposals);
       this.#options.wake();
     }
   }
@@ -300,6 +314,7 @@ export class Replica<Result = unknown> {
     else {
       this.#idleTicks = 0;
       this.#reads.enqueue(deadlineMs, settle);
+      this.#options.readRounds.want(this.#member);
       this.#options.wake();
     }
   }
@@ -393,7 +408,8 @@ export class Replica<Result = unknown> {
     this.#stopped = true;
     this.#endReason = reason;
     this.#notices.stop();
-    this.#gate.stop();
+    this.#options.proposalRounds.leave(this.#member);
+    this.#options.readRounds.leave(this.#member);
     this.#loading.stop();
     this.#proposals.stop(reason);
     this.#reads.stop(reason);
@@ -413,6 +429,7 @@ export class Replica<Result = unknown> {
         break;
       }
     }
+    this.#options.proposalRounds.note(this.#member, this.#proposals);
     this.#snapshotting.maybeTake();
     if (this.#asleep !== this.#core.quiescent) {
       this.#asleep = this.#core.quiescent;
@@ -425,13 +442,14 @@ export class Replica<Result = unknown> {
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
     if (this.#core.leadTransferee !== NONE) return;
-    if (!this.#gate.opens(this.#proposals, nowMs)) return;
+    const { proposalRounds, log } = this.#options;
+    if (!proposalRounds.opens(this.#member, log)) return;
     const batch = this.#proposals.take();
-    this.#gate.taken(batch.length);
     if (this.#core.role !== Role.Leader) return this.#proposals.refuse(batch, "not-leader");
     const result = this.#core.proposeBatch(batch.map((proposal) => proposal.data));
     if (result.kind === "appended") {
       this.#proposals.appended(batch, result.term, result.index);
+      this.times.appended(result.index + batch.length - 1, nowMs);
     } else {
       assert(result.kind === "dropped", "the node never forwards proposals through the core");
       this.#proposals.refuse(batch, "overloaded");
@@ -439,8 +457,10 @@ export class Replica<Result = unknown> {
   }
 
   #startReads(nowMs: number): void {
-    const context = this.#reads.nextRound(nowMs);
-    if (context === 0) return;
+    if (!this.#reads.isRoundDue(nowMs)) return this.#options.readRounds.leave(this.#member);
+    const over = this.#options.readRounds.begin(this.#member);
+    if (over === undefined) return;
+    const context = this.#reads.beginRound(nowMs, over);
     const asked = this.#core.role === Role.Leader && this.#core.readIndex(context);
     if (!asked) this.#reads.lostLeadership();
   }
@@ -448,7 +468,11 @@ export class Replica<Result = unknown> {
   #handle(ready: Ready): void {
     if (ready.softState !== null || ready.hardState !== null) this.#noteLeadership(ready);
     for (const { context, index } of ready.readStates) {
-      this.#reads.confirmed(context, index, this.#appliedIndex);
+      const beganMs = this.#reads.confirmed(context, index, this.#appliedIndex);
+      if (beganMs === undefined) continue;
+      const nowMs = this.#options.clock.monotonicMs();
+      this.times.confirmed(beganMs, nowMs);
+      this.#options.observer.onReadIndex?.(nowMs - beganMs);
     }
     for (const message of ready.messages) {
       if (message.to === LOCAL_APPEND_THREAD) this.#append(message);
@@ -491,7 +515,13 @@ export class Replica<Result = unknown> {
       : { term: message.term, vote: message.vote, commit: message.commit };
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
-    const deliver = () => this.#deliver(message.responses);
+    const deliver = () => {
+      const last = entries.at(-1);
+      if (last !== undefined && this.isLeader) {
+        this.times.durable(last.index, this.#options.clock.monotonicMs());
+      }
+      this.#deliver(message.responses);
+    };
     const votes = hardState !== null &&
       (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
     if (snapshot === null && entries.length === 0 && !votes) {
@@ -547,7 +577,14 @@ export class Replica<Result = unknown> {
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
     }
-    if (message.entries.length > 0) observer.onApplied?.(clock.monotonicMs() - startedMs);
+    if (message.entries.length > 0) {
+      const endedMs = clock.monotonicMs();
+      observer.onApplied?.(endedMs - startedMs);
+      if (this.isLeader) {
+        this.times.committed(this.#appliedIndex, startedMs);
+        this.times.applied(this.#appliedIndex, endedMs);
+      }
+    }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
     this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());

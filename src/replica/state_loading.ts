@@ -1,12 +1,20 @@
 // Replaces the machine's state by a snapshot file's, one file after the other, and holds the apply orders that
-// come meanwhile. An order must never reach the machine before the state that it follows.
+// come meanwhile. Leaves most of the event loop to the node's other groups. An order must never reach the
+// machine before the state that it follows.
 
 import { assert } from "../base/assert.ts";
+import type { Clock } from "../platform/ports.ts";
 import type { Message } from "../raft/mod.ts";
 import type { GroupSnapshots, SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
 
+/** Longest stretch of loading before others get their turn. */
+const SLICE_MS = 1;
+/** Of each ms of loading so many are left to others. */
+const PAUSE_RATIO = 2;
+
 export class StateLoading {
+  readonly #clock: Clock;
   readonly #machine: StateMachine<unknown>;
   readonly #snapshots: GroupSnapshots;
   readonly #onFatal: (reason: string, cause: unknown) => never;
@@ -17,17 +25,20 @@ export class StateLoading {
   #stopped = false;
 
   /**
+   * @param clock paces the loading
    * @param onFatal ends the process: the state can't be had
    * @param damaged the machine has no state yet: orders are held until a file is loaded
    */
   constructor(
     machine: StateMachine<unknown>,
     snapshots: GroupSnapshots,
+    clock: Clock,
     onFatal: (reason: string, cause: unknown) => never,
     damaged: boolean,
   ) {
     this.#machine = machine;
     this.#snapshots = snapshots;
+    this.#clock = clock;
     this.#onFatal = onFatal;
     if (damaged) this.#held = [];
   }
@@ -72,10 +83,17 @@ export class StateLoading {
 
   async #read(file: SnapshotFile): Promise<void> {
     const loader = this.#machine.beginLoad();
+    let workedMs = 0;
     for await (const chunk of this.#snapshots.read(file)) {
       if (this.#stopped) return;
+      const startedMs = this.#clock.monotonicMs();
       loader.push(chunk);
+      workedMs += this.#clock.monotonicMs() - startedMs;
+      if (workedMs < SLICE_MS) continue;
+      const pauseMs = PAUSE_RATIO * workedMs;
+      await new Promise<void>((resolve) => this.#clock.setTimer(pauseMs, resolve));
+      workedMs = 0;
     }
-    loader.finish();
+    if (!this.#stopped) loader.finish();
   }
 }

@@ -1,5 +1,5 @@
-// Writes one snapshot's bytes into a temporary file in slices: a few milliseconds of encoding, a write off
-// the event loop, a pause if the disk budget is spent. Never makes the file visible; the store does.
+// Writes one snapshot's bytes into a temporary file in slices: a moment of encoding, a write off the event
+// loop, a pause that leaves most of the event loop, and of the disk's budget, to others. Never makes the file visible; the store does.
 
 import type { Clock, DiskFile } from "../platform/ports.ts";
 import {
@@ -12,7 +12,9 @@ import {
 import type { SnapshotSource } from "./types.ts";
 
 /** Longest stretch of encoding before requests get their turn. */
-const SLICE_MS = 4;
+const SLICE_MS = 1;
+/** Of each ms of encoding so many are left to others: snapshots are taken while requests come in. */
+const PAUSE_RATIO = 3;
 /** Bytes gathered for one write. */
 const WRITE_BYTES = 1024 * 1024;
 /** Bytes between two syncs, so that none of them has much to do beside the log's. */
@@ -62,8 +64,9 @@ export class SnapshotFileWriter {
         this.#length += FRAME_HEADER_BYTES + data.length;
         if (this.#length >= WRITE_BYTES) await this.#flush();
       }
-      if (clock.monotonicMs() - sliceStartMs < SLICE_MS) continue;
-      await this.#yield();
+      const sliceMs = clock.monotonicMs() - sliceStartMs;
+      if (sliceMs < SLICE_MS) continue;
+      await this.#rest(PAUSE_RATIO * sliceMs);
       if (abandoned()) return undefined;
       sliceStartMs = clock.monotonicMs();
     }
@@ -100,10 +103,10 @@ export class SnapshotFileWriter {
     const { clock, bytesPerSecondMax } = this.#pace;
     const dueMs = this.#startedMs + 1000 * this.#offset / bytesPerSecondMax;
     const aheadMs = dueMs - clock.monotonicMs();
-    if (aheadMs > 1) await new Promise<void>((resolve) => clock.setTimer(aheadMs, resolve));
+    if (aheadMs > 1) await this.#rest(aheadMs);
   }
 
-  #yield(): Promise<void> {
-    return new Promise((resolve) => this.#pace.clock.defer(resolve));
+  #rest(durationMs: number): Promise<void> {
+    return new Promise((resolve) => this.#pace.clock.setTimer(durationMs, resolve));
   }
 }

@@ -11,6 +11,8 @@
 import type { Refuse, TransferMessage } from "./transfer.ts";
 
 const KIND = { offer: 1, piece: 2, accept: 3, done: 4, refuse: 5 } as const;
+/** Two configurations of as many replicas as there may be take far less. */
+const CONF_STATE_BYTES_MAX = 64 * 1024;
 const REASONS: readonly Refuse["reason"][] = ["busy", "no-space", "damaged", "not-wanted"];
 
 export function encodeTransferMessage(message: TransferMessage): Uint8Array<ArrayBuffer> {
@@ -68,38 +70,49 @@ function messageBytes(message: TransferMessage): number {
 export function decodeTransferMessage(bytes: Uint8Array): TransferMessage | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 9) return undefined;
-  const transfer = view.getFloat64(1, true);
+  const transfer = wholeNumber(view, 1);
+  if (transfer === undefined) return undefined;
   switch (view.getUint8(0)) {
     case KIND.offer: {
       if (bytes.length < 45) return undefined;
-      const confStateEnd = 41 + view.getUint32(37, true);
-      if (confStateEnd + 4 > bytes.length) return undefined;
+      const confStateBytes = view.getUint32(37, true);
+      const confStateEnd = 41 + confStateBytes;
+      if (confStateBytes > CONF_STATE_BYTES_MAX || confStateEnd + 4 > bytes.length) {
+        return undefined;
+      }
       if (confStateEnd + 4 + view.getUint32(confStateEnd, true) !== bytes.length) return undefined;
+      const index = wholeNumber(view, 13);
+      const term = wholeNumber(view, 21);
+      const sizeBytes = wholeNumber(view, 29);
+      if (index === undefined || term === undefined || sizeBytes === undefined) return undefined;
       return {
         kind: "offer",
         transfer,
         metadata: {
           group: view.getUint32(9, true),
-          index: view.getFloat64(13, true),
-          term: view.getFloat64(21, true),
+          index,
+          term,
           confState: bytes.slice(41, confStateEnd),
         },
-        sizeBytes: view.getFloat64(29, true),
+        sizeBytes,
         context: bytes.slice(confStateEnd + 4),
       };
     }
-    case KIND.piece:
-      if (bytes.length < 18) return undefined;
+    case KIND.piece: {
+      const offset = bytes.length < 18 ? undefined : wholeNumber(view, 9);
+      if (offset === undefined) return undefined;
       return {
         kind: "piece",
         transfer,
-        offset: view.getFloat64(9, true),
+        offset,
         last: view.getUint8(17) === 1,
         bytes: bytes.subarray(18),
       };
-    case KIND.accept:
-      if (bytes.length !== 17) return undefined;
-      return { kind: "accept", transfer, offset: view.getFloat64(9, true) };
+    }
+    case KIND.accept: {
+      const offset = bytes.length === 17 ? wholeNumber(view, 9) : undefined;
+      return offset === undefined ? undefined : { kind: "accept", transfer, offset };
+    }
     case KIND.done:
       return bytes.length === 9 ? { kind: "done", transfer } : undefined;
     case KIND.refuse: {
@@ -109,4 +122,10 @@ export function decodeTransferMessage(bytes: Uint8Array): TransferMessage | unde
     default:
       return undefined;
   }
+}
+
+/** The number at `at`, if it is a whole one in 0..2^53-1. */
+function wholeNumber(view: DataView, at: number): number | undefined {
+  const value = view.getFloat64(at, true);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

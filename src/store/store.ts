@@ -81,6 +81,21 @@ export class Store {
     return this.#records.size;
   }
 
+  /** What is kept beside the records. */
+  figures(): {
+    readonly sessions: number;
+    readonly rememberedOutcomes: number;
+    readonly rememberedBytes: number;
+    readonly historyBytes: number;
+  } {
+    return {
+      sessions: this.#dedupe.sessionCount,
+      rememberedOutcomes: this.#dedupe.outcomeCount,
+      rememberedBytes: this.#dedupe.sizeBytes,
+      historyBytes: this.#history.sizeBytes,
+    };
+  }
+
   /** Calls `listener` with every change, in order, as it is applied. One listener at most. */
   listen(listener: ((event: WatchEvent) => void) | undefined): void {
     this.#onEvent = listener;

@@ -175,6 +175,12 @@ export class Wal {
     else callback();
   }
 
+  /** Calls back when the sync under way has ended, whatever was appended since; at once if there is none. */
+  afterSync(callback: () => void): void {
+    if (this.#inFlight) this.#inFlightCallbacks.push(callback);
+    else callback();
+  }
+
   /** Whether a sync is under way. */
   get isSyncing(): boolean {
     return this.#inFlight;

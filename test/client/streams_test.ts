@@ -261,9 +261,13 @@ Deno.test("batch() gives each operation its own result, and repeats what may sti
     "value-too-large",
     { op: "get", entry: { ...recordOf("f", 9), key: "f" } },
   ]);
-  const keys = cluster.seen.map(({ headers }) => headers.get("idempotency-key"));
-  assertEquals(keys.length, 2);
-  assert(keys[0] !== null && keys[0] === keys[1], "the retry goes under another key");
+  const places = cluster.seen.map(({ headers }) => headers.get("pontoon-session"));
+  assertEquals(places.length, 2);
+  assert(places[0]?.endsWith(";seq=1;ack=0"), "six sequences from the first");
+  assertEquals(places[1], places[0], "the retry is at another place");
+  await kv.set("a", 1).catch(() => {});
+  const next = cluster.seen[2].headers.get("pontoon-session");
+  assert(next?.endsWith(";seq=7;ack=6"), `what was received is acknowledged: ${next}`);
 });
 
 Deno.test("batch() says what became of each operation when its deadline passes", async () => {
@@ -275,6 +279,14 @@ Deno.test("batch() says what became of each operation when its deadline passes",
   });
   const outcomes = results.map((result) => result.op === "error" ? result.error.outcome : "");
   assertEquals(outcomes, ["unknown", "none"]);
+});
+
+Deno.test("batch() of reads needs no place in the session", async () => {
+  const cluster = new FakeCluster();
+  await using kv = await cluster.connect();
+  cluster.fate = () => Response.json({ results: [{ status: 404 }] });
+  await kv.batch([{ op: "get", key: "a" }]);
+  assertEquals(cluster.seen[0].headers.get("pontoon-session"), null);
 });
 
 Deno.test("getMany() keeps the order of its keys", async () => {

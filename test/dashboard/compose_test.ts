@@ -57,7 +57,14 @@ function partsOf(
   );
   return {
     cluster: clusterOf(change),
-    figures: { requestsInFlight: 0, logBytes: 1, diskFreeBytes: 2, diskLow: false, links: [] },
+    figures: {
+      requestsInFlight: 0,
+      logBytes: 1,
+      diskFreeBytes: 2,
+      diskLow: false,
+      links: [],
+      partitions: [],
+    },
     reports: reports as unknown as ViewParts["reports"],
     happenings: [],
     nowMs: 77,

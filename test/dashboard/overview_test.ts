@@ -9,7 +9,8 @@ import type { CallResult } from "../../src/transport/mod.ts";
 import { HandClock } from "./hand_clock.ts";
 
 function reportOf(boots: number, more: Partial<NodeReport> = {}): NodeReport {
-  return { boots, uptimeMs: 5, changes: 0, happenings: [], replicas: [], ...more } as NodeReport;
+  const lists = { happenings: [], replicas: [], sends: [] };
+  return { boots, uptimeMs: 5, changes: 0, ...lists, ...more } as Partial<NodeReport> as NodeReport;
 }
 
 function rig() {

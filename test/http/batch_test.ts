@@ -137,6 +137,44 @@ Deno.test("a malformed batch is refused as a whole", async () => {
     assertProblem(answer, "invalid-body");
   }
   const session = { "pontoon-session": `${"0".repeat(32)};seq=1;ack=0` };
-  assertProblem(await batch(api, [put], session), "invalid-header", "Idempotency-Key");
+  const both = { ...session, "idempotency-key": "k" };
+  assertProblem(await batch(api, [put], both), "invalid-header", "exclude each other");
+  assertProblem(await batch(api, [put], { "pontoon-session": "s" }), "invalid-header", "32");
+  assertEquals(api.node.writes.length, 0);
+});
+
+Deno.test("a batch under a session takes a sequence for each operation, and its outcomes can be forgotten", async () => {
+  const api = new Api();
+  const under = (sequence: number, acknowledged: number) => ({
+    "pontoon-session": `${"1".repeat(32)};seq=${sequence};ack=${acknowledged}`,
+  });
+  const operations = [
+    { op: "put", key: "a", value: "1" },
+    { op: "get", key: "far" },
+    { op: "delete", key: "missing" },
+  ];
+  const first = (await batch(api, operations, under(1, 0))).json.results;
+  assertEquals(verdicts(first), [201, "404 not-found", "404 not-found"]);
+  const again = (await batch(api, operations, under(1, 0))).json.results;
+  assertEquals(again[0], { ...first[0], replayed: true });
+  assertEquals(again[2].replayed, true);
+  const reused = await batch(api, [{ op: "put", key: "a", value: "2" }], under(1, 0));
+  assertEquals(verdicts(reused.json.results), ["422 idempotency-key-reused"]);
+  await batch(api, [{ op: "put", key: "a", value: "2" }], under(4, 3));
+  const late = (await batch(api, operations, under(1, 0))).json.results;
+  assertEquals(verdicts(late), ["409 idempotency-stale", "404 not-found", "409 idempotency-stale"]);
+  assertEquals((await api.get("/key/a")).json.value, "2");
+});
+
+Deno.test("what a session acknowledges is of one partition: so are a batch's writes under it", async () => {
+  const api = new Api();
+  const session = { "pontoon-session": `${"1".repeat(32)};seq=1;ack=0` };
+  const operations = [
+    { op: "put", key: "a", value: "1" },
+    { op: "put", key: "far", value: "1" },
+  ];
+  const answer = await batch(api, operations, session);
+  assertEquals(answer.status, 409);
+  assertProblem(answer, "cross-partition");
   assertEquals(api.node.writes.length, 0);
 });

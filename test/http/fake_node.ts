@@ -39,6 +39,7 @@ export function failureOf(
 
 export class FakeNode implements NodeService {
   readonly meters = new Meters();
+  readonly slowRequests = { isSlow: () => false, tell: () => {} };
   valueSizeBytesMax = 1024 * 1024;
   readonly store = new Store();
   /** Of the partitions by number. */
@@ -195,7 +196,14 @@ export class FakeNode implements NodeService {
   }
 
   figures(): NodeFigures {
-    return { requestsInFlight: 0, logBytes: 1, diskFreeBytes: 2, diskLow: false, links: [] };
+    const partitions = [...this.stores].map(([partition, store]) => ({
+      partition,
+      ...store.figures(),
+      proposals: 0,
+      reads: 0,
+    }));
+    const disk = { logBytes: 1, diskFreeBytes: 2, diskLow: false };
+    return { requestsInFlight: 0, ...disk, links: [], partitions };
   }
 
   cluster(): ClusterView {

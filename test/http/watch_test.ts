@@ -119,7 +119,7 @@ Deno.test("the place of a quiet watch does not grow old", async () => {
   await api.put("/key/busy", "1");
   await api.put("/key/busy", "2");
   const progress = stream.next();
-  await api.scheduler.runFor(12_000);
+  await api.scheduler.runFor(17_000);
   assertEquals((await progress)?.data, { applied: { [PARTITION]: 2, [FAR]: 2 } });
   await stream.cancel();
 });

@@ -1,6 +1,6 @@
 // What a forwarder may say and do when the leader is elsewhere (RULES 13, 15), case by case.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Clock } from "../../src/platform/ports.ts";
 import { encodeReadAnswer, encodeWriteAnswer } from "../../src/node/forward.ts";
 import { NOT_LEADER } from "../../src/node/data_partition.ts";
@@ -23,7 +23,7 @@ const DONE: WriteAnswer = {
 
 /** A router whose peers answer as scripted; time passes only while it waits for a route. */
 function routed(route: () => Route, answers: (CallResult | "late")[]) {
-  const state = { nowMs: 0, sent: 0 };
+  const state = { nowMs: 0, sent: 0, removed: false };
   const clock = { monotonicMs: () => state.nowMs } as Clock;
   const router = new Router({
     clock,
@@ -41,6 +41,7 @@ function routed(route: () => Route, answers: (CallResult | "late")[]) {
     noteLeader: () => {},
     epoch: () => 7,
     stopping: () => false,
+    removed: () => state.removed,
   });
   return { router, state };
 }
@@ -53,6 +54,14 @@ Deno.test("a write that no byte was sent of is tried again", async () => {
   const { router, state } = routed(() => REMOTE, [NOT_SENT, answered(encodeWriteAnswer(DONE))]);
   assertEquals(await router.write(1, ENVELOPE, false, OPTIONS), DONE);
   assertEquals(state.sent, 2);
+});
+
+Deno.test("a node that was removed sends nothing on: no answer would come back", async () => {
+  const { router, state } = routed(() => REMOTE, []);
+  state.removed = true;
+  const answer = await router.write(1, ENVELOPE, true, OPTIONS);
+  assert(!answer.ok);
+  assertEquals([answer.code, answer.outcome, state.sent, state.nowMs], ["no-leader", "none", 0, 0]);
 });
 
 Deno.test("a write that its receiver refused as no leader is tried again", async () => {

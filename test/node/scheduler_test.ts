@@ -58,6 +58,26 @@ Deno.test("a group that never runs out of work takes turns with all others", () 
   assert(turns.slice(before).includes(3), "one turn of the hot group at most comes first");
 });
 
+Deno.test("who joins a turn has its own within it, before the flush", () => {
+  const { clock, scheduler, turns, flushes } = rig();
+  let joins = true;
+  scheduler.add(1, {
+    turn: () => {
+      turns.push(1);
+      if (joins) scheduler.join(2);
+      joins = false;
+    },
+  });
+  scheduler.add(2, { turn: () => void turns.push(2) });
+  scheduler.wake(1);
+  clock.step();
+  assertEquals([turns, flushes()], [[1, 2], 1]);
+  scheduler.join(2);
+  assertEquals(turns.length, 2, "outside of a turn it is due in the next");
+  clock.step();
+  assertEquals([turns, flushes()], [[1, 2, 2], 2]);
+});
+
 Deno.test("many hot groups share evenly, and the log is flushed after each stretch", () => {
   const { clock, scheduler, turns, add, flushes } = rig();
   for (let group = 0; group < 64; group++) {

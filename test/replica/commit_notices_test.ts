@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { type Message, MessageType, newMessage } from "../../src/raft/mod.ts";
-import { CommitNotices } from "../../src/replica/commit_notices.ts";
+import { CommitNotices, NoticeBoard } from "../../src/replica/commit_notices.ts";
 import { Incarnation, Scheduler, SimClock } from "../sim/clock.ts";
 
 function append(to: number, commit: number, entries: number): Message {
@@ -20,11 +20,9 @@ function append(to: number, commit: number, entries: number): Message {
 function rig() {
   const scheduler = new Scheduler();
   const sent: [to: number, commit: number][] = [];
-  const notices = new CommitNotices(
-    new SimClock(new Incarnation(scheduler, "a")),
-    ({ to, commit }) => void sent.push([to, commit]),
-  );
-  return { scheduler, sent, notices };
+  const board = new NoticeBoard(new SimClock(new Incarnation(scheduler, "a")));
+  const group = () => new CommitNotices(board, ({ to, commit }) => void sent.push([to, commit]));
+  return { scheduler, sent, notices: group(), other: group() };
 }
 
 Deno.test("an append with entries goes at once", () => {
@@ -69,4 +67,34 @@ Deno.test("nothing is sent after the stop", async () => {
   notices.stop();
   await scheduler.runFor(10);
   assertEquals(sent, []);
+});
+
+Deno.test("the notices of all groups go in one go", async () => {
+  const { scheduler, sent, notices, other } = rig();
+  notices.take(append(2, 5, 0));
+  await scheduler.runFor(1.5);
+  other.take(append(3, 8, 0));
+  await scheduler.runFor(0.6);
+  assertEquals(sent, [[2, 5], [3, 8]]);
+});
+
+Deno.test("another group's entries take a notice along that has waited for a while", async () => {
+  const { scheduler, sent, notices, other } = rig();
+  notices.take(append(2, 5, 0));
+  other.take(append(3, 8, 1));
+  assertEquals(sent, [[3, 8]]);
+  await scheduler.runFor(1.2);
+  other.take(append(3, 9, 1));
+  assertEquals(sent, [[3, 8], [3, 9], [2, 5]]);
+  await scheduler.runFor(10);
+  assertEquals(sent.length, 3);
+});
+
+Deno.test("a group that ends takes nobody else's notices with it", async () => {
+  const { scheduler, sent, notices, other } = rig();
+  notices.take(append(2, 5, 0));
+  other.take(append(3, 8, 0));
+  other.stop();
+  await scheduler.runFor(10);
+  assertEquals(sent, [[2, 5]]);
 });

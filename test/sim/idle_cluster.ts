@@ -21,6 +21,9 @@ export interface IdleOptions {
   readonly partitions: number;
   readonly seed?: number;
   readonly deadAfterMs?: number;
+  readonly slowRequestMs?: number;
+  /** Lines of all nodes' logs. */
+  readonly onLog?: (node: string, message: string, fields: Record<string, unknown>) => void;
 }
 
 // deno-lint-ignore no-explicit-any -- answers are looked into by name
@@ -47,6 +50,7 @@ export class IdleCluster {
       random,
       trace: new Trace(false),
       syncDelayMsMean: 1,
+      ...(options.onLog === undefined ? {} : { onLog: options.onLog }),
       onEnd: (node: SimNode, reason: string) => this.failures.push(`${node.name}: ${reason}`),
     };
     const initial = Array.from({ length: options.nodes }, (_, i) => ({
@@ -57,7 +61,7 @@ export class IdleCluster {
   }
 
   #add(name: string, how: Pick<NodeConfig, "initial" | "join">): SimNode {
-    const { partitions, deadAfterMs } = this.#options;
+    const { partitions, deadAfterMs, slowRequestMs } = this.#options;
     const config: NodeConfig = {
       name,
       peer: `${name}:1`,
@@ -72,6 +76,7 @@ export class IdleCluster {
       logSizes: { segmentSizeBytes: 256 * 1024, batchSizeBytesMax: 128 * 1024 },
       snapshotLogBytes: 1024 * 1024,
       deadAfterMs: deadAfterMs ?? 300_000,
+      ...(slowRequestMs === undefined ? {} : { slowRequestMs }),
       requestTimeoutMs: 2000,
     };
     const node = new SimNode(this.#host, config);

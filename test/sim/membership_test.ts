@@ -204,3 +204,17 @@ Deno.test("a node of five lost for ever: every partition has three replicas agai
     await cluster.until("leaders are even", 30_000, () => spread(cluster.leaderCounts()) <= 1);
   });
 });
+
+Deno.test("a node that was removed learns of it, and refuses at once", async () => {
+  await withIdleCluster({ nodes: 4, partitions: 4 }, async (cluster) => {
+    const [asked, , , removed] = cluster.nodes;
+    await cluster.post(asked, "/cluster/members", { action: "remove", node: removed.name });
+    await cluster.until("it is no member", 60_000, () => cluster.view(asked).members.length === 3);
+    const reasonOf = () => removed.life?.running?.node.api.ready().reason;
+    await cluster.until("it knows", 10_000, () => reasonOf() === "not a member of the cluster");
+    const beganMs = cluster.scheduler.nowMs;
+    const { status } = await cluster.fetch(removed, "/key/k", { method: "PUT", body: "v" });
+    assertEquals(status, 503);
+    assert(cluster.scheduler.nowMs - beganMs < 200, "without waiting for anybody");
+  });
+});

@@ -32,6 +32,7 @@ export interface SimHost {
   readonly trace: Trace;
   readonly recorder?: Recorder | undefined;
   readonly syncDelayMsMean: number;
+  readonly onLog?: (node: string, message: string, fields: Record<string, unknown>) => void;
   /** A node ended itself, or threw. `expected`: a fault that was injected explains it. */
   onEnd(node: SimNode, reason: string, expected: boolean): void;
 }
@@ -179,12 +180,18 @@ export class SimNode {
     });
   }
 
+  /** Every file on its disk. */
+  files(): Map<string, Uint8Array> {
+    return this.#disk.dump();
+  }
+
   #log(fields: Record<string, unknown>): Log {
     const { scheduler, trace } = this.#host;
     return {
       log: (level, message, more) => {
         const all = { ...fields, ...more };
         if (message === "member is suspect") this.lastSuspicionMs = scheduler.nowMs;
+        this.#host.onLog?.(this.name, message, all);
         trace.note(scheduler.nowMs, this.name, `${level}: ${message} ${JSON.stringify(all)}`);
       },
       with: (more) => this.#log({ ...fields, ...more }),

@@ -68,6 +68,23 @@ Deno.test("Wal.append() gathers while a sync is in flight and keeps the order of
   await rig.close(wal);
 });
 
+Deno.test("Wal.afterSync() waits for the sync under way and not for what was appended meanwhile", async () => {
+  const rig = new WalRig("after", { syncDelayMs: () => 1 });
+  const { wal } = await rig.open();
+  wal.createGroup(1, 1);
+  await rig.settle(wal);
+  const order: string[] = [];
+  wal.afterSync(() => order.push("at once"));
+  wal.append({ group: 1, entries: entriesFrom(1, 1, 1) }, () => order.push("first"));
+  wal.flush();
+  wal.append({ group: 1, entries: entriesFrom(2, 1, 1) }, () => order.push("second"));
+  wal.afterPending(() => order.push("after all"));
+  wal.afterSync(() => order.push("after the sync"));
+  await rig.settle(wal);
+  assertEquals(order, ["at once", "first", "after the sync", "second", "after all"]);
+  await rig.close(wal);
+});
+
 Deno.test("Wal rolls through segments and removes those that no group needs", async () => {
   const rig = new WalRig("roll");
   const { wal } = await rig.open();

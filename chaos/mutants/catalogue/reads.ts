@@ -39,7 +39,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: "src/replica/reads.ts",
     target: "const context = this.#nextContext++;",
     replacement:
-      "const context = oldest !== undefined && oldest !== this.#rounds[0] ? oldest.context : this.#nextContext++;",
+      "const context = this.#isLate(nowMs) ? this.#rounds.at(-1)!.context : this.#nextContext++;",
   },
   {
     name: "read-served-below-its-index",

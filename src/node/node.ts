@@ -135,8 +135,10 @@ export class Node {
         this.#memberWatch.onLinkUp(nodeId);
         this.overview.changed();
       },
-      onLinkDown: (nodeId) => {
+      onLinkDown: (nodeId, direction) => {
         this.#hosting?.peerDoubted(nodeId);
+        // What it answers comes over the link that it dials.
+        if (direction === "inbound") this.#courier.answersLost(nodeId);
         if (this.#isConnected(nodeId)) return;
         this.overview.changed();
         this.#courier.linkLost(nodeId);

@@ -136,8 +136,13 @@ export class SnapshotCourier {
   /** No traffic flows to or from the node any more. */
   linkLost(nodeId: NodeId): void {
     this.#receiver.linkLost(nodeId);
+    this.answersLost(nodeId);
+  }
+
+  /** The node's answers do not arrive, and one may be lost for good: Raft asks what it has got. */
+  answersLost(nodeId: NodeId): void {
     for (const { to, sender } of this.#sending.values()) {
-      if (to === nodeId) sender.cancel("the link was lost");
+      if (to === nodeId) sender.cancel("the link that answers come over was lost");
     }
   }
 

@@ -34,9 +34,11 @@ export const REFUSED_BACKOFF_MS = 1_000;
 export const LINK_SETTLED_MS = 2_000;
 
 /** How often the dialler of a link pings. */
-export const KEEPALIVE_INTERVAL_MS = 100;
+export const KEEPALIVE_INTERVAL_MS = 200;
 /** Silence after which a link counts as broken: a blackhole is noticed within one second. */
-export const KEEPALIVE_SILENCE_MS = 900;
+export const KEEPALIVE_SILENCE_MS = 800;
+/** A keepalive timer this late says that the node itself did not run: peers' silence means nothing then. */
+export const KEEPALIVE_STALL_MS = 300;
 /** How often deadlines of requests on their way are looked at. */
 export const REQUEST_SWEEP_MS = 20;
 
@@ -69,6 +71,10 @@ assert(
   "a blackhole must be noticed within a second",
 );
 assert(KEEPALIVE_SILENCE_MS >= 3 * KEEPALIVE_INTERVAL_MS, "one late pong must not break a link");
+assert(
+  KEEPALIVE_SILENCE_MS > 2 * KEEPALIVE_INTERVAL_MS + KEEPALIVE_STALL_MS,
+  "a pause too short to be noticed must not look like a silent peer",
+);
 assert(
   PEER_PROTOCOL_VERSIONS.oldest <= PEER_PROTOCOL_VERSIONS.newest,
   "a node must speak some version",

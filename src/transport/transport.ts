@@ -24,15 +24,13 @@ import {
   INBOUND_HANDSHAKES_MAX,
   INBOUND_LINKS_MAX,
   KEEPALIVE_INTERVAL_MS,
+  KEEPALIVE_STALL_MS,
   RECEIVE_BUFFER_BYTES,
   REQUEST_SWEEP_MS,
 } from "./parameters.ts";
 import { isName } from "./payload.ts";
 import { RequestServer } from "./request_server.ts";
 import type { CallResult } from "./requests.ts";
-
-/** A keepalive tick this much too late means that this node itself did not run. */
-const STALL_MS = 3 * KEEPALIVE_INTERVAL_MS;
 
 export interface Peer {
   readonly nodeId: NodeId;
@@ -317,7 +315,7 @@ export class Transport {
     const dueMs = clock.monotonicMs() + KEEPALIVE_INTERVAL_MS;
     this.#keepAliveTimer = clock.setTimer(KEEPALIVE_INTERVAL_MS, () => {
       const nowMs = clock.monotonicMs();
-      const stalled = nowMs - dueMs > STALL_MS;
+      const stalled = nowMs - dueMs > KEEPALIVE_STALL_MS;
       for (const link of [...this.#outbound.values()]) link.keepAlive(nowMs, stalled);
       for (const link of [...this.#inbound.values()]) link.keepAlive(nowMs, stalled);
       this.#scheduleKeepAlive();

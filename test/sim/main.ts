@@ -22,7 +22,7 @@ const HELP = `Usage: deno task sim [options]
   --minutes M       end after M minutes
   --nodes N         a cluster of N nodes, whatever a seed draws
   --partitions N    likewise partitions
-  --rate N          likewise client operations a simulated second, without the other workload options
+  --rate N          client operations of all kinds a simulated second, and no readers beside them
   --shrink          make the schedule of a failing seed small
   --out DIR         where failing seeds and the state of the campaign are left   [out/sim]
   --resume DIR      go on with the campaign that was left in DIR
@@ -38,6 +38,8 @@ const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
 /** Enough that waiting for answers does not slow --rate down. */
 const RATE_CLIENTS = 16;
+/** Who only looks asks beside the clients: the rate is that of all operations. */
+const NO_READERS = { scanners: 0, staleReaders: 0, watchers: 0 };
 const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
 
 class UsageError extends Error {}
@@ -83,9 +85,11 @@ function overridesOf(flags: Flags): Overrides {
     ...(flags.partitions === undefined
       ? {}
       : { partitions: whole("partitions", flags.partitions, 1, 64) }),
-    ...(flags.rate === undefined
-      ? {}
-      : { operationsPerSecond: whole("rate", flags.rate, 1, 10_000), clients: RATE_CLIENTS }),
+    ...(flags.rate === undefined ? {} : {
+      operationsPerSecond: whole("rate", flags.rate, 1, 10_000),
+      clients: RATE_CLIENTS,
+      readers: NO_READERS,
+    }),
   };
 }
 

@@ -31,6 +31,7 @@ const PROGRESS_ANSWERS = 6;
 const CALM_MS = 1500;
 /** Without an election for so long leaders count as settled. */
 const SETTLED_MS = 1000;
+const LEADERS_MS_MAX = 6000;
 const LAST_READS_MS_MAX = 2000;
 /** Small, so that a run of seconds sees segments roll. */
 const SEGMENT_SIZE_BYTES = 256 * 1024;
@@ -263,7 +264,9 @@ class Run {
     if (options.lostNode < 0) await this.#untilEnd("moves end", () => !this.#isMoving());
     await this.#untilEnd("map and configurations agree", () => this.#disagreement() === undefined);
     await this.#untilEnd("every partition is led", () => this.#leaderless() === undefined);
-    await this.#untilEnd("leaders stay", () => scheduler.nowMs - this.#lastElectionMs > SETTLED_MS);
+    // However late the last move ended, leaders are evened out behind it.
+    const isSettled = () => scheduler.nowMs - this.#lastElectionMs > SETTLED_MS;
+    await this.#until("leaders stay", LEADERS_MS_MAX, isSettled);
     // Leaders may still be spread over the nodes, but none may lose its place (RULES 25): unless gossip
     // doubts a node, which wakes its groups and makes them look for another leader (RULES 12).
     const { unplannedElections } = this.invariants;

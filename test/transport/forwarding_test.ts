@@ -5,7 +5,7 @@ import { concatBytes } from "../../src/base/bytes.ts";
 import type { Connection, Network } from "../../src/platform/ports.ts";
 import { FrameReader, FrameType } from "../../src/transport/frame.ts";
 import type { CallResult } from "../../src/transport/mod.ts";
-import { REQUEST_SWEEP_MS } from "../../src/transport/parameters.ts";
+import { KEEPALIVE_INTERVAL_MS, REQUEST_SWEEP_MS } from "../../src/transport/parameters.ts";
 import {
   OutstandingRequests,
   REQUEST_FIXED_BYTES,
@@ -72,7 +72,7 @@ Deno.test("a request withdrawn from the queue is not sent and never runs", async
   const writes = holdWrites(a);
   bench.introduce([a, b]);
   await bench.linked([a, b]);
-  await bench.scheduler.runFor(150); // the next ping's write is held
+  await bench.scheduler.runFor(1.5 * KEEPALIVE_INTERVAL_MS); // the next ping's write is held
   assertEquals(writes.held(), 1);
   const short = a.transport.request("b", body(1), 50);
   const long = a.transport.request("b", body(2), 400);

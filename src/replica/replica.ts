@@ -302,7 +302,7 @@ export class Replica<Result = unknown> {
     else {
       this.#idleTicks = 0;
       this.#proposals.enqueue(data, deadlineMs, settle);
-      this.#options.proposalRounds.note(this.#member, this.#proposals);
+      this.#noteProposals();
       this.#options.wake();
     }
   }
@@ -429,7 +429,7 @@ export class Replica<Result = unknown> {
         break;
       }
     }
-    this.#options.proposalRounds.note(this.#member, this.#proposals);
+    this.#noteProposals();
     this.#snapshotting.maybeTake();
     if (this.#asleep !== this.#core.quiescent) {
       this.#asleep = this.#core.quiescent;
@@ -437,11 +437,19 @@ export class Replica<Result = unknown> {
     }
   }
 
+  /** What waits out a transfer takes no part in the rounds, so that no other group waits for it. */
+  #noteProposals(): void {
+    const { queued, waiting } = this.#proposals;
+    const isHeld = this.#core.leadTransferee !== NONE;
+    this.#options.proposalRounds.note(this.#member, isHeld ? 0 : queued, waiting);
+  }
+
   #proposeQueued(nowMs: number): void {
     if (this.#proposals.queued === 0) return;
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
     if (this.#core.leadTransferee !== NONE) return;
+    this.#noteProposals();
     const { proposalRounds, log } = this.#options;
     if (!proposalRounds.opens(this.#member, log)) return;
     const batch = this.#proposals.take();

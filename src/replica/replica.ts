@@ -31,6 +31,7 @@ import {
 } from "../raft/mod.ts";
 import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
+import { DurableOrder } from "./durable_order.ts";
 import type { SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
 import type { EndReason, ReplicaOptions } from "./options.ts";
@@ -79,6 +80,7 @@ export class Replica<Result = unknown> {
   #leader: ReplicaId = NONE;
   #term: Term;
   readonly #loading: StateLoading;
+  readonly #order = new DurableOrder((responses) => this.#deliver(responses));
   /** The newest snapshot that replaced the log in this life. */
   #restoredIndex: LogIndex = 0;
   #awaitingSnapshot: boolean;
@@ -523,29 +525,29 @@ export class Replica<Result = unknown> {
       : { term: message.term, vote: message.vote, commit: message.commit };
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
-    const deliver = () => {
+    const done = () => {
       const last = entries.at(-1);
       if (last !== undefined && this.isLeader) {
         this.times.durable(last.index, this.#options.clock.monotonicMs());
       }
-      this.#deliver(message.responses);
+      this.#order.done(message.responses);
     };
     const votes = hardState !== null &&
       (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
     if (snapshot === null && entries.length === 0 && !votes) {
       // The commit index alone is a hint that the next record carries: it is not worth a sync. What
       // waits for earlier records must still wait for them.
-      return this.#options.log.afterPending(deliver);
+      return this.#options.log.afterPending(done);
     }
     if (hardState !== null) this.#durable = hardState;
     if (snapshot === null) {
-      return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
+      return this.#options.log.append({ hardState, entries, snapshot: null }, done);
     }
     const file = this.#options.snapshots.find(snapshot.metadata.index);
     assert(file !== undefined, "a snapshot's file is there before the core hears of it");
     this.#options.log.append(
       { hardState, entries, snapshot: file.point },
-      () => this.#restoreFromSnapshot(file, deliver),
+      () => this.#restoreFromSnapshot(file, this.#order.begin(message.responses)),
     );
   }
 

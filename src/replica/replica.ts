@@ -525,7 +525,7 @@ export class Replica<Result = unknown> {
       : { term: message.term, vote: message.vote, commit: message.commit };
     if (snapshot !== null) this.#storage.applySnapshot(snapshot.metadata);
     if (entries.length > 0) this.#storage.append(entries);
-    const done = () => {
+    const deliver = () => {
       const last = entries.at(-1);
       if (last !== undefined && this.isLeader) {
         this.times.durable(last.index, this.#options.clock.monotonicMs());
@@ -537,11 +537,11 @@ export class Replica<Result = unknown> {
     if (snapshot === null && entries.length === 0 && !votes) {
       // The commit index alone is a hint that the next record carries: it is not worth a sync. What
       // waits for earlier records must still wait for them.
-      return this.#options.log.afterPending(done);
+      return this.#options.log.afterPending(deliver);
     }
     if (hardState !== null) this.#durable = hardState;
     if (snapshot === null) {
-      return this.#options.log.append({ hardState, entries, snapshot: null }, done);
+      return this.#options.log.append({ hardState, entries, snapshot: null }, deliver);
     }
     const file = this.#options.snapshots.find(snapshot.metadata.index);
     assert(file !== undefined, "a snapshot's file is there before the core hears of it");

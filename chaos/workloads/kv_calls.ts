@@ -9,6 +9,7 @@ const DECIDED: Readonly<Record<KvInput["f"], readonly number[]>> = {
   put: [200, 201, 412],
   cas: [200, 201, 412],
   delete: [200, 404, 412],
+  touch: [200, 404, 412],
 };
 
 export interface KvCallOptions {

@@ -7,8 +7,11 @@ import { badFunction, equalValues, fieldsOf, show, UNSEEN, valueKey } from "./va
 
 /** One request about one key. */
 export interface KvInput {
-  /** `cas` is a put whose `ifMatch` must be given. */
-  readonly f: "get" | "put" | "delete" | "cas";
+  /**
+   * `cas` is a put whose `ifMatch` must be given. `touch` sets a present key's `ttl` anew: its revision
+   * changes, its value does not.
+   */
+  readonly f: "get" | "put" | "delete" | "cas" | "touch";
   readonly key: Json;
   readonly value?: Json;
   /** `If-Match: "N"` (a revision) or `If-Match: *` (the key exists). */
@@ -25,6 +28,7 @@ export interface KvInput {
  * - get: 200 with value and revision; 404; 304 with the revision
  * - put, cas: 201 (created) or 200 (replaced) with the new revision; 412
  * - delete: 200 with the deletion's revision; 404; 412
+ * - touch: 200 with the new revision; 404; 412
  * - 412: `revision` is the current one, 0 when there is no such key
  */
 export interface KvOutput {
@@ -188,16 +192,18 @@ function stepLive(cell: Cell, operation: KvOperation): Cell | undefined {
     return revision === undefined ? cell : withRevision(cell, revision);
   }
   if (status === 412) return conditionFails(cell, operation.input, revision);
-  // A missing key is 404 for a delete whatever its condition.
-  if (f === "delete" && status === 404) return cell.present ? undefined : cell;
+  // A missing key is 404 for these whatever their condition.
+  if ((f === "delete" || f === "touch") && status === 404) return cell.present ? undefined : cell;
   const matched = conditionHolds(cell, operation.input);
   if (matched === undefined) return undefined;
-  if (f === "delete") {
+  const mayExpire = operation.input.ttl !== undefined && operation.input.ttl !== null;
+  if (f === "delete" || f === "touch") {
     if (!cell.present) return known && status !== undefined ? undefined : matched;
-    return written(matched, false, null, revision, false);
+    return f === "delete"
+      ? written(matched, false, null, revision, false)
+      : written(matched, true, matched.value, revision, mayExpire);
   }
   if ((status === 201 && cell.present) || (status === 200 && !cell.present)) return undefined;
-  const mayExpire = operation.input.ttl !== undefined && operation.input.ttl !== null;
   return written(matched, true, operation.input.value ?? null, revision, mayExpire);
 }
 
@@ -267,11 +273,12 @@ const STATUSES: Readonly<Record<string, readonly number[]>> = {
   put: [200, 201, 412],
   cas: [200, 201, 412],
   delete: [200, 404, 412],
+  touch: [200, 404, 412],
 };
 
 function validate(operation: KvOperation): string | undefined {
   const { input, output } = operation;
-  const wrong = badFunction(input, ["get", "put", "delete", "cas"]);
+  const wrong = badFunction(input, ["get", "put", "delete", "cas", "touch"]);
   if (wrong !== undefined) return wrong;
   if (input.key === undefined) return "the operation needs a key";
   if ((input.f === "put" || input.f === "cas") && input.value === undefined) {

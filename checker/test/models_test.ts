@@ -95,6 +95,47 @@ Deno.test("kv() agrees with the model that tries every revision", () => {
   }
 });
 
+/** What check() says of calls on one key, one after the other. */
+function verdictOf(...steps: [KvOperation["input"], KvOperation["output"]][]): boolean | string {
+  const history = steps.map(([input, output], i): KvOperation => ({
+    process: 0,
+    call: 2 * i,
+    return: 2 * i + 1,
+    input,
+    output,
+  }));
+  return check(history, kv(), OPTIONS).verdict;
+}
+
+Deno.test("kv() takes a touch for a change of the revision, and of whether the key may vanish", () => {
+  const key = "a";
+  const put = (ttl?: number): [KvOperation["input"], KvOperation["output"]] => [
+    { f: "put", key, value: 1, ...(ttl === undefined ? {} : { ttl }) },
+    { status: 201, revision: 3 },
+  ];
+  const touch = (ttl: number | null): [KvOperation["input"], KvOperation["output"]] => [
+    { f: "touch", key, ttl },
+    { status: 200, revision: 5 },
+  ];
+  const get: KvOperation["input"] = { f: "get", key };
+  const valid = verdictOf(put(), [get, { status: 200, value: 1, revision: 3 }]);
+  const seen = (value: number, revision: number) => ({ status: 200, value, revision });
+  assertEquals(verdictOf(put(), touch(9), [get, seen(1, 5)]), valid);
+  assertEquals(verdictOf(put(), touch(9), [get, { status: 404 }]), valid);
+  assertEquals(verdictOf(put(9), touch(null), [get, seen(1, 5)]), valid);
+  assertEquals(verdictOf([{ f: "touch", key, ttl: 9 }, { status: 404 }], put()), valid);
+  const broken = [
+    verdictOf(put(), touch(9), [get, seen(1, 3)]),
+    verdictOf(put(), touch(9), [get, seen(2, 5)]),
+    verdictOf(put(9), touch(null), [get, { status: 404 }]),
+    verdictOf(put(), touch(null), [get, { status: 404 }]),
+    verdictOf(put(), [{ f: "touch", key, ttl: 9 }, { status: 404 }]),
+    verdictOf(put(), [{ f: "touch", key, ttl: 9 }, { status: 200, revision: 2 }]),
+    verdictOf(touch(9)),
+  ];
+  assertEquals(broken.includes(valid), false, `${broken}`);
+});
+
 Deno.test("kvTxn() agrees with kv() where there is one key and no transaction", () => {
   const random = randomFrom(seed + 1);
   const oneKey: Shape = {

@@ -10,14 +10,6 @@ import type { GroupLog } from "./log_port.ts";
 /** Proposals that are worth a round of their own while a sync is under way. */
 const GATHER_MAX = 64;
 
-/** How many proposals there are. */
-export interface ProposalCounts {
-  /** Not in the log yet. */
-  readonly queued: number;
-  /** In the log, not applied yet. */
-  readonly waiting: number;
-}
-
 /** A group in the rounds of its node. Both calls ask it to come to `opens` again, if it has anything queued. */
 export interface RoundMember {
   /** In the turn under way, if there is one, so that it takes part in what that turn sends. */
@@ -52,8 +44,8 @@ export class ProposalRounds {
     this.#clock = clock;
   }
 
-  /** What `member` has now. Call it whenever that may have changed. */
-  note(member: RoundMember, { queued, waiting }: ProposalCounts): void {
+  /** How many proposals `member` has now: not in the log yet, and in it, not applied. Call it whenever that changes. */
+  note(member: RoundMember, queued: number, waiting: number): void {
     let entry = this.#entries.get(member);
     if (entry === undefined) {
       if (queued === 0 && waiting === 0) return;
@@ -72,7 +64,7 @@ export class ProposalRounds {
 
   /** `member` ends. */
   leave(member: RoundMember): void {
-    this.note(member, { queued: 0, waiting: 0 });
+    this.note(member, 0, 0);
     if (this.#entries.size === 0) this.#stopWaiting();
   }
 

@@ -31,6 +31,7 @@ import {
 } from "../raft/mod.ts";
 import { CommitNotices } from "./commit_notices.ts";
 import type { AppliedConfiguration } from "./configuration.ts";
+import { DurableOrder } from "./durable_order.ts";
 import type { SnapshotFile } from "./log_port.ts";
 import type { StateMachine } from "./machine.ts";
 import type { EndReason, ReplicaOptions } from "./options.ts";
@@ -79,6 +80,7 @@ export class Replica<Result = unknown> {
   #leader: ReplicaId = NONE;
   #term: Term;
   readonly #loading: StateLoading;
+  readonly #order = new DurableOrder((responses) => this.#deliver(responses));
   /** The newest snapshot that replaced the log in this life. */
   #restoredIndex: LogIndex = 0;
   #awaitingSnapshot: boolean;
@@ -302,7 +304,7 @@ export class Replica<Result = unknown> {
     else {
       this.#idleTicks = 0;
       this.#proposals.enqueue(data, deadlineMs, settle);
-      this.#options.proposalRounds.note(this.#member, this.#proposals);
+      this.#noteProposals();
       this.#options.wake();
     }
   }
@@ -429,7 +431,7 @@ export class Replica<Result = unknown> {
         break;
       }
     }
-    this.#options.proposalRounds.note(this.#member, this.#proposals);
+    this.#noteProposals();
     this.#snapshotting.maybeTake();
     if (this.#asleep !== this.#core.quiescent) {
       this.#asleep = this.#core.quiescent;
@@ -437,11 +439,19 @@ export class Replica<Result = unknown> {
     }
   }
 
+  /** What waits out a transfer takes no part in the rounds, so that no other group waits for it. */
+  #noteProposals(): void {
+    const { queued, waiting } = this.#proposals;
+    const isHeld = this.#core.leadTransferee !== NONE;
+    this.#options.proposalRounds.note(this.#member, isHeld ? 0 : queued, waiting);
+  }
+
   #proposeQueued(nowMs: number): void {
     if (this.#proposals.queued === 0) return;
     // They wait out a transfer, a round trip as a rule: refused now, they would come back again and
     // again. The end of the leadership, or of the transfer, decides where they go on.
     if (this.#core.leadTransferee !== NONE) return;
+    this.#noteProposals();
     const { proposalRounds, log } = this.#options;
     if (!proposalRounds.opens(this.#member, log)) return;
     const batch = this.#proposals.take();
@@ -520,7 +530,7 @@ export class Replica<Result = unknown> {
       if (last !== undefined && this.isLeader) {
         this.times.durable(last.index, this.#options.clock.monotonicMs());
       }
-      this.#deliver(message.responses);
+      this.#order.done(message.responses);
     };
     const votes = hardState !== null &&
       (hardState.term !== this.#durable.term || hardState.vote !== this.#durable.vote);
@@ -537,7 +547,7 @@ export class Replica<Result = unknown> {
     assert(file !== undefined, "a snapshot's file is there before the core hears of it");
     this.#options.log.append(
       { hardState, entries, snapshot: file.point },
-      () => this.#restoreFromSnapshot(file, deliver),
+      () => this.#restoreFromSnapshot(file, this.#order.begin(message.responses)),
     );
   }
 

@@ -56,19 +56,26 @@ export class SnapshotFileWriter {
     const chain = new FrameChain(new DataView(header.buffer).getUint32(header.length - 4, true));
     this.#put(header);
     const chunks = source.chunks();
-    let sliceStartMs = clock.monotonicMs();
+    let workedMs = 0;
+    let sinceMs = clock.monotonicMs();
     for (let next = chunks.next(); !next.done; next = chunks.next()) {
       for (const { data, last } of frameParts(next.value)) {
         this.#reserve(FRAME_HEADER_BYTES + data.length);
         chain.encodeFrame(this.#view, this.#length, data, !last);
         this.#length += FRAME_HEADER_BYTES + data.length;
-        if (this.#length >= WRITE_BYTES) await this.#flush();
+        if (this.#length < WRITE_BYTES) continue;
+        // Waiting for the disk is no work.
+        workedMs += clock.monotonicMs() - sinceMs;
+        await this.#flush();
+        sinceMs = clock.monotonicMs();
       }
-      const sliceMs = clock.monotonicMs() - sliceStartMs;
-      if (sliceMs < SLICE_MS) continue;
-      await this.#rest(PAUSE_RATIO * sliceMs);
-      if (abandoned()) return undefined;
-      sliceStartMs = clock.monotonicMs();
+      workedMs += clock.monotonicMs() - sinceMs;
+      if (workedMs >= SLICE_MS) {
+        await this.#rest(PAUSE_RATIO * workedMs);
+        if (abandoned()) return undefined;
+        workedMs = 0;
+      }
+      sinceMs = clock.monotonicMs();
     }
     this.#reserve(FOOTER_BYTES);
     this.#put(chain.encodeFooter());

@@ -45,7 +45,7 @@ class Group implements RoundMember {
 
   enqueue(count: number): void {
     this.queued += count;
-    this.#rig.rounds.note(this, this);
+    this.#rig.rounds.note(this, this.queued, this.waiting);
   }
 
   turn(): void {
@@ -55,7 +55,7 @@ class Group implements RoundMember {
       this.waiting += this.queued;
       this.queued = 0;
     }
-    rounds.note(this, this);
+    rounds.note(this, this.queued, this.waiting);
   }
 
   commit(): void {
@@ -176,4 +176,21 @@ Deno.test("a group that ends while others look for more leaves them nothing to w
   rig.rounds.leave(a);
   await rig.run(2);
   assertEquals(b.batches, [1]);
+});
+
+Deno.test("a group that may not propose for a while leaves the others nothing to wait for", async () => {
+  const rig = new Rig();
+  const [a, b] = rig.groups(2);
+  a.enqueue(9);
+  rig.turn(a);
+  a.commit();
+  a.enqueue(1);
+  rig.turn(a);
+  b.enqueue(1);
+  rig.turn(b);
+  assertEquals([a.batches, b.batches], [[9], []]);
+  a.turn = () => {};
+  rig.rounds.note(a, 0, 0);
+  await rig.run(2);
+  assertEquals([a.batches, b.batches], [[9], [1]]);
 });

@@ -51,6 +51,8 @@ export interface SimOptions {
   readonly mix: WorkloadMix;
   /** Keys that are put with a time to live; absent: 2. */
   readonly expiringKeys?: number;
+  /** Chance that a write to one of them sets its time to live anew instead; absent: 0. */
+  readonly touchChance?: number;
   /** Absent: none. */
   readonly readers?: ReaderCounts;
   readonly networkDelayMsMean: number;
@@ -94,12 +96,14 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
   const drawn = drawOptions(random, overrides);
   const bank = further.chance(0.25) ? further.float() : 0;
   const window = new SeededRandom(seed).stream("log-window");
+  const touches = new SeededRandom(seed).stream("touches");
   const options: SimOptions = {
     ...drawn,
     mix: { ...drawn.mix, bank },
     readers: drawReaders(further),
     // Small, so that whoever misses a moment needs a snapshot, and replicas forget what they have applied.
     ...(window.chance(0.3) ? { logWindowBytes: window.pick([2, 8, 32]) * 1024 } : {}),
+    ...(drawn.mix.ttl > 0 && touches.chance(0.5) ? { touchChance: touches.pick([0.1, 0.3]) } : {}),
     ...overrides,
   };
   if (Object.keys(overrides).length === 0) {

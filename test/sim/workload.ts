@@ -15,7 +15,7 @@ export interface PlannedCall {
   readonly history: HistoryName;
   readonly input: KvInput | TxnInput;
   readonly isRead: boolean;
-  /** Time to live that a put asks for, milliseconds. */
+  /** Time to live that a put or a touch asks for, milliseconds. */
   readonly ttlMs: number | undefined;
   readonly method: string;
   /** Path and query. */
@@ -111,9 +111,15 @@ export class Workload {
     const key = `x${this.#random.int(this.#expiringKeys)}`;
     const dice = this.#random.float();
     if (dice < 0.5) return readCall("kv", key);
+    const touches = this.#options.touchChance !== undefined &&
+      this.#random.chance(this.#options.touchChance);
     const value = `v${++this.#values}`;
-    if (dice < 0.6) return keyCall("kv", { f: "put", key, value });
+    if (dice < 0.6) {
+      if (touches) return keyCall("kv", { f: "touch", key, ttl: null });
+      return keyCall("kv", { f: "put", key, value });
+    }
     const ttlMs = 200 + this.#random.int(this.#random.chance(0.5) ? 800 : 3000);
+    if (touches) return keyCall("kv", { f: "touch", key, ttl: ttlMs }, ttlMs);
     return keyCall("kv", { f: "put", key, value, ttl: ttlMs }, ttlMs);
   }
 
@@ -177,6 +183,14 @@ function stepBody(step: TxnStep): unknown {
   return { op: kind, ...rest };
 }
 
+const METHODS: Readonly<Record<KvInput["f"], string>> = {
+  get: "GET",
+  put: "PUT",
+  cas: "PUT",
+  delete: "DELETE",
+  touch: "POST",
+};
+
 /** A linearizable read. */
 export function readCall(history: HistoryName, key: string): PlannedCall {
   return keyCall(history, { f: "get", key });
@@ -192,14 +206,20 @@ function keyCall(history: HistoryName, input: KvInput, ttlMs?: number): PlannedC
     headers["content-type"] = "text/plain; charset=utf-8";
     headers["content-length"] = String(body.length);
   }
-  const query = ttlMs === undefined ? "" : `?ttl=${ttlMs / 1000}`;
+  let suffix = "";
+  if (input.f === "touch") {
+    suffix = "/ttl";
+    body = JSON.stringify({ ttl: ttlMs === undefined ? null : ttlMs / 1000 });
+    headers["content-type"] = "application/json";
+    headers["content-length"] = String(body.length);
+  } else if (ttlMs !== undefined) suffix = `?ttl=${ttlMs / 1000}`;
   return {
     history,
     input,
     isRead: input.f === "get",
     ttlMs,
-    method: input.f === "get" ? "GET" : input.f === "delete" ? "DELETE" : "PUT",
-    path: `/key/${encodeURIComponent(String(input.key))}${query}`,
+    method: METHODS[input.f],
+    path: `/key/${encodeURIComponent(String(input.key))}${suffix}`,
     headers,
     body,
   };

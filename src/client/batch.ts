@@ -13,7 +13,7 @@ import {
   ttlSeconds,
 } from "./records.ts";
 import type { Routing } from "./routing.ts";
-import type { Ticket } from "./session.ts";
+import { randomId, type Ticket } from "./session.ts";
 import type { BatchOperation, BatchResult, CallOptions } from "./types.ts";
 import { encodeValue, valueMembers } from "./value.ts";
 
@@ -133,16 +133,23 @@ async function runChunk<T>(
   }
 }
 
-/** Asks until everything is decided or the time is over. Without writes it needs no ticket. */
+/**
+ * Asks until everything is decided or the time is over. Writes need a ticket, or a key of their own, under
+ * which operation i goes as KEY/i (RULES 17).
+ */
 async function runAttempts<T>(
   runner: BatchRunner,
-  { partition, items }: Chunk,
+  chunk: Chunk,
   results: BatchResult<T>[],
-  { signal }: CallOptions,
+  options: CallOptions,
   deadlineMs: number,
-  ticket: Ticket | undefined,
+  place: Ticket | string | undefined,
 ): Promise<void> {
-  const headers = { "content-type": "application/json" };
+  const { partition, items } = chunk;
+  const { signal } = options;
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  const ticket = typeof place === "string" ? undefined : place;
+  if (typeof place === "string") headers["idempotency-key"] = place;
   const body = `{"operations":[${items.map(({ text }) => text).join(",")}]}`;
   const unknown = new Set<number>();
   for (let attempt = 0;; attempt++) {
@@ -157,12 +164,16 @@ async function runAttempts<T>(
         body,
         partition,
         forward: true,
-        kind: ticket === undefined ? "read" : "session",
+        kind: place === undefined ? "read" : ticket === undefined ? "keyed" : "session",
         ticket,
       }, { timeoutMs, signal });
       documents = (JSON.parse(answer.text) as { results: ResultDocument[] }).results;
     } catch (error) {
       if (!(error instanceof PontoonError)) throw error;
+      // The cluster tells partitions apart in another way than its map said; nothing was done.
+      if (error.code === "cross-partition" && ticket !== undefined) {
+        return await runAttempts(runner, chunk, results, options, deadlineMs, randomId());
+      }
       for (const { place, operation } of items) {
         // What an earlier attempt decided stands.
         if (results[place] !== undefined && results[place].op !== "error") continue;

@@ -108,7 +108,10 @@ export class Hosting {
     if (genesis !== undefined && !this.#host.mayHaveLostGroups && recovered.every(isNewborn)) {
       replicas.push(...await this.#createFromGenesis(genesis, recovered));
     }
-    for (const { group, replicaId } of replicas) if (replicaId !== NONE) this.#accounted.add(group);
+    for (const { group, replicaId, suspect } of replicas) {
+      // Behind what is left of a suspect one, the log may have held its successor.
+      if (replicaId !== NONE && suspect === null) this.#accounted.add(group);
+    }
     // The meta group first: the others' links go by its map.
     replicas.sort((a, b) => a.group - b.group);
     for (const replica of replicas) await this.#open(replica);

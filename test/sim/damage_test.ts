@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Fault } from "./faults.ts";
+import { withIdleCluster } from "./idle_cluster.ts";
 import { runSchedule } from "./run.ts";
 import { drawSchedule, type SimSchedule } from "./schedule.ts";
 
@@ -68,4 +69,48 @@ Deno.test("a write of the log that landed elsewhere is noticed at the next start
     if (result.lines.some((line) => line.includes("acknowledged data is damaged"))) noticed++;
   }
   assert(noticed > 0);
+});
+
+Deno.test("a replica whose very creation was in the lost end of the log does not begin anew", async () => {
+  const created: string[] = [];
+  const mourned: string[] = [];
+  const onLog = (node: string, message: string, fields: Record<string, unknown>) => {
+    const { partition, replicaId } = fields;
+    if (message === "replica created") created.push(`${node} ${partition}/${replicaId}`);
+    if (message.startsWith("replica may have lost")) {
+      mourned.push(`${node} ${partition}/${replicaId}`);
+    }
+  };
+  await withIdleCluster({ nodes: 4, partitions: 1, onLog }, async (cluster) => {
+    const [asked] = cluster.nodes;
+    const nameOf = (id: string) =>
+      cluster.view(asked).members.find(({ nodeId }) => nodeId === id)!.name;
+    const holders = () => cluster.view(asked).routing[0].replicas.map(nameOf);
+    const move = async (from: string, to: string) => {
+      const { status } = await cluster.post(asked, "/cluster/partitions/1/move", { from, to });
+      assertEquals(status, 200);
+      await cluster.atRest(40_000);
+      assert(holders().includes(to) && !holders().includes(from));
+    };
+    await cluster.fetch(asked, "/key/k", { method: "PUT", body: "v" });
+    const there = holders().find((name) => name !== asked.name)!;
+    const node = cluster.nodes.find(({ name }) => name === there)!;
+    const free = cluster.nodes.find(({ name }) => !holders().includes(name))!.name;
+    const early = node.files();
+    await move(there, free);
+    await move(free, there);
+    const again = created.findLast((line) => line.startsWith(`${there} 1/`))!;
+    created.length = 0;
+    node.crash();
+    // The log as it was before the replica left and another one came; the mark tells that it went on.
+    for (const [path, content] of early) {
+      if (path.endsWith(".wal")) node.replaceFile(path, content);
+    }
+    node.start();
+    await cluster.atRest(60_000);
+    assert(mourned.includes(again), mourned.join());
+    assert(!created.includes(again), `${again} was created again`);
+    assertEquals(cluster.view(asked).routing[0].replicas.length, 3);
+    assertEquals((await cluster.fetch(asked, "/key/k")).status, 200);
+  });
 });

@@ -242,6 +242,15 @@ export class SimNode {
     this.#host.network.replaced(this.name);
   }
 
+  /** Puts `content` in place of a file's. The process must be down. */
+  replaceFile(path: string, content: Uint8Array): void {
+    const file = this.#disk.mount().open(path, { truncate: true });
+    file.writeSync(content, 0);
+    file.syncSync();
+    file.close();
+    this.mayBeSuspect = true;
+  }
+
   /** Flips bits of what is durable. The process must be down. */
   rot(file: "log" | "snapshot", places: readonly number[]): void {
     const flipped = file === "log" ? rotLog(this.#disk, places) : rotSnapshots(this.#disk, places);

@@ -82,7 +82,7 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const app = new Hono({
     getPath: (request) => splitUrl(request.url).path,
   });
-  const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
+  const gate = new SchemaGate({ service, clock, digest, log, requestTimeoutMs }, bodies);
   const dashboard = new DashboardRoutes({ service, clock, digest });
   dashboard.addTo(app);
   addAdminRoutes(app, service, (request) => dashboard.page(request));

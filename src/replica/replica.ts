@@ -64,8 +64,8 @@ export class Replica<Result = unknown> {
   readonly #options: ReplicaOptions<Result>;
   readonly #proposals: Proposals<Result | undefined>;
   readonly #reads: Reads;
-  /** Wall clocks of the voters that granted their vote in `#grantTerm`. */
-  readonly #grants = new Map<ReplicaId, number>();
+  /** Wall clocks of the voters that granted their vote in `#grantTerm`, and when they were told of, monotonic. */
+  readonly #grants = new Map<ReplicaId, { readonly wallMs: number; readonly heardMs: number }>();
   #grantTerm: Term = 0;
   #configuration: AppliedConfiguration;
   /** The entry that tells a quorum of `#configuration`. */
@@ -222,9 +222,15 @@ export class Replica<Result = unknown> {
     return this.#core;
   }
 
-  /** Wall clocks of the quorum that elected this leader, own one included (RULES 18). */
+  /**
+   * What the wall clocks of the quorum that elected this leader show now, at least; own one included
+   * (RULES 18). A vote waits here while the own one is synced: left at what its clock showed when it was
+   * given, partition time would fall behind by that, and keys would lose it again at the next election.
+   */
   electorWallMs(ownWallMs: number): number[] {
-    return [ownWallMs, ...this.#grants.values()];
+    const nowMs = this.#options.clock.monotonicMs();
+    const grants = [...this.#grants.values()];
+    return [ownWallMs, ...grants.map(({ wallMs, heardMs }) => wallMs + nowMs - heardMs)];
   }
 
   /** Takes a message from a peer. `wallMs` is the sender's wall clock. */
@@ -236,7 +242,9 @@ export class Replica<Result = unknown> {
       if (message.term !== this.#grantTerm) this.#grants.clear();
       this.#grantTerm = message.term;
       // Votes that come after the quorum did not elect, so their clocks do not count.
-      if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
+      if (this.#core.role !== Role.Leader) {
+        this.#grants.set(message.from, { wallMs, heardMs: this.#options.clock.monotonicMs() });
+      }
     }
     if (message.type === MessageType.Quiesce && !(this.#isRestful() && this.#options.maySleep())) {
       // As a heartbeat it is answered, and the answer keeps the leader awake. One that comes late, from

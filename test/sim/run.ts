@@ -245,10 +245,10 @@ class Run {
     await scheduler.runFor(options.safetyMs);
     injector.heal(this.nodes[options.lostNode]);
     const decided = clients.decided;
-    // With nothing left to do for the clients, that they were answered before is progress enough.
-    const enough = Math.min(PROGRESS_ANSWERS, (options.operationsMax ?? Infinity) - decided);
+    // Where the clients have nothing left to ask for, the last reads have to show it.
     await this.#untilEnd("progress once healed", () => {
-      return this.#allReady() && clients.decided >= decided + enough;
+      const isAnswered = clients.decided >= decided + PROGRESS_ANSWERS || clients.isExhausted;
+      return isAnswered && this.#allReady();
     });
     clients.stop();
     readers.stop();
@@ -332,11 +332,13 @@ class Run {
     if (!holds) throw this.#stuck(`not by ${endMs} ms: ${what}`);
   }
 
-  /** Whether the cluster is still carrying moves out. */
+  /** Whether the cluster is still carrying moves out, or has damaged replicas to replace, a few at a time. */
   #isMoving(): boolean {
-    return this.nodes.some((node) => {
-      const map = node.life?.running?.node.topology.map;
-      return map?.partitions.some(({ move }) => move !== undefined) ?? false;
+    return this.nodes.some(({ life }) => {
+      const running = life?.running?.node;
+      if (running === undefined) return false;
+      return running.topology.map.partitions.some(({ move }) => move !== undefined) ||
+        (running.hosting?.unusable().length ?? 0) > 0;
     });
   }
 

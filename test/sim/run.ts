@@ -24,6 +24,8 @@ import { newWatchers, type Watcher } from "./watchers.ts";
 export const RUN_MS_MAX = 20_000;
 /** Longer only while replicas are still being moved about, a few at a time as it should be. */
 const MOVING_MS_MAX = 15_000;
+/** What has to follow the last move has so long for it. */
+const AFTER_MOVES_MS = 2000;
 const BOOT_MS_MAX = 5000;
 /** Decided answers that show that a healed cluster makes progress. */
 const PROGRESS_ANSWERS = 6;
@@ -123,6 +125,8 @@ class Run {
   readonly recorder: Recorder | undefined;
   #elections = 0;
   #lastElectionMs = 0;
+  /** When something was last seen to be moved, near the end of the run. */
+  #lastMoveMs = -Infinity;
 
   constructor(schedule: SimSchedule, record: boolean) {
     this.schedule = schedule;
@@ -327,7 +331,10 @@ class Run {
     let holds = false;
     await this.#until(what, limitMs, () => {
       holds = condition();
-      return holds || this.scheduler.nowMs >= endMs && !this.#isMoving();
+      const { nowMs } = this.scheduler;
+      if (holds || nowMs < endMs - AFTER_MOVES_MS) return holds;
+      if (this.#isMoving()) this.#lastMoveMs = nowMs;
+      return nowMs >= Math.max(endMs, this.#lastMoveMs + AFTER_MOVES_MS);
     });
     if (!holds) throw this.#stuck(`not by ${endMs} ms: ${what}`);
   }

@@ -9,7 +9,11 @@ import {
   type PartitionId,
   type ReplicaId,
 } from "../base/ids.ts";
-import { LOG_WINDOW_BYTES_MAX, LOG_WINDOW_BYTES_MIN } from "../base/limits.ts";
+import {
+  LOG_HELPING_WINDOWS_MAX,
+  LOG_WINDOW_BYTES_MAX,
+  LOG_WINDOW_BYTES_MIN,
+} from "../base/limits.ts";
 import type { Platform } from "../platform/ports.ts";
 import {
   type ClusterMap,
@@ -31,6 +35,7 @@ import { NoticeBoard } from "../replica/commit_notices.ts";
 import { ProposalRounds } from "../replica/proposal_rounds.ts";
 import { ReadRounds } from "../replica/read_rounds.ts";
 import { Replica } from "../replica/replica.ts";
+import type { WindowLimits } from "../replica/window_storage.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -243,9 +248,7 @@ export class Hosting {
       awaitingSnapshot,
       maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,
-      windowBytesMax: () =>
-        this.#host.logWindowBytes ??
-          Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
+      windowLimits: () => this.#windowLimits(),
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };
@@ -279,6 +282,15 @@ export class Hosting {
       scheduler.add(group, replica);
     }
     scheduler.wake(group);
+  }
+
+  /** Each group's share of the node's bounds, which hold for all groups together. */
+  #windowLimits(): WindowLimits {
+    const groups = Math.max(1, this.#hosted.size);
+    const { logWindowBytes } = this.#host;
+    const share = logWindowBytes ?? LOG_WINDOW_BYTES_MAX / groups;
+    const bytesMax = logWindowBytes ?? Math.max(LOG_WINDOW_BYTES_MIN, share);
+    return { bytesMax, helpingBytesMax: Math.max(bytesMax, LOG_HELPING_WINDOWS_MAX * share) };
   }
 
   /** The meta machine, telling the topology of every map it makes. */

@@ -118,7 +118,8 @@ export class Replica<Result = unknown> {
       options.awaitingSnapshot,
     );
     this.#storage = new WindowStorage(recovered, options.snapshots, () => {
-      this.#snapshotting.want();
+      // Whom the one that is being written does not help asks again.
+      if (!this.#snapshotting.writing) this.#snapshotting.want();
     });
     this.#snapshotting = new Snapshotting(options, {
       machine: options.machine,
@@ -368,6 +369,10 @@ export class Replica<Result = unknown> {
     return this.#core.status().progress.some((one) => one.id === id && one.recentActive);
   }
 
+  #matchOf(id: ReplicaId): LogIndex | undefined {
+    return this.#core.status().progress.find((one) => one.id === id)?.match;
+  }
+
   /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
   bestHeir(): ReplicaId | undefined {
     const { progress, config } = this.#core.status();
@@ -402,6 +407,7 @@ export class Replica<Result = unknown> {
   peerLost(id: ReplicaId): void {
     if (this.#stopped) return;
     this.#rouse();
+    this.#storage.giveUp(id);
     this.#core.reportUnreachable(id);
     if (this.isLeader || id !== this.#leader) return;
     this.#core.forgetLeader();
@@ -605,7 +611,7 @@ export class Replica<Result = unknown> {
     }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
-    this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());
+    this.#storage.trim(this.#appliedIndex, this.#options.windowLimits(), (id) => this.#matchOf(id));
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {

@@ -7,12 +7,13 @@ import {
   type CampaignState,
   loadCampaign,
   newCampaign,
+  replayLine,
   reportFailure,
   runCampaign,
 } from "./campaign.ts";
 import { writeReport } from "./report.ts";
 import { runSchedule } from "./run.ts";
-import { drawSchedule, type Overrides, type SimSchedule } from "./schedule.ts";
+import { drawSchedule, type FixedFlags, overridesOf, type SimSchedule } from "./schedule.ts";
 
 const HELP = `Usage: deno task sim [options]
 
@@ -36,10 +37,6 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
-/** Enough that waiting for answers does not slow --rate down. */
-const RATE_CLIENTS = 16;
-/** Who only looks asks beside the clients: the rate is that of all operations. */
-const NO_READERS = { scanners: 0, staleReaders: 0, watchers: 0 };
 const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
 
 class UsageError extends Error {}
@@ -79,17 +76,11 @@ function whole(name: string, text: string, least: number, most: number): number 
   return value;
 }
 
-function overridesOf(flags: Flags): Overrides {
+function fixedOf({ nodes, partitions, rate }: Flags): FixedFlags {
   return {
-    ...(flags.nodes === undefined ? {} : { nodes: whole("nodes", flags.nodes, 3, 24) }),
-    ...(flags.partitions === undefined
-      ? {}
-      : { partitions: whole("partitions", flags.partitions, 1, 64) }),
-    ...(flags.rate === undefined ? {} : {
-      operationsPerSecond: whole("rate", flags.rate, 1, 10_000),
-      clients: RATE_CLIENTS,
-      readers: NO_READERS,
-    }),
+    ...(nodes === undefined ? {} : { nodes: whole("nodes", nodes, 3, 24) }),
+    ...(partitions === undefined ? {} : { partitions: whole("partitions", partitions, 1, 64) }),
+    ...(rate === undefined ? {} : { rate: whole("rate", rate, 1, 10_000) }),
   };
 }
 
@@ -118,14 +109,17 @@ async function main(flags: Flags): Promise<boolean> {
   const options = optionsOf(flags);
   if (flags.schedule !== undefined) {
     const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(flags.schedule));
-    return await runOne(schedule, flags, options, `--schedule ${flags.schedule}`);
+    const replay = `deno task sim --schedule ${flags.schedule}`;
+    return await runOne(schedule, flags, options, replay);
   }
   if (flags.seed !== undefined) {
     const seed = whole("seed", flags.seed, 0, Number.MAX_SAFE_INTEGER);
-    return await runOne(drawSchedule(seed, overridesOf(flags)), flags, options, `--seed ${seed}`);
+    const fixed = fixedOf(flags);
+    const schedule = drawSchedule(seed, overridesOf(fixed));
+    return await runOne(schedule, flags, options, replayLine(seed, fixed));
   }
   const state: CampaignState = flags.resume === undefined
-    ? newCampaign(...seedsOf(flags.seeds), overridesOf(flags))
+    ? newCampaign(...seedsOf(flags.seeds), fixedOf(flags))
     : loadCampaign(flags.resume);
   return await runCampaign(state, options);
 }
@@ -135,19 +129,19 @@ async function runOne(
   schedule: SimSchedule,
   flags: Flags,
   options: CampaignOptions,
-  name: string,
+  replay: string,
 ): Promise<boolean> {
   const result = await runSchedule(schedule, { record: true });
   const { failure, simulatedMs, events, operations, unknown, elections, traceHash } = result;
   console.log(
-    `${name}: ${failure === undefined ? "no property is broken" : "FAILED"}; ` +
+    `${replay}: ${failure === undefined ? "no property is broken" : "FAILED"}; ` +
       `${
         (simulatedMs / 1000).toFixed(1)
       } simulated s, ${events} events, ${operations} operations ` +
       `decided, ${unknown} unknown, ${elections} elections, trace ${traceHash}`,
   );
   if (failure !== undefined) {
-    await reportFailure(schedule, result, overridesOf(flags), options);
+    await reportFailure(schedule, result, replay, options);
   } else if (flags.out !== undefined) {
     const folder = `${flags.out}/seed-${schedule.seed}`;
     writeReport(folder, schedule, result);

@@ -2,12 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type AccessPolicy, TokenTable } from "./http/access/mod.ts";
-import {
-  createDenoPlatform,
-  type TlsMaterial,
-  type TlsSource,
-  watchFiles,
-} from "./platform/deno/mod.ts";
+import { createDenoPlatform, type TlsSource, usableTls, watchFiles } from "./platform/deno/mod.ts";
 import { DiskError, type Log, type LogLevel, type Platform } from "./platform/ports.ts";
 import {
   COMPRESSION_THRESHOLD_BYTES,
@@ -300,13 +295,14 @@ function isLoopback(address: string): boolean {
   return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/.test(address);
 }
 
-/** Certificates as they are now; undefined without any. Throws if a file can't be read. */
-function tlsOf({ tlsFiles }: SecurityFlags): TlsSource | undefined {
+/** Certificates as they are now; undefined without any. Throws if they can't be used. */
+function tlsOf({ tlsFiles }: SecurityFlags, log: () => Log): TlsSource | undefined {
   if (tlsFiles.length === 0) return undefined;
-  const parse = ([cert, key, ca]: readonly string[]): TlsMaterial => ({ cert, key, ca });
-  return watchFiles(tlsFiles, parse, (paths, reason) => {
-    console.error(`pontoon: ${paths.join(", ")}: ${reason}; the old certificates stay`);
+  const tls = watchFiles(tlsFiles, usableTls, (files, reason) => {
+    log().log("error", "the certificates can't be used: the old ones stay", { files, reason });
   });
+  tls.onChange(() => log().log("info", "certificates replaced", { files: tlsFiles }));
+  return tls;
 }
 
 /** Throws if the token file can't be used. */
@@ -368,7 +364,8 @@ export async function startNode(
   const { config, dataDir, logLevel, lifeline, security } = parse(args);
   try {
     const { platform, access } = prepare(() => {
-      const tls = tlsOf(security);
+      // The log is there before the files are looked at again.
+      const tls = tlsOf(security, () => platform.log);
       const platform = adapt(createDenoPlatform({ dataDir, logLevel, name: config.name, tls }));
       return { platform, access: accessOf(security, platform.log) };
     });

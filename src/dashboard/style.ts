@@ -95,6 +95,7 @@ section { margin-top: 38px; }
 
 .cell { border: 0; border-radius: 6px; background: var(--voter); color: var(--text); font-size: 12px; }
 .cell.leader { background: var(--leader); color: var(--on-leader); font-weight: 560; }
+.cell.learner { background: none; box-shadow: inset 0 0 0 1.5px var(--voter); color: var(--dim); }
 .cell.adding { background: none; box-shadow: inset 0 0 0 1.5px var(--adding); color: var(--adding); }
 .cell.removing { background: none; box-shadow: inset 0 0 0 1.5px var(--removing); color: var(--dim); }
 .cell.behind { background: var(--behind); color: #16181d; }

@@ -82,6 +82,7 @@ export class MemberTable {
     const { status, by, incarnation } = newer ? news : known;
     const figures = fresher ? news : known;
     const changed = status !== known.status;
+    const turned = (status === "alive") !== (known.status === "alive");
     this.#members.set(news.nodeId, {
       nodeId: news.nodeId,
       status,
@@ -90,7 +91,7 @@ export class MemberTable {
       version: figures.version,
       epoch: figures.epoch,
       load: figures.load,
-      sinceMs: changed ? nowMs : known.sinceMs,
+      sinceMs: turned ? nowMs : known.sinceMs,
     });
     this.#told.set(news.nodeId, 0);
     return changed ? known.status : undefined;

@@ -45,7 +45,7 @@ export interface News {
 
 /** A node as this one sees it. */
 export interface MemberNews extends News {
-  /** Monotonic time of the last change of `status`. */
+  /** Monotonic time since which it is alive, or since which it is not: suspicion and death are one silence. */
   readonly sinceMs: number;
 }
 

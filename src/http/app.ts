@@ -82,7 +82,7 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
   const app = new Hono({
     getPath: (request) => splitUrl(request.url).path,
   });
-  const gate = new SchemaGate({ service, digest, log, requestTimeoutMs }, bodies);
+  const gate = new SchemaGate({ service, clock, digest, log, requestTimeoutMs }, bodies);
   const dashboard = new DashboardRoutes({ service, clock, digest });
   dashboard.addTo(app);
   addAdminRoutes(app, service, (request) => dashboard.page(request));
@@ -127,15 +127,18 @@ export function createApp(service: NodeService, options: AppOptions): Hono {
     const { path, query } = splitUrl(request.url);
     const answer = isKeyPath(path) ? keys.handle(request, path, query) : fetch(request, ...rest);
     const operation = operationOf(request.method, path);
-    if (operation === undefined || !(answer instanceof Promise)) return answer;
-    answer.then(({ status, headers }) => {
+    if (operation === undefined) return answer;
+    const count = ({ status, headers }: Response) => {
       const durationMs = clock.monotonicMs() - startedMs;
       service.meters.answered(operation, status, durationMs);
       if (!service.slowRequests.isSlow(durationMs)) return;
       const partition = numberIn(headers, "pontoon-partition");
       const index = isRead(operation) ? "read" : numberIn(headers, "pontoon-applied");
       service.slowRequests.tell({ operation, target: path, status, partition, index, startedMs });
-    });
+    };
+    // What is refused by its head alone is answered at once, and is an answer like any other.
+    if (answer instanceof Promise) answer.then(count);
+    else count(answer);
     return answer;
   };
   return app;

@@ -4,6 +4,7 @@
 import { type MetricObjectWithValues, type MetricValue, Registry } from "prom-client";
 import { DURATION_BOUNDS_SECONDS, type DurationHistogram } from "../base/histogram.ts";
 import { OPERATIONS, type PartitionFigures } from "../node/meters.ts";
+import { DOOR_REFUSALS } from "./access/mod.ts";
 import type { NodeService } from "../node/service.ts";
 
 type Labels = Record<string, string>;
@@ -68,6 +69,15 @@ function families(service: NodeService): Family[] {
         const [operation, status] = key.split(" ");
         return sample("pontoon_answers_total", count, { operation, status });
       }),
+  );
+  add(
+    "counter",
+    "refused_total",
+    "Requests turned away before any route saw them: no or a wrong token, not enough rights, too many, another Host.",
+    () =>
+      DOOR_REFUSALS.map((reason) =>
+        sample("pontoon_refused_total", meters.turnedAway.get(reason) ?? 0, { reason })
+      ),
   );
   const timed = (name: string, help: string, histogram: DurationHistogram) =>
     add("histogram", name, help, () => histogramSamples(`pontoon_${name}`, histogram, {}));

@@ -10,8 +10,8 @@ import {
 } from "../base/limits.ts";
 import type { PartitionId } from "../base/ids.ts";
 import type { NodeService } from "../node/service.ts";
-import type { Digest, Log } from "../platform/ports.ts";
-import { documentNeeds, forbidden, missingRole, type Principal } from "./access/mod.ts";
+import type { Clock, Digest, Log } from "../platform/ports.ts";
+import { Audit, documentNeeds, forbidden, missingRole, type Principal } from "./access/mod.ts";
 import { RequestError } from "./problem.ts";
 import type { BodyReader } from "./request_body.ts";
 import { RequestHeaders, requireJson } from "./request_headers.ts";
@@ -63,12 +63,16 @@ export function schemaPathOf(path: string): SchemaPath | undefined {
   return SCHEMA_POSTS.has(path) && !path.includes("{") ? { template: path } : undefined;
 }
 
+/** What is posted below it changes the cluster. */
+const ADMIN_PREFIX = "/cluster/";
+
 /** The page is text and its own style. */
 const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'";
 
 export interface SchemaRouteOptions {
   readonly service: NodeService;
+  readonly clock: Clock;
   readonly digest: Digest;
   readonly log: Log;
   readonly requestTimeoutMs: number;
@@ -77,6 +81,7 @@ export interface SchemaRouteOptions {
 export class SchemaGate {
   readonly #options: SchemaRouteOptions;
   readonly #bodies: BodyReader;
+  readonly #audit: Audit;
   #routes: SchemaRoutes | undefined;
   #description: string | undefined;
   #docs: string | undefined;
@@ -84,6 +89,7 @@ export class SchemaGate {
   constructor(options: SchemaRouteOptions, bodies: BodyReader) {
     this.#options = options;
     this.#bodies = bodies;
+    this.#audit = new Audit(options.clock, options.log);
   }
 
   /** GET /openapi.json. Rejects with RequestError. */
@@ -119,13 +125,17 @@ export class SchemaGate {
     const limitBytes = SCHEMA_POSTS.get(target.template) ?? 0;
     const body = await this.#bodies.read(request, headers.contentLength, limitBytes);
     const document = parseJson(body);
-    if (principal !== undefined && !path.startsWith("/cluster/")) {
+    if (principal !== undefined && !path.startsWith(ADMIN_PREFIX)) {
       const refused = refusal(document, principal);
       if (refused !== undefined) return refused;
     }
     const route = (this.#routes ?? await this.#load()).posts.get(target.template);
     assert(route !== undefined, `no schema-driven route at ${path}`);
-    return route.handle(document, { headers, body, partition: target.partition });
+    const response = await route.handle(document, { headers, body, partition: target.partition });
+    if (path.startsWith(ADMIN_PREFIX)) {
+      this.#audit.answered(principal?.name ?? null, path, document, response.status);
+    }
+    return response;
   }
 
   async #load(): Promise<SchemaRoutes> {

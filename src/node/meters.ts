@@ -15,6 +15,8 @@ export class Meters {
   ) as Record<Operation, DurationHistogram>;
   /** Answers by operation and status, as `put 201`. */
   readonly answers = new Map<string, number>();
+  /** Requests turned away before any route saw them, by why. */
+  readonly turnedAway = new Map<string, number>();
   /** One batch's way to the disk. */
   readonly sync = new DurationHistogram();
   /** Applying what was committed in one step of a group. */
@@ -34,6 +36,10 @@ export class Meters {
     this.requests[operation].observeMs(durationMs);
     const key = `${operation} ${status}`;
     this.answers.set(key, (this.answers.get(key) ?? 0) + 1);
+  }
+
+  refused(reason: string): void {
+    this.turnedAway.set(reason, (this.turnedAway.get(reason) ?? 0) + 1);
   }
 }
 

@@ -104,6 +104,7 @@ export async function runNode(
     clock,
     digest: platform.digest,
     log,
+    onRefused: (code) => node.meters.refused(code),
   });
   const http = await platform.http.listen(config.http, doorkeeper.handle);
   log.log("info", "node started", {

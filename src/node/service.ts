@@ -164,7 +164,7 @@ export interface MemberView {
   readonly reachable: boolean;
   /** What the members together believe of it; absent of the node that answers. */
   readonly gossip?: Status;
-  /** Since when `gossip` is what it is, ms ago. */
+  /** Since when it is alive, or is not (suspect, then dead), ms ago. */
   readonly gossipForMs?: number;
   /** What it last said of its own load. */
   readonly load?: LoadFigures;

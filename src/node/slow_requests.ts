@@ -1,12 +1,11 @@
 // The log of slow requests: one line each, with where its time went, at most a few a second. Never logs a value,
 // and of a key no more than its beginning.
 
+import { LineAllowance } from "../base/line_allowance.ts";
 import type { LogIndex, PartitionId } from "../base/ids.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 import type { Hosting } from "./hosting.ts";
 
-/** Lines a second: whatever makes everything slow must not be made worse by telling so. */
-const LINES_PER_SECOND_MAX = 10;
 /** Of a path. */
 const TARGET_LENGTH_MAX = 100;
 
@@ -39,9 +38,7 @@ export class SlowRequests {
   readonly #hosting: () => Hosting | undefined;
   /** Infinity: never. */
   readonly #slowMs: number;
-  #secondFromMs = -Infinity;
-  #lines = 0;
-  #left = 0;
+  readonly #lines = new LineAllowance();
 
   /** @param slowMs undefined turns it off */
   constructor(
@@ -63,15 +60,8 @@ export class SlowRequests {
   /** Tells of a request that was answered just now. */
   tell(request: AnsweredRequest): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#secondFromMs >= 1000) {
-      this.#secondFromMs = nowMs;
-      this.#lines = 0;
-    }
-    if (this.#lines >= LINES_PER_SECOND_MAX) {
-      this.#left++;
-      return;
-    }
-    this.#lines++;
+    const left = this.#lines.take(nowMs);
+    if (left === undefined) return;
     const { startedMs, partition, index, target, ...rest } = request;
     const term = partition === undefined ? undefined : this.#replica(partition)?.term;
     this.#log.log("warn", "slow request", {
@@ -83,9 +73,8 @@ export class SlowRequests {
       ...(partition === undefined
         ? {}
         : { spent: this.#spent(partition, index, startedMs, nowMs) }),
-      ...(this.#left === 0 ? {} : { notTold: this.#left }),
+      ...(left === 0 ? {} : { notTold: left }),
     });
-    this.#left = 0;
   }
 
   #replica(partition: PartitionId) {

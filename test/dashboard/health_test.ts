@@ -60,6 +60,24 @@ const CASES: readonly {
     forMs: 900,
   },
   {
+    name: "a leadership is being handed over",
+    view: withPartitions(HEALTHY, of(3), () => ({ leader: undefined, leaderlessMs: 4 })),
+    tone: "busy",
+    sentence: "Partition 3 changes its leader.",
+    doing: "some milliseconds",
+  },
+  {
+    name: "a leader has just gone and a replica's node with it",
+    view: withPartitions(
+      withMember(HEALTHY, "n2", { reachable: false }),
+      ({ leader }) => leader === 1,
+      () => ({ leader: undefined, leaderlessMs: 4 }),
+    ),
+    tone: "broken",
+    sentence: "Partitions 1, 4 and 7 have no leader.",
+    doing: "electing new leaders",
+  },
+  {
     name: "the meta group has no leader",
     view: withPartitions(HEALTHY, of(0), () => ({ leader: undefined })),
     tone: "broken",

@@ -50,6 +50,22 @@ Deno.test("a dead node is declared dead by all, in rounds that grow with log n",
   }
 });
 
+Deno.test("a silence counts from its suspicion on, not anew from the death that follows", () => {
+  const simulation = new GossipSimulation({ nodes: 5, seed: 1, loss: 0 });
+  simulation.run(5);
+  const victim = simulation.nodes[2];
+  const [observer] = simulation.nodes;
+  const belief = () => observer.gossip.members().find(({ nodeId }) => nodeId === victim.nodeId)!;
+  victim.isUp = false;
+  simulation.run(200, () => belief().status === "suspect");
+  const { sinceMs } = belief();
+  simulation.run(200, () => belief().status === "dead");
+  assertEquals([belief().status, belief().sinceMs], ["dead", sinceMs]);
+  victim.isUp = true;
+  simulation.run(200, () => belief().status === "alive");
+  assert(belief().sinceMs > sinceMs, "alive since it came back");
+});
+
 Deno.test("nobody alive is declared dead in 200 rounds with 10% of messages lost", () => {
   let observations = 0;
   for (const nodes of SIZES) {

@@ -40,13 +40,21 @@ export class Api {
   readonly node = new FakeNode();
   readonly scheduler = new Scheduler();
   readonly logged: string[] = [];
+  /** Lines of the audit log, as they would be written. */
+  readonly audited: Record<string, unknown>[] = [];
+  /** What the API logs to. */
+  readonly log: Log;
   readonly app;
 
   constructor() {
     const log: Log = {
-      log: (level, message) => void this.logged.push(`${level}: ${message}`),
+      log: (level, message, fields) => {
+        this.logged.push(`${level}: ${message}`);
+        if (message.startsWith("admin verb")) this.audited.push({ message, ...fields });
+      },
       with: () => log,
     };
+    this.log = log;
     this.app = createApp(this.node, {
       clock: new SimClock(new Incarnation(this.scheduler, "n1")),
       digest: new NodeDigest(),

@@ -28,14 +28,18 @@ Deno.test("GET /metrics counts requests by operation, status and duration", asyn
   await api.put("/key/a", "2");
   await api.get("/key/a");
   await api.get("/key/absent");
+  for (const method of ["PUT", "GET", "DELETE"]) await api.call(method, "/key/a?nonsense=1");
   const { text } = await scrape(api);
   for (
     const line of [
       'pontoon_answers_total{operation="put",status="201"} 1',
       'pontoon_answers_total{operation="put",status="200"} 1',
       'pontoon_answers_total{operation="get",status="404"} 1',
-      'pontoon_request_duration_seconds_count{operation="put"} 2',
-      'pontoon_request_duration_seconds_bucket{le="+Inf",operation="get"} 2',
+      'pontoon_answers_total{operation="put",status="400"} 1',
+      'pontoon_answers_total{operation="get",status="400"} 1',
+      'pontoon_answers_total{operation="delete",status="400"} 1',
+      'pontoon_request_duration_seconds_count{operation="put"} 3',
+      'pontoon_request_duration_seconds_bucket{le="+Inf",operation="get"} 3',
     ]
   ) {
     const [, name, labels, value] = /^(\w+)\{(.*)\} (\S+)$/.exec(line)!;

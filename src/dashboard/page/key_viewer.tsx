@@ -197,7 +197,7 @@ export function KeyViewer({ name, lastChange, onCreated, onGone }: Props) {
       {shown === undefined ? null : (
         <dl class="facts">
           <Fact name="Revision" value={String(shown.record.revision)} />
-          <Fact name="Created at" value={String(shown.record.createRevision)} />
+          <Fact name="First revision" value={String(shown.record.createRevision)} />
           <Fact name="Size" value={bytesText(shown.bytes.length)} />
           <Fact name="Type" value={shown.record.contentType} />
           <Fact name="Time to live" value={leftMs === undefined ? "for ever" : duration(leftMs)} />

@@ -7,7 +7,8 @@
 import { useRef, useState } from "hono/jsx/dom";
 import type { DashboardView, PartitionRow } from "../view.ts";
 import { partitionsText } from "../words.ts";
-import { type CellKind, cellKind, cellWords, isSilent, partitionTitle } from "./partition_map.tsx";
+import { isSilent } from "../finding.ts";
+import { type CellKind, cellKind, cellWords, partitionTitle } from "./partition_map.tsx";
 import { colour, prepare, useCanvas } from "./ui.tsx";
 
 const COLUMN_MIN = 4;
@@ -24,6 +25,7 @@ const TROUBLE_SHOWN = 12;
 const COLOURS: Readonly<Record<CellKind, string>> = {
   leader: "leader",
   voter: "voter-dot",
+  learner: "voter",
   adding: "adding",
   removing: "removing",
   behind: "behind",

@@ -6,7 +6,8 @@
 import { useState } from "hono/jsx/dom";
 import type { DashboardView, MemberRow } from "../view.ts";
 import { bytes, counted, duration, short } from "../words.ts";
-import { Fact, isSilent } from "./partition_map.tsx";
+import { isSilent } from "../finding.ts";
+import { Fact } from "./partition_map.tsx";
 import { Dialog, Section } from "./ui.tsx";
 import { addVerb, Confirm, memberVerbs, type Verb, VerbList } from "./verbs.tsx";
 

@@ -5,6 +5,7 @@
 // there is too much of it; both open a partition's card.
 
 import { useState } from "hono/jsx/dom";
+import { isSilent } from "../finding.ts";
 import type { DashboardView, MemberRow, PartitionRow, ReplicaCell } from "../view.ts";
 import { counted, number, short } from "../words.ts";
 import type { Live } from "./live.ts";
@@ -18,24 +19,36 @@ const TABLE_MEMBERS_MAX = 12;
 export const LAG_SHOWN = 100;
 
 /** What a cell looks like, and the words for it. */
-export type CellKind = "leader" | "voter" | "adding" | "removing" | "behind" | "broken" | "silent";
-
-export function isSilent({ isSelf, reachable, status }: MemberRow): boolean {
-  return !isSelf && (!reachable || status !== "alive");
-}
+export type CellKind =
+  | "leader"
+  | "voter"
+  | "learner"
+  | "adding"
+  | "removing"
+  | "behind"
+  | "broken"
+  | "silent";
 
 export function cellKind(member: MemberRow, cell: ReplicaCell): CellKind {
   if (cell.trouble !== undefined) return "broken";
   if (isSilent(member)) return "silent";
-  if (cell.change === "adding" || cell.role === "learner") return "adding";
+  if (cell.change === "adding") return "adding";
   if (cell.role === "leader") return "leader";
   if (cell.change === "removing") return "removing";
-  return Math.max(cell.behind ?? 0, cell.unapplied ?? 0) >= LAG_SHOWN ? "behind" : "voter";
+  return Math.max(cell.behind ?? 0, cell.unapplied ?? 0) >= LAG_SHOWN
+    ? "behind"
+    : cell.role === "learner"
+    ? "learner"
+    : "voter";
 }
 
 export function cellWords(member: MemberRow, row: PartitionRow, cell: ReplicaCell): string {
   const parts = [
-    cell.role === "leader" ? "leader" : cell.role === "learner" ? "learner" : "follower",
+    cell.role === "leader"
+      ? "leader"
+      : cell.role === "learner"
+      ? "follower without a vote"
+      : "follower",
   ];
   if (cell.change === "adding") parts.push("being added");
   if (cell.change === "removing") parts.push("being removed");
@@ -57,16 +70,22 @@ export function partitionName(partition: number): string {
   return partition === 0 ? "meta" : String(partition);
 }
 
-function Legend() {
-  const entries: readonly [CellKind, string][] = [
+function Legend({ view }: { view: DashboardView }) {
+  // Only the meta group has replicas without a vote that stay so, and only beyond its voters.
+  const hasLearners = view.partitions.some(({ replicas }) =>
+    replicas.some(({ role, change }) => role === "learner" && change === undefined)
+  );
+  const all: readonly [CellKind, string][] = [
     ["leader", "leads"],
     ["voter", "follows"],
+    ["learner", "follows, has no vote"],
     ["behind", "lags"],
     ["adding", "being added"],
     ["removing", "being removed"],
     ["silent", "node silent"],
     ["broken", "damaged"],
   ];
+  const entries = all.filter(([kind]) => kind !== "learner" || hasLearners);
   return (
     <span class="legend">
       {entries.map(([kind, words]) => (
@@ -91,7 +110,7 @@ export function PartitionMap({ live, view }: { live: Live; view: DashboardView }
       note={`${
         counted(partitions.filter(({ partition }) => partition !== 0).length, "partition")
       }, each a Raft group of its own; who holds what`}
-      side={<Legend />}
+      side={<Legend view={view} />}
     >
       <div class="card">
         {small
@@ -115,6 +134,7 @@ function cellText(kind: CellKind, { behind, unapplied }: ReplicaCell): string {
   if (kind === "leader") return "leader";
   if (kind === "adding") return behind !== undefined && behind > 0 ? `−${short(behind)}` : "new";
   if (kind === "removing") return "leaving";
+  if (kind === "learner") return "no vote";
   if (kind === "broken") return "damaged";
   if (kind === "behind") return `−${short(Math.max(behind ?? 0, unapplied ?? 0))}`;
   return "";

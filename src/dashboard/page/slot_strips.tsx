@@ -6,7 +6,7 @@
 import type { DashboardView, MemberRow, PartitionRow } from "../view.ts";
 import { counted, number, short } from "../words.ts";
 import type { Live } from "./live.ts";
-import { isSilent } from "./partition_map.tsx";
+import { isSilent } from "../finding.ts";
 import { colour, prepare, Section, useCanvas } from "./ui.tsx";
 
 const SLOTS = 16384;

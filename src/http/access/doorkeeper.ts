@@ -2,8 +2,10 @@
 // and which web pages may read its answers. Knows no route's work; adds nothing to a request it lets by.
 
 import type { Clock, Digest, HttpHandler, Log } from "../../platform/ports.ts";
-import { errorResponse, problem } from "../problem.ts";
+import { isBackupPath } from "../backup_path.ts";
+import { errorResponse, problem, type ProblemExtras } from "../problem.ts";
 import { splitUrl } from "../request_key.ts";
+import { Audit } from "./audit.ts";
 import { isRequestWithin, missingRole, roleFor } from "./permissions.ts";
 import { RateLimiter } from "./rate_limiter.ts";
 import type { Principal, TokenTable } from "./tokens.ts";
@@ -29,6 +31,8 @@ export interface DoorkeeperOptions {
   readonly clock: Clock;
   readonly digest: Digest;
   readonly log: Log;
+  /** A request was turned away before any route saw it. */
+  readonly onRefused: (code: DoorRefusal) => void;
 }
 
 type InnerHandler = (
@@ -36,7 +40,13 @@ type InnerHandler = (
   environment: RequestEnvironment,
 ) => Response | Promise<Response>;
 
+/** Why a request does not get past the door. */
+export const DOOR_REFUSALS = ["misdirected", "unauthorized", "forbidden", "rate-limited"] as const;
+export type DoorRefusal = typeof DOOR_REFUSALS[number];
+
 const NOBODY: RequestEnvironment = {};
+/** Whose answers may go on for as long as their readers like, beside the backups'. */
+const STREAMED_PATHS: ReadonlySet<string> = new Set(["/watch", "/keys", "/dashboard/events"]);
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 /** Distinct Host texts remembered; clients use a handful. */
 const HOSTS_KNOWN_MAX = 64;
@@ -71,19 +81,21 @@ export class Doorkeeper {
   readonly #options: DoorkeeperOptions;
   readonly #inner: InnerHandler;
   readonly #limiter: RateLimiter;
+  readonly #audit: Audit;
   readonly #knownHosts = new Map<string, boolean>();
 
   constructor(inner: InnerHandler, options: DoorkeeperOptions) {
     this.#inner = inner;
     this.#options = options;
     this.#limiter = new RateLimiter(options.clock);
+    this.#audit = new Audit(options.clock, options.log);
   }
 
   /** Never rejects. */
   readonly handle: HttpHandler = (request) => {
     const { policy } = this.#options;
     if (!this.#answersTo(request.url)) {
-      return problem(
+      return this.#refuse(
         "misdirected",
         "This node does not go by the name in Host; start it with --allow-host to let it",
       );
@@ -160,7 +172,8 @@ export class Doorkeeper {
       ? undefined
       : tokens.find(authorization, this.#options.digest);
     if (principal === undefined) {
-      return problem(
+      this.#tellOfAdmin(role, request.method, path, null, 401);
+      return this.#refuse(
         "unauthorized",
         authorization === null
           ? "This node asks for a token: Authorization: Bearer TOKEN"
@@ -169,57 +182,101 @@ export class Doorkeeper {
       );
     }
     if (role !== undefined && role !== "open" && !principal.roles.has(role)) {
-      return forbidden(principal, `the role ${missingRole(principal, [role])}`);
+      this.#tellOfAdmin(role, request.method, path, principal.name, 403);
+      return this.#forbid(principal, `the role ${missingRole(principal, [role])}`);
     }
     try {
       if (
         principal.prefixes !== undefined &&
         !isRequestWithin(principal.prefixes, request.method, path, query)
       ) {
-        return forbidden(principal, "these keys");
+        return this.#forbid(principal, "these keys");
       }
     } catch (error) {
       return errorResponse(error, request.method, this.#options.log);
     }
-    return this.#admitHolder(request, principal, role === "admin", path);
-  }
-
-  #admitHolder(
-    request: Request,
-    principal: Principal,
-    isAdmin: boolean,
-    path: string,
-  ): Response | Promise<Response> {
     const refusal = this.#limiter.begin(principal);
     if (refusal !== undefined) {
-      return problem("rate-limited", refusal.reason, {
+      this.#tellOfAdmin(role, request.method, path, principal.name, 429);
+      return this.#refuse("rate-limited", refusal.reason, {
         headers: { "retry-after": String(refusal.retryAfterSeconds) },
       });
     }
-    const isLimited = principal.concurrency !== undefined;
-    if (!isLimited && !isAdmin) return this.#inner(request, { principal });
-    return this.#watched(request, principal, isAdmin, path);
+    return principal.concurrency === undefined
+      ? this.#inner(request, { principal })
+      : this.#counted(request, principal, STREAMED_PATHS.has(path) || isBackupPath(path));
   }
 
-  async #watched(
-    request: Request,
-    principal: Principal,
-    isAdmin: boolean,
-    path: string,
-  ): Promise<Response> {
+  /** One of the holder's requests at once: until its answer is there or, of a stream, has ended. */
+  async #counted(request: Request, principal: Principal, isStream: boolean): Promise<Response> {
+    const end = once(() => this.#limiter.end(principal));
     try {
       const response = await this.#inner(request, { principal });
-      if (isAdmin) this.#audit(request, principal, path, response.status);
-      return response;
-    } finally {
-      this.#limiter.end(principal);
+      if (!isStream || response.body === null) {
+        end();
+        return response;
+      }
+      return new Response(watchedStream(response.body, end), response);
+    } catch (cause) {
+      end();
+      throw cause;
     }
   }
 
-  #audit(request: Request, principal: Principal, path: string, status: number): void {
-    const { method } = request;
-    this.#options.log.log("info", "admin verb", { by: principal.name, method, path, status });
+  // --------------------------------------------------------------------------------------- refusals
+
+  #refuse(code: DoorRefusal, detail: string, extras?: ProblemExtras): Response {
+    this.#options.onRefused(code);
+    return problem(code, detail, extras);
   }
+
+  #forbid(principal: Principal, what: string): Response {
+    this.#options.onRefused("forbidden");
+    return forbidden(principal, what);
+  }
+
+  #tellOfAdmin(
+    role: ReturnType<typeof roleFor>,
+    method: string,
+    path: string,
+    by: string | null,
+    status: number,
+  ): void {
+    if (role === "admin") this.#audit.turnedAway(by, method, path, status);
+  }
+}
+
+function once(body: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) body();
+    called = true;
+  };
+}
+
+/** `stream`, and `onEnd` once it has ended, failed or been given up. Takes a chunk only when it is asked for one. */
+function watchedStream(
+  stream: ReadableStream<Uint8Array>,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        onEnd();
+        controller.close();
+      } catch (cause) {
+        onEnd();
+        controller.error(cause);
+      }
+    },
+    cancel(reason) {
+      onEnd();
+      return reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
 }
 
 export function forbidden(principal: Principal, what: string): Response {

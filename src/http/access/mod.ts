@@ -1,8 +1,11 @@
 // Access to the HTTP API: start reading at doorkeeper.ts.
 
+export { Audit } from "./audit.ts";
 export {
   type AccessPolicy,
+  DOOR_REFUSALS,
   Doorkeeper,
+  type DoorRefusal,
   forbidden,
   NO_POLICY,
   type RequestEnvironment,

@@ -3,7 +3,7 @@
 
 import type { Address, HttpHandler, HttpListener, HttpServer } from "../ports.ts";
 import { parseAddress } from "./network.ts";
-import type { TlsSource } from "./tls_network.ts";
+import { oneAtATime, type TlsSource } from "./tls_material.ts";
 
 /** While the old server gives the address up, after certificates were replaced. */
 const REBIND_INTERVAL_MS = 2;
@@ -53,7 +53,8 @@ export class DenoHttpServer implements HttpServer {
     }
     const { hostname, port } = server.addr;
     let stopping = false;
-    this.#tls?.onChange(async () => {
+    this.#tls?.onChange(oneAtATime(async () => {
+      if (stopping) return;
       shutdown(server, REPLACED_GRACE_MS);
       while (!stopping) {
         try {
@@ -63,7 +64,7 @@ export class DenoHttpServer implements HttpServer {
           await new Promise((resolve) => setTimeout(resolve, REBIND_INTERVAL_MS));
         }
       }
-    });
+    }));
     return Promise.resolve({
       address: hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`,
       shutdown: (graceMs: number) => {

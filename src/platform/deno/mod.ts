@@ -9,10 +9,12 @@ import { DenoHttpServer } from "./http_server.ts";
 import { DenoLog } from "./log.ts";
 import { DenoNetwork } from "./network.ts";
 import { DenoRandom, NodeDigest } from "./random.ts";
-import { TlsNetwork, type TlsSource } from "./tls_network.ts";
+import type { TlsSource } from "./tls_material.ts";
+import { TlsNetwork } from "./tls_network.ts";
 
 export { parseAddress } from "./network.ts";
-export { type TlsMaterial, TlsNetwork, type TlsSource } from "./tls_network.ts";
+export { oneAtATime, type TlsMaterial, type TlsSource, usableTls } from "./tls_material.ts";
+export { TlsNetwork } from "./tls_network.ts";
 export { watchFiles } from "./watched_file.ts";
 export { DenoClock, DenoDisk, DenoHttpServer, DenoLog, DenoNetwork, DenoRandom, NodeDigest };
 

@@ -4,23 +4,12 @@
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import type { Address, Connection, Listener, Log, Network } from "../ports.ts";
 import { parseAddress } from "./network.ts";
-
-/** PEM texts. */
-export interface TlsMaterial {
-  readonly cert: string;
-  readonly key: string;
-  /** Whom to trust; needed for peer links. */
-  readonly ca?: string;
-}
-
-/** Certificates that may be replaced while the node runs. */
-export interface TlsSource {
-  readonly current: TlsMaterial;
-  onChange(callback: (material: TlsMaterial) => void): void;
-}
+import { oneAtATime, type TlsSource } from "./tls_material.ts";
 
 /** Received bytes that may wait for a reader before the socket is paused. */
 const UNREAD_BYTES_MAX = 256 * 1024;
+/** While the old server gives the address up, after certificates were replaced. */
+const REBIND_INTERVAL_MS = 5;
 
 class TlsConnection implements Connection {
   readonly remote: Address;
@@ -105,13 +94,22 @@ export class TlsNetwork implements Network {
     let server = await this.#serve(hostname, port, onConnection);
     const bound = (server.address() as { port: number }).port;
     let closed = false;
-    this.#source.onChange(async () => {
+    this.#source.onChange(oneAtATime(async () => {
       if (closed) return;
       // Connections that are there go on; the address is free for a moment only.
       server.close();
-      server = await this.#serveAgain(hostname, bound, onConnection);
-      this.#log.log("info", "peer certificates replaced");
-    });
+      for (;;) {
+        try {
+          server = await this.#serve(hostname, bound, onConnection);
+          break;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, REBIND_INTERVAL_MS));
+          if (closed) return;
+        }
+      }
+      if (closed) server.close();
+      else this.#log.log("info", "peer certificates replaced");
+    }));
     return {
       address: hostname.includes(":") ? `[${hostname}]:${bound}` : `${hostname}:${bound}`,
       close: () => {
@@ -119,20 +117,6 @@ export class TlsNetwork implements Network {
         server.close();
       },
     };
-  }
-
-  async #serveAgain(
-    hostname: string,
-    port: number,
-    onConnection: (connection: Connection) => void,
-  ): Promise<Server> {
-    for (;;) {
-      try {
-        return await this.#serve(hostname, port, onConnection);
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 5)); // the old one is still closing
-      }
-    }
   }
 
   #serve(

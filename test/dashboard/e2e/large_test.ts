@@ -5,7 +5,13 @@ import type { Page } from "playwright-core";
 import { viewOf, withMember, withPartitions } from "../views.ts";
 import { browserTest, FakeDashboard, withPage } from "./page_host.ts";
 
-const LARGE = viewOf(50, 1024);
+/** Every node follows the meta group; those beyond its voters have no vote. */
+const LARGE = withPartitions(viewOf(50, 1024), ({ partition }) => partition === 0, (row) => {
+  const held = new Set(row.replicas.map(({ member }) => member));
+  const others = Array.from({ length: 50 }, (_, member) => member).filter((one) => !held.has(one));
+  const learners = others.map((member) => ({ member, role: "learner" as const, behind: 0 }));
+  return { replicas: [...row.replicas, ...learners] };
+});
 const SILENT = { reachable: false, status: "dead", statusForMs: 40_000 } as const;
 
 /** How many pixels of the map have a colour of the style sheet. */
@@ -33,6 +39,7 @@ Deno.test({
       const leaders = await pixels(page, "leader");
       assert(leaders > 1025 * 4, `${leaders} pixels of leaders`);
       assertEquals(await pixels(page, "behind"), 0);
+      assertEquals(await pixels(page, "adding"), 0, "a copy without a vote is no move");
       assertEquals(await page.locator(".trouble").count(), 0);
       assertEquals(await page.locator(".members tbody tr").count(), 12);
 

@@ -46,14 +46,14 @@ class Guarded {
     policy: { hosts?: string[]; corsOrigins?: string[] } = {},
   ) {
     this.tokens = tokens;
-    const log = { log: () => {}, with: () => log };
     this.doorkeeper = new Doorkeeper(
       (request, environment) => this.api.app.fetch(request, environment),
       {
         policy: { tokens: () => this.tokens, hosts: [], corsOrigins: [], ...policy },
         clock: new SimClock(new Incarnation(this.scheduler, "n1")),
         digest,
-        log,
+        log: this.api.log,
+        onRefused: (code) => this.api.node.meters.refused(code),
       },
     );
   }
@@ -206,6 +206,104 @@ Deno.test("a holder's rate and concurrency are its own", async () => {
   }
   assertEquals(statuses, [200, 200, 429, 429]);
   assertEquals((await guarded.call("GET", "/cluster", { token: "secret-fast" })).status, 200);
+});
+
+Deno.test("requests at once are counted until they have their answer, streams until they have ended", async () => {
+  const holders = [{ name: "two", roles: ["read", "write"], concurrency: 2 }];
+  const guarded = new Guarded(tableOf(holders));
+  const authorization = "Bearer secret-two";
+  const open = async (target: string) =>
+    await guarded.doorkeeper.handle(rawRequest("GET", target, { headers: { authorization } }));
+  const get = async () => (await guarded.call("GET", "/key/a", { token: "secret-two" })).status;
+  for (let i = 0; i < 4; i++) assertEquals(await get(), 404, "one after the other");
+  for (const path of ["/watch?key=a", "/dashboard/events"]) {
+    const streams = [await open(path), await open(path)];
+    assertEquals(streams.map(({ status }) => status), [200, 200]);
+    assertEquals(await get(), 429, `two of ${path}`);
+    await streams[0].body!.cancel();
+    assertEquals(await get(), 404, "one has been given up");
+    await streams[1].body!.cancel();
+  }
+  // A scan's stream ends by itself.
+  await guarded.call("PUT", "/key/a", { token: "secret-two", body: "1" });
+  for (let i = 0; i < 4; i++) {
+    const scan = await open("/keys");
+    assertEquals(scan.status, 200);
+    assert((await scan.text()).includes('"a"'));
+  }
+});
+
+Deno.test("what is turned away at the door is counted by its reason", async () => {
+  const guarded = new Guarded(tableOf([
+    { name: "reader", roles: ["read"], requestsPerSecond: 1 },
+  ]));
+  await guarded.call("GET", "/key/a");
+  await guarded.call("GET", "/key/a", { token: "wrong" });
+  await guarded.call("PUT", "/key/a", { token: "secret-reader", body: "1" });
+  for (let i = 0; i < 3; i++) await guarded.call("GET", "/key/a", { token: "secret-reader" });
+  await guarded.doorkeeper.handle(new Request("http://evil.example/key/a"));
+  const { text } = await guarded.api.get("/metrics");
+  const counted = Object.fromEntries(
+    [...text.matchAll(/^pontoon_refused_total\{reason="([a-z-]+)"\} (\d+)$/gm)]
+      .map(([, reason, count]) => [reason, Number(count)]),
+  );
+  assertEquals(counted, { "unauthorized": 2, "forbidden": 1, "rate-limited": 2, "misdirected": 1 });
+});
+
+Deno.test("admin verbs are logged with who asked for what, and what came of it", async () => {
+  const guarded = new Guarded(tableOf(HOLDERS));
+  const move = "/cluster/partitions/7/move";
+  const body = `{"from":"n1","to":"n2"}`;
+  await guarded.call("POST", move, { token: "secret-admin", body });
+  await guarded.call("POST", "/cluster/members", { token: "secret-admin", body: `{"op":"no"}` });
+  for (const token of ["secret-reader", "wrong", undefined]) {
+    await guarded.call("POST", move, { token, body });
+  }
+  await guarded.call("GET", "/cluster", { token: "secret-reader" });
+  await guarded.call("PUT", "/key/a", { token: "secret-writer", body: "1" });
+  const refused = { message: "admin verb refused", method: "POST", path: move };
+  assertEquals(guarded.api.audited, [
+    {
+      message: "admin verb",
+      by: "admin",
+      path: move,
+      document: { from: "n1", to: "n2" },
+      status: 200,
+    },
+    {
+      message: "admin verb",
+      by: "admin",
+      path: "/cluster/members",
+      document: { op: "no" },
+      status: 400,
+    },
+    { ...refused, by: "reader", status: 403 },
+    { ...refused, by: null, status: 401 },
+    { ...refused, by: null, status: 401 },
+  ]);
+  assert(!guarded.api.logged.join().includes("secret-"), "no token is logged");
+});
+
+Deno.test("admin verbs are logged where no token is asked for, and long ones not whole", async () => {
+  const guarded = new Guarded(undefined);
+  await guarded.call("POST", "/cluster/transfer", { body: `{"partition":7,"to":"n2"}` });
+  await guarded.call("POST", "/cluster/transfer", {
+    body: JSON.stringify({ to: "x".repeat(50_000) }),
+  });
+  const [short, long] = guarded.api.audited;
+  assertEquals([short.by, short.document, short.status], [null, { partition: 7, to: "n2" }, 200]);
+  assertEquals([long.status, (long.document as string).length], [400, 1_000]);
+});
+
+Deno.test("who keeps trying does not fill the log", async () => {
+  const guarded = new Guarded(tableOf(HOLDERS));
+  const attempt = () => guarded.call("POST", `/cluster/${"x".repeat(5_000)}`, { body: "{}" });
+  for (let i = 0; i < 50; i++) await attempt();
+  assertEquals(guarded.api.audited.length, 10);
+  assertEquals((guarded.api.audited[0].path as string).length, 200);
+  await guarded.scheduler.runFor(1_500);
+  await attempt();
+  assertEquals(guarded.api.audited.at(-1)?.notTold, 40);
 });
 
 Deno.test("a name that is not this node's is refused, whatever the method", async () => {

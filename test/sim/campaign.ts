@@ -23,7 +23,7 @@ export interface CampaignOptions {
   /** Folder for reports and state; undefined: nothing is written. */
   readonly out: string | undefined;
   readonly minutes: number;
-  /** Failing seeds after which the campaign ends. */
+  /** Failing seeds of this part after which it ends. */
   readonly failuresMax: number;
   readonly shrink: boolean;
   readonly shrinkMinutes: number;
@@ -54,9 +54,14 @@ export function newCampaign(
   };
 }
 
-/** The campaign that was left in `folder`. Throws if there is none. */
+/** The campaign that was left in `folder`. Throws if there is none, or none that this version can go on with. */
 export function loadCampaign(folder: string): CampaignState {
-  return JSON.parse(Deno.readTextFileSync(`${folder}/${STATE_FILE}`));
+  const state: CampaignState = JSON.parse(Deno.readTextFileSync(`${folder}/${STATE_FILE}`));
+  const { firstSeed, lastSeed, nextSeed, fixed } = state;
+  if (![firstSeed, lastSeed, nextSeed].every(Number.isSafeInteger) || fixed === undefined) {
+    throw new Error(`${folder}/${STATE_FILE} is no campaign of this version`);
+  }
+  return state;
 }
 
 /** Runs what is left of `state`; true if no seed failed, in this part or an earlier one. */
@@ -66,6 +71,7 @@ export async function runCampaign(
 ): Promise<boolean> {
   const startedMs = performance.now();
   const earlierMs = state.wallMs;
+  const earlierFailures = state.failures.length;
   const endMs = startedMs + options.minutes * 60_000;
   let reportedMs = startedMs;
   while (state.nextSeed <= state.lastSeed && performance.now() < endMs) {
@@ -88,7 +94,7 @@ export async function runCampaign(
       console.log(progressLine(state, result, endMs - reportedMs));
     }
     if ((state.nextSeed - state.firstSeed) % SAVE_SEEDS === 0) save(state, options.out);
-    if (state.failures.length >= options.failuresMax) break;
+    if (state.failures.length - earlierFailures >= options.failuresMax) break;
   }
   save(state, options.out);
   return state.failures.length === 0;

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { TextLineStream } from "@std/streams";
 import {
   type CampaignOptions,
   type CampaignState,
@@ -35,6 +36,7 @@ Exit codes: 0 no property was broken, 1 a seed failed, 64 usage.`;
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
+const COMMAND = "deno task sim";
 const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
 const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
@@ -62,7 +64,7 @@ function readFlags() {
       },
     }).values;
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause));
+    throw new UsageError(messageOf(cause));
   }
 }
 
@@ -104,12 +106,37 @@ function optionsOf(flags: Flags): CampaignOptions {
   };
 }
 
-async function main(flags: Flags): Promise<boolean> {
+/** What `read` returns. What keeps it from reading `file` is the user's to mend. */
+function readGiven<T>(flag: string, file: string, read: (file: string) => T): T {
+  try {
+    return read(file);
+  } catch (cause) {
+    throw new UsageError(`Cannot read --${flag} ${file}: ${messageOf(cause)}`);
+  }
+}
+
+function readSchedule(file: string): SimSchedule {
+  const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(file));
+  if (typeof schedule?.seed === "number" && Array.isArray(schedule.faults)) return schedule;
+  throw new Error("it is no schedule");
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Returns the exit code. */
+async function main(flags: Flags): Promise<number> {
   if (flags.mutant !== undefined) return await runMutated(flags.mutant, flags);
+  return await run(flags) ? 0 : EXIT_FAILED;
+}
+
+/** False if a property was broken. */
+async function run(flags: Flags): Promise<boolean> {
   const options = optionsOf(flags);
   if (flags.schedule !== undefined) {
-    const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(flags.schedule));
-    const replay = `deno task sim --schedule ${flags.schedule}`;
+    const schedule = readGiven("schedule", flags.schedule, readSchedule);
+    const replay = `${COMMAND} --schedule ${flags.schedule}`;
     return await runOne(schedule, flags, options, replay);
   }
   if (flags.seed !== undefined) {
@@ -120,7 +147,7 @@ async function main(flags: Flags): Promise<boolean> {
   }
   const state: CampaignState = flags.resume === undefined
     ? newCampaign(...seedsOf(flags.seeds), fixedOf(flags))
-    : loadCampaign(flags.resume);
+    : readGiven("resume", flags.resume, loadCampaign);
   return await runCampaign(state, options);
 }
 
@@ -159,10 +186,15 @@ function argumentsFor(flags: Flags): string[] {
   });
 }
 
-/** The same command, in a copy of the tree that has the bug. */
-async function runMutated(name: string, flags: Flags): Promise<boolean> {
+/** The same command, in a copy of the tree that has the bug. Returns its exit code. */
+async function runMutated(name: string, flags: Flags): Promise<number> {
   const { mutantNamed, MutantTree } = await import("../../chaos/mutants/tree.ts");
-  const mutant = mutantNamed(name);
+  let mutant;
+  try {
+    mutant = mutantNamed(name);
+  } catch (cause) {
+    throw new UsageError(messageOf(cause));
+  }
   const tree = MutantTree.create();
   try {
     tree.become(mutant);
@@ -170,19 +202,28 @@ async function runMutated(name: string, flags: Flags): Promise<boolean> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "sim", ...args],
       cwd: tree.folder,
+      stdout: "piped",
     }).spawn();
-    return (await child.status).success;
+    const lines = child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    // The lines that replay what it found are for here.
+    for await (const line of lines) {
+      console.log(line.replaceAll(COMMAND, `${COMMAND} --mutant ${name}`));
+    }
+    return (await child.status).code;
   } finally {
     tree.remove();
   }
 }
 
+let exitCode: number;
 try {
   const flags = readFlags();
   if (flags.help) console.log(HELP);
-  else if (!await main(flags)) Deno.exit(EXIT_FAILED);
+  exitCode = flags.help ? 0 : await main(flags);
 } catch (cause) {
   if (!(cause instanceof UsageError)) throw cause;
   console.error(`${cause.message}\n\n${HELP}`);
-  Deno.exit(EXIT_USAGE);
+  exitCode = EXIT_USAGE;
 }
+Deno.exit(exitCode);

@@ -62,6 +62,8 @@ export class ClusterNode implements SystemNode {
   readonly place: Place;
   readonly process: NodeProcess;
   down = false;
+  /** It ended by itself, and was to be paused when it was to be started again. */
+  owedRestart = false;
   /** It was no first node: it has to be told whom to join. */
   joining: boolean;
 
@@ -192,12 +194,14 @@ export class Cluster implements System {
     const command = kind.command(node.place, layout, node.joining);
     node.process.start(wrap === undefined ? command : wrap(command, node.place));
     node.down = false;
+    node.owedRestart = false;
     return Promise.resolve();
   }
 
   async kill(given: SystemNode): Promise<void> {
     const node = this.own(given);
     node.down = true;
+    node.owedRestart = false;
     await node.process.kill();
   }
 
@@ -217,6 +221,7 @@ export class Cluster implements System {
     const node = this.own(given);
     node.process.resume();
     node.down = false;
+    if (node.owedRestart) this.restart(node);
   }
 
   async ready(timeoutMs: number): Promise<void> {
@@ -270,7 +275,8 @@ export class Cluster implements System {
       reason: lastWords(node.logFile),
     });
     setTimeout(() => {
-      if (!node.down) this.restart(node);
+      if (node.down) node.owedRestart = true;
+      else this.restart(node);
     }, RESTART_DELAY_MS);
   }
 

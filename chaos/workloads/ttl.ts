@@ -24,6 +24,8 @@ const EARLY_SLACK_MS = 30;
 const LATE_SLACK_MS = 200 + 400;
 /** After a fault the system is given so long to settle. */
 const SETTLE_MS = 4000;
+/** Oldest vote that may still elect somebody: of a term in which nobody lost patience. */
+const VOTE_AGE_MS = 1500;
 /** A key is looked at until so long after its time. */
 const AFTERLIFE_MS = 2500;
 
@@ -144,6 +146,31 @@ function isClouded(
     new Set(lying.flatMap(({ targets }) => targets)).size > 1;
 }
 
+/**
+ * What a life that began at `atMs` and was over at `doneMs` may have lost at an election in between. The election
+ * before may have gone by votes that were long under way, so that partition time was behind until the next one. That
+ * takes a slow link or a stopped process, at that election.
+ */
+function stepMs(
+  atMs: number,
+  doneMs: number,
+  { faults, elections }: Pick<Evidence, "faults" | "elections">,
+): number {
+  const stepped = elections.filter((election) =>
+    election.atMs > atMs && election.atMs - SEEN_WITHIN_MS <= doneMs
+  );
+  const wasDelayed = stepped.some(({ partition }) => {
+    const before = elections.findLast((election) =>
+      election.partition === partition && election.atMs <= atMs
+    );
+    return before !== undefined &&
+      faults.some((fault) =>
+        fault.atMs <= before.atMs && fault.untilMs >= before.atMs - SEEN_WITHIN_MS - VOTE_AGE_MS
+      );
+  });
+  return wasDelayed ? VOTE_AGE_MS : 0;
+}
+
 function judge(
   lease: RecordedCall,
   other: RecordedCall,
@@ -155,7 +182,8 @@ function judge(
   if (other.kind === "take" ? status === 201 : status === 404) {
     // It began no earlier than its call, and the answer was given no later than it arrived.
     const agedMs = other.doneMs! - lease.atMs;
-    return agedMs < ttlMs - EARLY_SLACK_MS && !isClouded(lease.atMs, other.doneMs!, evidence)
+    const earliestMs = ttlMs - EARLY_SLACK_MS - stepMs(lease.atMs, other.doneMs!, evidence);
+    return agedMs < earliestMs && !isClouded(lease.atMs, other.doneMs!, evidence)
       ? `${key} had ${ttlMs} ms to live and was gone after at most ${agedMs.toFixed(0)} ms`
       : undefined;
   }

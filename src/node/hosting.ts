@@ -2,8 +2,18 @@
 // says (RULES 10), takes their messages in. It must never run a replica that the map did not name, nor
 // delete one before the map says that it is out.
 
-import { META_PARTITION, type NodeId, type PartitionId, type ReplicaId } from "../base/ids.ts";
-import { LOG_WINDOW_BYTES_MAX, LOG_WINDOW_BYTES_MIN } from "../base/limits.ts";
+import {
+  type LogIndex,
+  META_PARTITION,
+  type NodeId,
+  type PartitionId,
+  type ReplicaId,
+} from "../base/ids.ts";
+import {
+  LOG_HELPING_WINDOWS_MAX,
+  LOG_WINDOW_BYTES_MAX,
+  LOG_WINDOW_BYTES_MIN,
+} from "../base/limits.ts";
 import type { Platform } from "../platform/ports.ts";
 import {
   type ClusterMap,
@@ -25,6 +35,7 @@ import { NoticeBoard } from "../replica/commit_notices.ts";
 import { ProposalRounds } from "../replica/proposal_rounds.ts";
 import { ReadRounds } from "../replica/read_rounds.ts";
 import { Replica } from "../replica/replica.ts";
+import type { WindowLimits } from "../replica/window_storage.ts";
 import type { SnapshotStore } from "../snapshot/mod.ts";
 import type { Applied } from "../store/mod.ts";
 import type { Wal } from "../wal/mod.ts";
@@ -67,6 +78,9 @@ export class Hosting {
   readonly #deleting = new Set<PartitionId>();
   /** Partitions of which it is known what the log held: whatever comes later is new. */
   readonly #accounted = new Set<PartitionId>();
+  /** The map's newest epoch at some moment of this life, where one was asked for. */
+  #newestEpoch: LogIndex | undefined;
+  #tookStock: boolean;
 
   /** What the groups propose and ask goes to the log and the links together. */
   readonly #proposalRounds: ProposalRounds;
@@ -75,6 +89,7 @@ export class Hosting {
 
   constructor(host: HostingHost) {
     this.#host = host;
+    this.#tookStock = !host.mayHaveLostGroups;
     this.#proposalRounds = new ProposalRounds(host.platform.clock);
     this.#readRounds = new ReadRounds(host.platform.clock);
     this.#notices = new NoticeBoard(host.platform.clock);
@@ -233,9 +248,7 @@ export class Hosting {
       awaitingSnapshot,
       maySleep: () => this.#maySleep(group),
       snapshotLogBytes: this.#host.snapshotLogBytes,
-      windowBytesMax: () =>
-        this.#host.logWindowBytes ??
-          Math.max(LOG_WINDOW_BYTES_MIN, LOG_WINDOW_BYTES_MAX / Math.max(1, this.#hosted.size)),
+      windowLimits: () => this.#windowLimits(),
       epochOf: decodeEpoch,
       onFatal: (reason: string, cause: unknown) => platform.process.fatal(reason, cause),
     };
@@ -271,6 +284,15 @@ export class Hosting {
     scheduler.wake(group);
   }
 
+  /** Each group's share of the node's bounds, which hold for all groups together. */
+  #windowLimits(): WindowLimits {
+    const groups = Math.max(1, this.#hosted.size);
+    const { logWindowBytes } = this.#host;
+    const share = logWindowBytes ?? LOG_WINDOW_BYTES_MAX / groups;
+    const bytesMax = logWindowBytes ?? Math.max(LOG_WINDOW_BYTES_MIN, share);
+    return { bytesMax, helpingBytesMax: Math.max(bytesMax, LOG_HELPING_WINDOWS_MAX * share) };
+  }
+
   /** The meta machine, telling the topology of every map it makes. */
   #watched(machine: MetaMachine): StateMachine<MetaResult> {
     const { topology } = this.#host;
@@ -297,13 +319,47 @@ export class Hosting {
 
   // -------------------------------------------------------------------------------- following the map
 
+  /**
+   * Whether it has to know first which map is the newest (see {@linkcode Hosting.mapWasAt}): the log has lost
+   * what may have been whole replicas.
+   */
+  get awaitsNewestMap(): boolean {
+    return !this.#tookStock;
+  }
+
+  /** The newest map had `epoch` at some moment since this node started. */
+  mapWasAt(epoch: LogIndex): void {
+    this.#newestEpoch ??= epoch;
+    this.reconcile(this.#host.topology.map);
+  }
+
+  /**
+   * A map that was the newest one in this life names every replica that a lost part of the log can have held,
+   * or a later one. Where it names none here, or the one that is here, all that comes after is new.
+   */
+  #takeStock(map: ClusterMap): void {
+    if (this.#newestEpoch === undefined || map.epoch < this.#newestEpoch) return;
+    this.#tookStock = true;
+    const wanted = new Map(
+      this.#host.topology.index.hostedBy(this.#host.nodeId)
+        .map(({ partition, replicaId }) => [partition, replicaId]),
+    );
+    for (const { partition } of map.partitions) {
+      const replicaId = wanted.get(partition);
+      if (replicaId === undefined || replicaId === this.#hosted.get(partition)?.replicaId) {
+        this.#accounted.add(partition);
+      }
+    }
+  }
+
   /** Creates and deletes replicas as `map` says. Call after every change of the map. */
   reconcile(map: ClusterMap): void {
+    if (!this.#tookStock) this.#takeStock(map);
     for (const hosted of [...this.#hosted.values()]) {
       const replaced = this.#wanted(hosted.partition);
       if (hosted.replicaId === NONE) {
         // Which replica was lost nobody knows: the one that the map names may be it, and must not begin anew.
-        if (replaced !== undefined) this.#mourn(hosted.partition, replaced);
+        if (replaced !== undefined && this.#tookStock) this.#mourn(hosted.partition, replaced);
         continue;
       }
       const fate = replicaFate(map, hosted.partition, hosted.replicaId);
@@ -315,9 +371,9 @@ export class Hosting {
       // A restarted node goes by an old map first, which may name replicas that are gone by now.
       if (this.#host.wal.isDeleted(partition, replicaId)) continue;
       if (this.#hosted.has(partition) || this.#deleting.has(partition)) continue;
-      const accounted = !this.#host.mayHaveLostGroups || this.#accounted.has(partition);
-      if (accounted) this.#createEmpty(partition, replicaId);
-      else this.#mourn(partition, replicaId);
+      const isNew = !this.#host.mayHaveLostGroups || this.#accounted.has(partition);
+      if (isNew) this.#createEmpty(partition, replicaId);
+      else if (this.#tookStock) this.#mourn(partition, replicaId);
     }
   }
 
@@ -348,6 +404,8 @@ export class Hosting {
   /** Replicas the map has here that can't be: damaged, or buried because they were. */
   unusable(): { readonly partition: PartitionId; readonly replicaId: ReplicaId }[] {
     const { topology, nodeId, wal } = this.#host;
+    // A successor made earlier than that would be one that the log might have held.
+    if (!this.#tookStock) return [];
     return topology.index.hostedBy(nodeId).filter(({ partition, replicaId }) => {
       const hosted = this.#hosted.get(partition);
       if (hosted?.replicaId === replicaId) return hosted.kind === "suspect";

@@ -45,6 +45,9 @@ export interface MembershipHost {
   call(address: Address, body: Uint8Array): Promise<Uint8Array>;
   proposeMeta(command: MetaCommand, timeoutMs: number): Promise<MetaResult | Failure>;
   isConnected(nodeId: NodeId): boolean;
+  /** Whether this node has to know an epoch that was the map's newest since it started. */
+  awaitsNewestMap(): boolean;
+  mapWasAt(epoch: LogIndex): void;
 }
 
 function isRefused(result: MetaResult | Failure): result is Exclude<MetaResult, { ok: true }> {
@@ -211,7 +214,10 @@ export class Membership {
     }
   }
 
-  /** Tells the meta group when this node's addresses or labels are not what the map says. */
+  /**
+   * Tells the meta group when this node's addresses or labels are not what the map says, or when it must be
+   * asked how new the map is.
+   */
   async announceDetails(): Promise<void> {
     while (!this.#host.stopping()) {
       const { nodeId } = this.#host.record();
@@ -220,8 +226,12 @@ export class Membership {
         const { details } = this.#host;
         const same = (Object.keys(details) as (keyof MemberDetails)[])
           .every((field) => details[field] === member[field]);
-        if (same) return;
-        await this.#host.proposeMeta({ kind: "updateMember", nodeId, details }, 5000);
+        if (same && !this.#host.awaitsNewestMap()) return;
+        const result = await this.#host.proposeMeta(
+          { kind: "updateMember", nodeId, details },
+          5000,
+        );
+        if (result.ok) this.#host.mapWasAt(result.epoch);
       }
       await pause(this.#host.clock, MAP_FETCH_INTERVAL_MS);
     }

@@ -207,6 +207,8 @@ export class Node {
       call: (address, body) => this.call(address, body),
       proposeMeta: (command, timeoutMs) => this.proposeMeta(command, timeoutMs),
       isConnected: (nodeId) => this.#isConnected(nodeId),
+      awaitsNewestMap: () => this.#hosting?.awaitsNewestMap ?? false,
+      mapWasAt: (epoch) => this.#hosting?.mapWasAt(epoch),
     });
     this.#survey = new LeaderSurvey({
       clock: platform.clock,

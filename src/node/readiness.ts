@@ -36,5 +36,8 @@ export function caughtUp(
       return { ready: false, reason: `partition ${partition}: catching up` };
     }
   }
+  if (hosting.awaitsNewestMap) {
+    return { ready: false, reason: "the log is damaged: asking the meta group what it held" };
+  }
   return { ready: true, reason: "ok" };
 }

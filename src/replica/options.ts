@@ -8,6 +8,7 @@ import type { NoticeBoard } from "./commit_notices.ts";
 import type { ProposalRounds } from "./proposal_rounds.ts";
 import type { ReadRounds } from "./read_rounds.ts";
 import type { Replica } from "./replica.ts";
+import type { WindowLimits } from "./window_storage.ts";
 
 /** Why a replica ends: with its node, or because it was moved; then others know the leader. */
 export type EndReason = "stopping" | "not-leader";
@@ -47,8 +48,8 @@ export interface ReplicaOptions<Result> {
   readonly notices: NoticeBoard;
   /** Log bytes since the last snapshot after which the next one is taken. */
   readonly snapshotLogBytes: number;
-  /** Memory that applied entries may take for followers that are a little late. */
-  readonly windowBytesMax: () => number;
+  /** Memory that applied entries may take for followers that are late. */
+  readonly windowLimits: () => WindowLimits;
   /** The map epoch that a membership change carries, if it carries one. */
   readonly epochOf: (context: Uint8Array) => LogIndex | undefined;
   /** Ends the process: the state can't be had. */

@@ -46,7 +46,7 @@ export class ReadRounds {
       return this.#enter(invited);
     }
     const nowMs = this.#clock.monotonicMs();
-    this.#inFlight = this.#inFlight.filter(({ startedMs }) => nowMs - startedMs < PATIENCE_MS);
+    this.#inFlight = this.#inFlight.filter(({ startedMs }) => nowMs < startedMs + PATIENCE_MS);
     if (this.#inFlight.length >= IN_FLIGHT_MAX) {
       this.want(member);
       this.#waitFor(this.#inFlight[0], nowMs);
@@ -80,7 +80,8 @@ export class ReadRounds {
   }
 
   #waitFor({ startedMs }: JointRound, nowMs: number): void {
-    this.#timer ??= this.#clock.setTimer(Math.max(0, startedMs + PATIENCE_MS - nowMs), () => {
+    // Whole milliseconds: what is left of one may be too little to move a clock at all.
+    this.#timer ??= this.#clock.setTimer(Math.ceil(startedMs + PATIENCE_MS - nowMs), () => {
       this.#timer = undefined;
       this.#rouse();
     });

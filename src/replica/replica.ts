@@ -64,8 +64,8 @@ export class Replica<Result = unknown> {
   readonly #options: ReplicaOptions<Result>;
   readonly #proposals: Proposals<Result | undefined>;
   readonly #reads: Reads;
-  /** Wall clocks of the voters that granted their vote in `#grantTerm`. */
-  readonly #grants = new Map<ReplicaId, number>();
+  /** Wall clocks of the voters that granted their vote in `#grantTerm`, and when they were told of, monotonic. */
+  readonly #grants = new Map<ReplicaId, { readonly wallMs: number; readonly heardMs: number }>();
   #grantTerm: Term = 0;
   #configuration: AppliedConfiguration;
   /** The entry that tells a quorum of `#configuration`. */
@@ -118,7 +118,8 @@ export class Replica<Result = unknown> {
       options.awaitingSnapshot,
     );
     this.#storage = new WindowStorage(recovered, options.snapshots, () => {
-      this.#snapshotting.want();
+      // Whom the one that is being written does not help asks again.
+      if (!this.#snapshotting.writing) this.#snapshotting.want();
     });
     this.#snapshotting = new Snapshotting(options, {
       machine: options.machine,
@@ -222,9 +223,15 @@ export class Replica<Result = unknown> {
     return this.#core;
   }
 
-  /** Wall clocks of the quorum that elected this leader, own one included (RULES 18). */
+  /**
+   * What the wall clocks of the quorum that elected this leader show now, at least; own one included
+   * (RULES 18). A vote waits here while the own one is synced: left at what its clock showed when it was
+   * given, partition time would fall behind by that, and keys would lose it again at the next election.
+   */
   electorWallMs(ownWallMs: number): number[] {
-    return [ownWallMs, ...this.#grants.values()];
+    const nowMs = this.#options.clock.monotonicMs();
+    const grants = [...this.#grants.values()];
+    return [ownWallMs, ...grants.map(({ wallMs, heardMs }) => wallMs + nowMs - heardMs)];
   }
 
   /** Takes a message from a peer. `wallMs` is the sender's wall clock. */
@@ -236,7 +243,9 @@ export class Replica<Result = unknown> {
       if (message.term !== this.#grantTerm) this.#grants.clear();
       this.#grantTerm = message.term;
       // Votes that come after the quorum did not elect, so their clocks do not count.
-      if (this.#core.role !== Role.Leader) this.#grants.set(message.from, wallMs);
+      if (this.#core.role !== Role.Leader) {
+        this.#grants.set(message.from, { wallMs, heardMs: this.#options.clock.monotonicMs() });
+      }
     }
     if (message.type === MessageType.Quiesce && !(this.#isRestful() && this.#options.maySleep())) {
       // As a heartbeat it is answered, and the answer keeps the leader awake. One that comes late, from
@@ -360,6 +369,10 @@ export class Replica<Result = unknown> {
     return this.#core.status().progress.some((one) => one.id === id && one.recentActive);
   }
 
+  #matchOf(id: ReplicaId): LogIndex | undefined {
+    return this.#core.status().progress.find((one) => one.id === id)?.match;
+  }
+
   /** The live voter that is furthest ahead of those that `mayLead`, beside this leader; undefined if there is none. */
   bestHeir(mayLead: (replicaId: ReplicaId) => boolean = () => true): ReplicaId | undefined {
     const { progress, config } = this.#core.status();
@@ -394,6 +407,7 @@ export class Replica<Result = unknown> {
   peerLost(id: ReplicaId): void {
     if (this.#stopped) return;
     this.#rouse();
+    this.#storage.giveUp(id);
     this.#core.reportUnreachable(id);
     if (this.isLeader || id !== this.#leader) return;
     this.#core.forgetLeader();
@@ -597,7 +611,7 @@ export class Replica<Result = unknown> {
     }
     this.#deliver(message.responses);
     this.#reads.applied(this.#appliedIndex);
-    this.#storage.trim(this.#appliedIndex, this.#options.windowBytesMax());
+    this.#storage.trim(this.#appliedIndex, this.#options.windowLimits(), (id) => this.#matchOf(id));
   }
 
   #applyConfChange(index: LogIndex, change: AnyConfChange): void {

@@ -1,6 +1,7 @@
 // The recent part of one group's log in memory, as the core's Storage. Older entries live only in the
-// write-ahead log until a snapshot covers them; a follower that needs those is sent a snapshot. It
-// never invents a snapshot: it names the newest durable file, or none.
+// write-ahead log until a snapshot covers them; a follower that needs those is sent a snapshot, and what
+// follows that snapshot stays until the follower has it. It never invents a snapshot: it names the newest
+// durable file, or none.
 
 import type { LogIndex, ReplicaId, Term } from "../base/ids.ts";
 import {
@@ -18,6 +19,14 @@ import type { GroupSnapshots, SnapshotPoint } from "./log_port.ts";
 /** What compaction cuts the window back to; the difference keeps compaction rare. */
 const KEPT_SHARE = 1 / 2;
 
+/** Bytes of entries in memory; see `trim`. */
+export interface WindowLimits {
+  /** For followers a little late. */
+  readonly bytesMax: number;
+  /** While a follower is helped that is further behind than that. */
+  readonly helpingBytesMax: number;
+}
+
 /** What recovery knows of a replica's log. */
 export interface RecoveredLog {
   readonly hardState: HardState;
@@ -32,6 +41,11 @@ export class WindowStorage implements Storage {
   readonly #confState: ConfState;
   readonly #snapshots: GroupSnapshots;
   readonly #onSnapshotWanted: () => void;
+  /**
+   * Followers that need a snapshot, each with the index behind which it will go on: that of the snapshot it was
+   * promised. Without one the log stays as it is. *Invariant:* empty unless this replica leads or has led.
+   */
+  readonly #helped = new Map<ReplicaId, LogIndex>();
 
   constructor(
     recovered: RecoveredLog,
@@ -74,9 +88,11 @@ export class WindowStorage implements Storage {
       latest === undefined || latest.point.index < this.#memory.firstIndex() - 1 ||
       !names(latest.point, to)
     ) {
+      this.#helped.set(to, this.#memory.firstIndex() - 1);
       this.#onSnapshotWanted();
       return null;
     }
+    this.#helped.set(to, latest.point.index);
     return { data: NO_BYTES, metadata: metadataOf(latest.point) };
   }
 
@@ -88,14 +104,35 @@ export class WindowStorage implements Storage {
     this.#memory.applySnapshot({ data: NO_BYTES, metadata });
   }
 
-  /** Drops applied entries from memory when they are more than followers a little late may need. */
-  trim(appliedIndex: LogIndex, windowBytesMax: number): void {
-    if (this.#memory.heldBytes <= windowBytesMax) return;
+  /** Nobody waits for replica `id` any longer: it can't be reached. It will ask again. */
+  giveUp(id: ReplicaId): void {
+    this.#helped.delete(id);
+  }
+
+  /**
+   * Drops applied entries from memory when they are more than followers a little late may need. What follows
+   * the snapshot of one that is further behind stays longer: where writing and sending it outlasts the window,
+   * it would else come in vain, and every later one too. `matchOf`: how far a follower's log is known to be
+   * the leader's own; undefined if it follows us no more.
+   */
+  trim(
+    appliedIndex: LogIndex,
+    { bytesMax, helpingBytesMax }: WindowLimits,
+    matchOf: (id: ReplicaId) => LogIndex | undefined,
+  ): void {
+    const { heldBytes } = this.#memory;
+    if (heldBytes <= bytesMax) return;
     const first = this.#memory.firstIndex();
     // Entries are of similar size within a window, so a share of the bytes is a share of the indexes.
-    const share = 1 - KEPT_SHARE * windowBytesMax / this.#memory.heldBytes;
+    const share = 1 - KEPT_SHARE * bytesMax / heldBytes;
     const count = Math.floor((this.#memory.lastIndex() - first + 1) * share);
-    const upTo = Math.min(appliedIndex, first + count);
+    let upTo = Math.min(appliedIndex, first + count);
+    if (heldBytes > helpingBytesMax) this.#helped.clear();
+    for (const [id, promised] of this.#helped) {
+      const match = matchOf(id);
+      if (match === undefined || match >= upTo) this.#helped.delete(id);
+      else upTo = Math.min(upTo, Math.max(promised, match));
+    }
     if (upTo >= first) this.#memory.compact(upTo);
   }
 }

@@ -176,6 +176,22 @@ Deno.test("ttl: gone too early is a flaw; still there late is one only in quiet 
   assertEquals(flaws(gone, 1000, [clock("clock-drift", "n1")], [1500, 60]), 0);
   assertEquals(flaws(gone, 1000, [clock("clock-drift", "n1")], [1500, 1600]), 1);
   assertEquals(flaws(gone, 500, [clock("clock-jump", "n1"), clock("clock-strobe", "n2")]), 0);
+  // What a leader elected by late votes had lost, the next one makes good.
+  const stall: Fault = { ...KILL, kind: "stall", atMs: 20, untilMs: 80 };
+  assertEquals(flaws(gone, 1000, [stall], [60]), 1);
+  assertEquals(flaws(gone, 1000, [stall], [60, 2600]), 1);
+  const twice = (beforeMs: number) =>
+    runOf("ttl").flaws!({
+      calls: callsOf([lease, gone], [[2100, 2110], [3000, 3005]]),
+      faults: [stall],
+      elections: [beforeMs, 2600].map((atMs, i) => ({
+        atMs,
+        partition: "1",
+        term: 2 + i,
+        leader: "n1",
+      })),
+    }).length;
+  assertEquals([twice(10), twice(60), twice(2090)], [1, 0, 0]);
   assertEquals(flaws(there, 1050), 0);
   assertEquals(flaws(there, 2500), 1);
   assertEquals(flaws(there, 2500, [{ ...KILL, atMs: 2500, untilMs: 2900 }]), 0);

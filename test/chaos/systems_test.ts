@@ -3,7 +3,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { NEMESES } from "../../chaos/nemeses/mod.ts";
 import { seededRandom } from "../../chaos/random.ts";
+import { Cluster } from "../../chaos/systems/cluster.ts";
 import { createSystem, WRONG_SYSTEMS } from "../../chaos/systems/mod.ts";
+import type { Layout } from "../../chaos/systems/places.ts";
 import type { SystemNode } from "../../chaos/types.ts";
 import { until } from "../../chaos/wait.ts";
 import { lacks } from "../support/needs.ts";
@@ -200,4 +202,51 @@ Deno.test({
     await until("all is gone", 10_000, () => processesWith(dir).length === 0);
     Deno.removeSync(dir, { recursive: true });
   },
+});
+
+Deno.test("a node that ended by itself and was to be paused then is started again with the resumption", async () => {
+  const dir = Deno.makeTempDirSync({ prefix: "pontoon-chaos-" });
+  const file = (name: string) => `${dir}/${name}`;
+  const place = {
+    name: "n1",
+    http: "127.0.0.1:1",
+    clientHttp: "127.0.0.1:1",
+    peer: "127.0.0.1:2",
+    dataDir: file("data"),
+    logFile: file("n1.log"),
+  };
+  // Each start leaves a line; the first process ends by itself.
+  const command = {
+    program: "/bin/sh",
+    args: [
+      "-c",
+      'echo started >> "$0"; [ "$(wc -l < "$0")" -gt 1 ] && exec sleep 60',
+      file("starts"),
+    ],
+  };
+  const kind = {
+    name: "short-lived",
+    features: [],
+    abilities: [],
+    readyPath: "/",
+    command: () => command,
+    status: () => Promise.resolve(undefined),
+    versions: () => Promise.resolve({}),
+  };
+  const layout = { places: [place], links: [] } as unknown as Layout;
+  const cluster = new Cluster({ kind, layout, nodes: 1, seed: 1 });
+  try {
+    const [node] = cluster.nodes;
+    await cluster.restart(node!);
+    await until("it ended", 10_000, () => cluster.ends.length === 1);
+    await cluster.pause(node!);
+    await until("its restart has come due", 10_000, () => node!.owedRestart);
+    assert(!node!.running);
+    cluster.resume(node!);
+    assert(node!.running);
+    assertEquals(cluster.ends.length, 1);
+  } finally {
+    await cluster.stop();
+    Deno.removeSync(dir, { recursive: true });
+  }
 });

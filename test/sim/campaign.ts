@@ -1,7 +1,7 @@
 // Many seeds, one after the other: progress, totals, and what is kept so that a campaign can go on later.
 
 import { type RunResult, runSchedule } from "./run.ts";
-import { drawSchedule, type Overrides, type SimSchedule } from "./schedule.ts";
+import { drawSchedule, type FixedFlags, overridesOf, type SimSchedule } from "./schedule.ts";
 import { shrink } from "./shrink.ts";
 import { writeReport } from "./report.ts";
 
@@ -9,7 +9,7 @@ import { writeReport } from "./report.ts";
 export interface CampaignState {
   readonly firstSeed: number;
   readonly lastSeed: number;
-  readonly overrides: Overrides;
+  readonly fixed: FixedFlags;
   nextSeed: number;
   simulatedMs: number;
   wallMs: number;
@@ -23,7 +23,7 @@ export interface CampaignOptions {
   /** Folder for reports and state; undefined: nothing is written. */
   readonly out: string | undefined;
   readonly minutes: number;
-  /** Failing seeds after which the campaign ends. */
+  /** Failing seeds of this part after which it ends. */
   readonly failuresMax: number;
   readonly shrink: boolean;
   readonly shrinkMinutes: number;
@@ -38,12 +38,12 @@ const MESSAGE_LENGTH = 1500;
 export function newCampaign(
   firstSeed: number,
   lastSeed: number,
-  overrides: Overrides,
+  fixed: FixedFlags,
 ): CampaignState {
   return {
     firstSeed,
     lastSeed,
-    overrides,
+    fixed,
     nextSeed: firstSeed,
     simulatedMs: 0,
     wallMs: 0,
@@ -54,9 +54,14 @@ export function newCampaign(
   };
 }
 
-/** The campaign that was left in `folder`. Throws if there is none. */
+/** The campaign that was left in `folder`. Throws if there is none, or none that this version can go on with. */
 export function loadCampaign(folder: string): CampaignState {
-  return JSON.parse(Deno.readTextFileSync(`${folder}/${STATE_FILE}`));
+  const state: CampaignState = JSON.parse(Deno.readTextFileSync(`${folder}/${STATE_FILE}`));
+  const { firstSeed, lastSeed, nextSeed, fixed } = state;
+  if (![firstSeed, lastSeed, nextSeed].every(Number.isSafeInteger) || fixed === undefined) {
+    throw new Error(`${folder}/${STATE_FILE} is no campaign of this version`);
+  }
+  return state;
 }
 
 /** Runs what is left of `state`; true if no seed failed, in this part or an earlier one. */
@@ -66,10 +71,11 @@ export async function runCampaign(
 ): Promise<boolean> {
   const startedMs = performance.now();
   const earlierMs = state.wallMs;
+  const earlierFailures = state.failures.length;
   const endMs = startedMs + options.minutes * 60_000;
   let reportedMs = startedMs;
   while (state.nextSeed <= state.lastSeed && performance.now() < endMs) {
-    const schedule = drawSchedule(state.nextSeed, state.overrides);
+    const schedule = drawSchedule(state.nextSeed, overridesOf(state.fixed));
     const result = await runSchedule(schedule);
     state.nextSeed++;
     state.simulatedMs += result.simulatedMs;
@@ -79,7 +85,8 @@ export async function runCampaign(
     state.wallMs = earlierMs + performance.now() - startedMs;
     if (result.failure !== undefined) {
       state.failures.push({ seed: schedule.seed, invariant: result.failure.invariant });
-      await reportFailure(schedule, result, state.overrides, options);
+      const replay = replayLine(schedule.seed, state.fixed);
+      await reportFailure(schedule, result, replay, options);
     }
     const done = state.nextSeed > state.lastSeed;
     if (performance.now() - reportedMs > PROGRESS_MS || done) {
@@ -87,7 +94,7 @@ export async function runCampaign(
       console.log(progressLine(state, result, endMs - reportedMs));
     }
     if ((state.nextSeed - state.firstSeed) % SAVE_SEEDS === 0) save(state, options.out);
-    if (state.failures.length >= options.failuresMax) break;
+    if (state.failures.length - earlierFailures >= options.failuresMax) break;
   }
   save(state, options.out);
   return state.failures.length === 0;
@@ -117,23 +124,23 @@ function duration(seconds: number): string {
   return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }
 
-/** The command that runs `schedule`'s seed again. */
-export function replayLine(seed: number, overrides: Overrides): string {
-  const flags = Object.entries(overrides).map(([name, value]) => ` --${name} ${value}`);
+/** The command that runs `seed` again. */
+export function replayLine(seed: number, fixed: FixedFlags): string {
+  const flags = Object.entries(fixed).map(([name, value]) => ` --${name} ${value}`);
   return `deno task sim --seed ${seed}${flags.join("")}`;
 }
 
-/** Says what failed, and leaves it behind, made small if that was asked for. */
+/** Says what failed and how to run it again, and leaves it behind, made small if that was asked for. */
 export async function reportFailure(
   schedule: SimSchedule,
   { failure }: RunResult,
-  overrides: Overrides,
+  replay: string,
   options: CampaignOptions,
 ): Promise<void> {
   if (failure === undefined) return;
   const { invariant, message } = failure;
   console.log(`seed ${schedule.seed} FAILED (${invariant}): ${message.slice(0, MESSAGE_LENGTH)}`);
-  console.log(`  replay: ${replayLine(schedule.seed, overrides)}`);
+  console.log(`  replay: ${replay}`);
   let smallest = schedule;
   if (options.shrink) {
     const untilMs = performance.now() + options.shrinkMinutes * 60_000;

@@ -102,6 +102,15 @@ export class Clients {
     return this.#busy;
   }
 
+  /** All calls that the schedule allows have been made, and have ended. */
+  get isExhausted(): boolean {
+    return this.#busy === 0 && !this.#mayCall();
+  }
+
+  #mayCall(): boolean {
+    return this.#calls.length < (this.#host.options.operationsMax ?? Infinity);
+  }
+
   start(): void {
     for (let i = 0; i < this.#host.options.clients; i++) {
       const bytes = this.#random.bytes(16);
@@ -163,8 +172,7 @@ export class Clients {
     const { scheduler, options } = this.#host;
     const meanMs = 1000 * options.clients / options.operationsPerSecond;
     scheduler.schedule(this.#random.between(0, 2 * meanMs), () => {
-      const limit = options.operationsMax ?? Infinity;
-      if (this.#stopped || this.#calls.length >= limit) return;
+      if (this.#stopped || !this.#mayCall()) return;
       this.#busy++;
       this.#call(client, this.#workload.draw(client.revisions, client.teller)).then((known) => {
         this.#busy--;

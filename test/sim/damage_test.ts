@@ -71,16 +71,49 @@ Deno.test("a write of the log that landed elsewhere is noticed at the next start
   assert(noticed > 0);
 });
 
-Deno.test("a replica whose very creation was in the lost end of the log does not begin anew", async () => {
+/** The names of the log's lines about replicas that began, and of those that were given up unseen. */
+function replicaLines(): {
+  readonly created: string[];
+  readonly mourned: string[];
+  onLog(node: string, message: string, fields: Record<string, unknown>): void;
+} {
   const created: string[] = [];
   const mourned: string[] = [];
-  const onLog = (node: string, message: string, fields: Record<string, unknown>) => {
-    const { partition, replicaId } = fields;
-    if (message === "replica created") created.push(`${node} ${partition}/${replicaId}`);
-    if (message.startsWith("replica may have lost")) {
-      mourned.push(`${node} ${partition}/${replicaId}`);
-    }
+  return {
+    created,
+    mourned,
+    onLog(node, message, { partition, replicaId }) {
+      const line = `${node} ${partition}/${replicaId}`;
+      if (message === "replica created") created.push(line);
+      if (message.startsWith("replica may have lost")) mourned.push(line);
+    },
   };
+}
+
+Deno.test("what the map names only after a damaged node has come back begins at once", async () => {
+  const { created, mourned, onLog } = replicaLines();
+  await withIdleCluster({ nodes: 3, partitions: 3, onLog }, async (cluster) => {
+    const [asked, node] = cluster.nodes;
+    await cluster.fetch(asked, "/key/k", { method: "PUT", body: "v" });
+    const early = node.files();
+    for (let i = 0; i < 40; i++) {
+      await cluster.fetch(asked, `/key/k${i}`, { method: "PUT", body: "v" });
+    }
+    await cluster.run(3000); // the mark is written now and then
+    node.crash();
+    for (const [path, content] of early) {
+      if (path.endsWith(".wal")) node.replaceFile(path, content);
+    }
+    node.start();
+    await cluster.run(1000);
+    await cluster.atRest(60_000);
+    assertEquals(mourned, []);
+    assertEquals(created.length, 4, created.join());
+  });
+});
+
+Deno.test("a replica whose very creation was in the lost end of the log does not begin anew", async () => {
+  const { created, mourned, onLog } = replicaLines();
   await withIdleCluster({ nodes: 4, partitions: 1, onLog }, async (cluster) => {
     const [asked] = cluster.nodes;
     const nameOf = (id: string) =>

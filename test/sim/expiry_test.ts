@@ -94,3 +94,19 @@ for (const offsetMs of [DAY_MS, -DAY_MS]) {
     });
   });
 }
+
+Deno.test("keys keep what a leader's slow disk cost at its election", async () => {
+  await withIdleCluster({ nodes: 3, partitions: 1 }, async (cluster) => {
+    const keys = new Keys(cluster);
+    const slow = cluster.nodes.find((node) => node !== leaderOf(cluster))!;
+    const other = cluster.nodes.find((node) => node !== slow)!;
+    // The others' votes are there long before its own is durable.
+    slow.slowSyncs(400, 1000);
+    await handOver(cluster, slow);
+    await cluster.run(1000);
+    const putMs = await keys.put(slow, "k", 2000);
+    await handOver(cluster, other);
+    await cluster.run(putMs + 1900 - cluster.scheduler.nowMs);
+    assert(await keys.isThere(slow, "k"), "it went early with the next leader");
+  });
+});

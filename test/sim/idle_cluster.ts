@@ -22,6 +22,8 @@ export interface IdleOptions {
   readonly seed?: number;
   readonly deadAfterMs?: number;
   readonly slowRequestMs?: number;
+  /** Of each group's log, in memory; absent: the product's own. */
+  readonly logWindowBytes?: number;
   /** Lines of all nodes' logs. */
   readonly onLog?: (node: string, message: string, fields: Record<string, unknown>) => void;
 }
@@ -61,7 +63,7 @@ export class IdleCluster {
   }
 
   #add(name: string, how: Pick<NodeConfig, "initial" | "join">): SimNode {
-    const { partitions, deadAfterMs, slowRequestMs } = this.#options;
+    const { partitions, deadAfterMs, slowRequestMs, logWindowBytes } = this.#options;
     const config: NodeConfig = {
       name,
       peer: `${name}:1`,
@@ -77,6 +79,7 @@ export class IdleCluster {
       snapshotLogBytes: 1024 * 1024,
       deadAfterMs: deadAfterMs ?? 300_000,
       ...(slowRequestMs === undefined ? {} : { slowRequestMs }),
+      ...(logWindowBytes === undefined ? {} : { logWindowBytes }),
       requestTimeoutMs: 2000,
     };
     const node = new SimNode(this.#host, config);

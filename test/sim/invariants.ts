@@ -1,7 +1,7 @@
 // What must hold after every event, whatever the faults. Looks at the production replicas from
 // outside; each family of properties is a file below invariants/.
 
-import type { PartitionId } from "../../src/base/ids.ts";
+import { META_PARTITION, type PartitionId } from "../../src/base/ids.ts";
 import type { Hosted } from "../../src/node/group.ts";
 import { NONE, Role } from "../../src/raft/mod.ts";
 import type { Replica } from "../../src/replica/replica.ts";
@@ -9,7 +9,7 @@ import { Answers } from "./invariants/answers.ts";
 import { lookAtConfiguration, tapChanges } from "./invariants/configurations.ts";
 import { type GroupFacts, newGroupFacts, placeOf, type Watched } from "./invariants/facts.ts";
 import { checkCompleteness, lookAtLog } from "./invariants/logs.ts";
-import { Maps } from "./invariants/maps.ts";
+import { checkRecord, Maps } from "./invariants/maps.ts";
 import { checkCampaign, checkRestart, checkVotes, tapMessages } from "./invariants/promises.ts";
 import { checkLoadedState, tapMachine } from "./invariants/states.ts";
 import { Violation } from "./invariants/violation.ts";
@@ -88,7 +88,12 @@ export class Invariants {
     this.#watched.set(replica, watched);
     tapMessages(watched);
     tapChanges(watched);
-    tapMachine(watched, this.#answers);
+    tapMachine(watched, (entry, data) => {
+      this.#answers.applied(watched, entry);
+      if (replica.group === META_PARTITION) {
+        checkRecord(watched, data, (partition) => this.#facts(partition));
+      }
+    });
     this.#answers.tap(watched, hosted);
     checkRestart(watched);
     watched.facts.living.set(replica.id, watched);

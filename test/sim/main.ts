@@ -2,17 +2,19 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { TextLineStream } from "@std/streams";
 import {
   type CampaignOptions,
   type CampaignState,
   loadCampaign,
   newCampaign,
+  replayLine,
   reportFailure,
   runCampaign,
 } from "./campaign.ts";
 import { writeReport } from "./report.ts";
 import { runSchedule } from "./run.ts";
-import { drawSchedule, type Overrides, type SimSchedule } from "./schedule.ts";
+import { drawSchedule, type FixedFlags, overridesOf, type SimSchedule } from "./schedule.ts";
 
 const HELP = `Usage: deno task sim [options]
 
@@ -34,12 +36,9 @@ Exit codes: 0 no property was broken, 1 a seed failed, 64 usage.`;
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
+const COMMAND = "deno task sim";
 const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
-/** Enough that waiting for answers does not slow --rate down. */
-const RATE_CLIENTS = 16;
-/** Who only looks asks beside the clients: the rate is that of all operations. */
-const NO_READERS = { scanners: 0, staleReaders: 0, watchers: 0 };
 const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
 
 class UsageError extends Error {}
@@ -65,7 +64,7 @@ function readFlags() {
       },
     }).values;
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause));
+    throw new UsageError(messageOf(cause));
   }
 }
 
@@ -79,17 +78,11 @@ function whole(name: string, text: string, least: number, most: number): number 
   return value;
 }
 
-function overridesOf(flags: Flags): Overrides {
+function fixedOf({ nodes, partitions, rate }: Flags): FixedFlags {
   return {
-    ...(flags.nodes === undefined ? {} : { nodes: whole("nodes", flags.nodes, 3, 24) }),
-    ...(flags.partitions === undefined
-      ? {}
-      : { partitions: whole("partitions", flags.partitions, 1, 64) }),
-    ...(flags.rate === undefined ? {} : {
-      operationsPerSecond: whole("rate", flags.rate, 1, 10_000),
-      clients: RATE_CLIENTS,
-      readers: NO_READERS,
-    }),
+    ...(nodes === undefined ? {} : { nodes: whole("nodes", nodes, 3, 24) }),
+    ...(partitions === undefined ? {} : { partitions: whole("partitions", partitions, 1, 64) }),
+    ...(rate === undefined ? {} : { rate: whole("rate", rate, 1, 10_000) }),
   };
 }
 
@@ -113,20 +106,48 @@ function optionsOf(flags: Flags): CampaignOptions {
   };
 }
 
-async function main(flags: Flags): Promise<boolean> {
+/** What `read` returns. What keeps it from reading `file` is the user's to mend. */
+function readGiven<T>(flag: string, file: string, read: (file: string) => T): T {
+  try {
+    return read(file);
+  } catch (cause) {
+    throw new UsageError(`Cannot read --${flag} ${file}: ${messageOf(cause)}`);
+  }
+}
+
+function readSchedule(file: string): SimSchedule {
+  const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(file));
+  if (typeof schedule?.seed === "number" && Array.isArray(schedule.faults)) return schedule;
+  throw new Error("it is no schedule");
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Returns the exit code. */
+async function main(flags: Flags): Promise<number> {
   if (flags.mutant !== undefined) return await runMutated(flags.mutant, flags);
+  return await run(flags) ? 0 : EXIT_FAILED;
+}
+
+/** False if a property was broken. */
+async function run(flags: Flags): Promise<boolean> {
   const options = optionsOf(flags);
   if (flags.schedule !== undefined) {
-    const schedule: SimSchedule = JSON.parse(Deno.readTextFileSync(flags.schedule));
-    return await runOne(schedule, flags, options, `--schedule ${flags.schedule}`);
+    const schedule = readGiven("schedule", flags.schedule, readSchedule);
+    const replay = `${COMMAND} --schedule ${flags.schedule}`;
+    return await runOne(schedule, flags, options, replay);
   }
   if (flags.seed !== undefined) {
     const seed = whole("seed", flags.seed, 0, Number.MAX_SAFE_INTEGER);
-    return await runOne(drawSchedule(seed, overridesOf(flags)), flags, options, `--seed ${seed}`);
+    const fixed = fixedOf(flags);
+    const schedule = drawSchedule(seed, overridesOf(fixed));
+    return await runOne(schedule, flags, options, replayLine(seed, fixed));
   }
   const state: CampaignState = flags.resume === undefined
-    ? newCampaign(...seedsOf(flags.seeds), overridesOf(flags))
-    : loadCampaign(flags.resume);
+    ? newCampaign(...seedsOf(flags.seeds), fixedOf(flags))
+    : readGiven("resume", flags.resume, loadCampaign);
   return await runCampaign(state, options);
 }
 
@@ -135,19 +156,19 @@ async function runOne(
   schedule: SimSchedule,
   flags: Flags,
   options: CampaignOptions,
-  name: string,
+  replay: string,
 ): Promise<boolean> {
   const result = await runSchedule(schedule, { record: true });
   const { failure, simulatedMs, events, operations, unknown, elections, traceHash } = result;
   console.log(
-    `${name}: ${failure === undefined ? "no property is broken" : "FAILED"}; ` +
+    `${replay}: ${failure === undefined ? "no property is broken" : "FAILED"}; ` +
       `${
         (simulatedMs / 1000).toFixed(1)
       } simulated s, ${events} events, ${operations} operations ` +
       `decided, ${unknown} unknown, ${elections} elections, trace ${traceHash}`,
   );
   if (failure !== undefined) {
-    await reportFailure(schedule, result, overridesOf(flags), options);
+    await reportFailure(schedule, result, replay, options);
   } else if (flags.out !== undefined) {
     const folder = `${flags.out}/seed-${schedule.seed}`;
     writeReport(folder, schedule, result);
@@ -165,10 +186,15 @@ function argumentsFor(flags: Flags): string[] {
   });
 }
 
-/** The same command, in a copy of the tree that has the bug. */
-async function runMutated(name: string, flags: Flags): Promise<boolean> {
+/** The same command, in a copy of the tree that has the bug. Returns its exit code. */
+async function runMutated(name: string, flags: Flags): Promise<number> {
   const { mutantNamed, MutantTree } = await import("../../chaos/mutants/tree.ts");
-  const mutant = mutantNamed(name);
+  let mutant;
+  try {
+    mutant = mutantNamed(name);
+  } catch (cause) {
+    throw new UsageError(messageOf(cause));
+  }
   const tree = MutantTree.create();
   try {
     tree.become(mutant);
@@ -176,19 +202,28 @@ async function runMutated(name: string, flags: Flags): Promise<boolean> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "sim", ...args],
       cwd: tree.folder,
+      stdout: "piped",
     }).spawn();
-    return (await child.status).success;
+    const lines = child.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    // The lines that replay what it found are for here.
+    for await (const line of lines) {
+      console.log(line.replaceAll(COMMAND, `${COMMAND} --mutant ${name}`));
+    }
+    return (await child.status).code;
   } finally {
     tree.remove();
   }
 }
 
+let exitCode: number;
 try {
   const flags = readFlags();
   if (flags.help) console.log(HELP);
-  else if (!await main(flags)) Deno.exit(EXIT_FAILED);
+  exitCode = flags.help ? 0 : await main(flags);
 } catch (cause) {
   if (!(cause instanceof UsageError)) throw cause;
   console.error(`${cause.message}\n\n${HELP}`);
-  Deno.exit(EXIT_USAGE);
+  exitCode = EXIT_USAGE;
 }
+Deno.exit(exitCode);

@@ -24,6 +24,8 @@ import { newWatchers, type Watcher } from "./watchers.ts";
 export const RUN_MS_MAX = 20_000;
 /** Longer only while replicas are still being moved about, a few at a time as it should be. */
 const MOVING_MS_MAX = 15_000;
+/** What has to follow the last move has so long for it. */
+const AFTER_MOVES_MS = 2000;
 const BOOT_MS_MAX = 5000;
 /** Decided answers that show that a healed cluster makes progress. */
 const PROGRESS_ANSWERS = 6;
@@ -123,6 +125,8 @@ class Run {
   readonly recorder: Recorder | undefined;
   #elections = 0;
   #lastElectionMs = 0;
+  /** When something was last seen to be moved, near the end of the run. */
+  #lastMoveMs = -Infinity;
 
   constructor(schedule: SimSchedule, record: boolean) {
     this.schedule = schedule;
@@ -245,10 +249,10 @@ class Run {
     await scheduler.runFor(options.safetyMs);
     injector.heal(this.nodes[options.lostNode]);
     const decided = clients.decided;
-    // With nothing left to do for the clients, that they were answered before is progress enough.
-    const enough = Math.min(PROGRESS_ANSWERS, (options.operationsMax ?? Infinity) - decided);
+    // Where the clients have nothing left to ask for, the last reads have to show it.
     await this.#untilEnd("progress once healed", () => {
-      return this.#allReady() && clients.decided >= decided + enough;
+      const isAnswered = clients.decided >= decided + PROGRESS_ANSWERS || clients.isExhausted;
+      return isAnswered && this.#allReady();
     });
     clients.stop();
     readers.stop();
@@ -327,16 +331,21 @@ class Run {
     let holds = false;
     await this.#until(what, limitMs, () => {
       holds = condition();
-      return holds || this.scheduler.nowMs >= endMs && !this.#isMoving();
+      const { nowMs } = this.scheduler;
+      if (holds || nowMs < endMs - AFTER_MOVES_MS) return holds;
+      if (this.#isMoving()) this.#lastMoveMs = nowMs;
+      return nowMs >= Math.max(endMs, this.#lastMoveMs + AFTER_MOVES_MS);
     });
     if (!holds) throw this.#stuck(`not by ${endMs} ms: ${what}`);
   }
 
-  /** Whether the cluster is still carrying moves out. */
+  /** Whether the cluster is still carrying moves out, or has damaged replicas to replace, a few at a time. */
   #isMoving(): boolean {
-    return this.nodes.some((node) => {
-      const map = node.life?.running?.node.topology.map;
-      return map?.partitions.some(({ move }) => move !== undefined) ?? false;
+    return this.nodes.some(({ life }) => {
+      const running = life?.running?.node;
+      if (running === undefined) return false;
+      return running.topology.map.partitions.some(({ move }) => move !== undefined) ||
+        (running.hosting?.unusable().length ?? 0) > 0;
     });
   }
 

@@ -86,8 +86,31 @@ export interface SimSchedule {
   readonly faults: readonly Fault[];
 }
 
-/** What a campaign may fix instead of drawing it. */
+/** What may be fixed instead of drawing it. */
 export type Overrides = Partial<SimOptions>;
+
+/** What the command line may fix, each by the flag of its name. */
+export interface FixedFlags {
+  readonly nodes?: number;
+  readonly partitions?: number;
+  /** Operations of all kinds a simulated second. */
+  readonly rate?: number;
+}
+
+/** Enough that waiting for answers does not slow a fixed rate down. */
+const RATE_CLIENTS = 16;
+/** Who only looks asks beside the clients: the rate is that of all operations. */
+const NO_READERS: ReaderCounts = { scanners: 0, staleReaders: 0, watchers: 0 };
+
+export function overridesOf({ nodes, partitions, rate }: FixedFlags): Overrides {
+  return {
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(rate === undefined
+      ? {}
+      : { operationsPerSecond: rate, clients: RATE_CLIENTS, readers: NO_READERS }),
+  };
+}
 
 /** The schedule of `seed`. */
 export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedule {
@@ -107,7 +130,7 @@ export function drawSchedule(seed: number, overrides: Overrides = {}): SimSchedu
     ...overrides,
   };
   if (Object.keys(overrides).length === 0) {
-    const plot = drawPlot(new SeededRandom(seed).stream("theme"), options);
+    const plot = drawPlot(seed, options);
     if (plot !== undefined) return { seed, ...plot, faults: inOrder(plot.faults) };
   }
   const { nodes, spares, safetyMs } = options;

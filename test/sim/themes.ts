@@ -2,7 +2,7 @@
 // seldom. A theme draws its faults around one question; where they fall is still random.
 
 import type { Fault, Target } from "./faults.ts";
-import type { SeededRandom } from "./random.ts";
+import { SeededRandom } from "./random.ts";
 import type { SimOptions } from "./schedule.ts";
 
 /** What a theme makes of the options that a seed has drawn. */
@@ -238,6 +238,42 @@ const shortLives: Theme = (random, drawn) => {
   return { options, faults: [...faults, jump] };
 };
 
+/** Groups that nobody asks fall asleep, and their leaders fall silent, for a while or for good. */
+const sleepingGroups: Theme = (random, drawn) => {
+  const options: SimOptions = {
+    ...contended(random, drawn),
+    partitions: 8,
+    clients: 2,
+    operationsPerSecond: 30,
+    mix: { ...drawn.mix, txn: 0, bank: 0, ttl: 0 },
+    deadAfterMs: 5000,
+    safetyMs: 4000 + random.int(3000),
+    lostNode: random.chance(0.5) ? random.int(3) : -1,
+  };
+  // Long enough apart that everything sleeps in between.
+  const faults = repeat(random, options, 3000, (atMs): Fault[] => {
+    const node = random.int(3);
+    const durationMs = 100 + random.int(1500);
+    switch (random.int(4)) {
+      case 0:
+        return [{ atMs, kind: "pause", node, durationMs }];
+      case 1:
+        return [{ atMs, kind: "power-cut", node, downMs: durationMs, silent: true }];
+      case 2:
+        return [{
+          atMs,
+          kind: "isolate",
+          node,
+          lost: random.pick(["sent", "received", "both"]),
+          durationMs,
+        }];
+      default:
+        return [{ atMs, kind: "reset", from: node, to: (node + 1) % 3 }];
+    }
+  });
+  return { options, faults };
+};
+
 const THEMES = {
   "stale-leader": staleLeader,
   "slow-handover": slowHandover,
@@ -248,18 +284,33 @@ const THEMES = {
   "short-lives": shortLives,
 } as const satisfies Readonly<Record<string, Theme>>;
 
-export type ThemeName = keyof typeof THEMES;
+/** Drawn for among the seeds that have none of those above, so that what these mean stays as it was. */
+const LATER_THEMES = {
+  "sleeping-groups": sleepingGroups,
+} as const satisfies Readonly<Record<string, Theme>>;
 
-const THEME_NAMES = Object.keys(THEMES) as ThemeName[];
+export type ThemeName = keyof typeof THEMES | keyof typeof LATER_THEMES;
+
+const THEME_NAMES = Object.keys(THEMES) as (keyof typeof THEMES)[];
+const LATER_THEME_NAMES = Object.keys(LATER_THEMES) as (keyof typeof LATER_THEMES)[];
 /** Of all seeds, how many have a theme. */
 const THEME_CHANCE = 0.4;
+/** Of the others, how many have each of the later ones. */
+const LATER_THEME_CHANCE = 0.08;
 
 /** The plot of a seed, if it has one. */
 export function drawPlot(
-  random: SeededRandom,
+  seed: number,
   drawn: SimOptions,
 ): Plot & { readonly theme: ThemeName } | undefined {
-  if (!random.chance(THEME_CHANCE)) return undefined;
-  const theme = random.pick(THEME_NAMES);
-  return { theme, ...THEMES[theme](random, drawn) };
+  const random = new SeededRandom(seed).stream("theme");
+  if (random.chance(THEME_CHANCE)) {
+    const theme = random.pick(THEME_NAMES);
+    return { theme, ...THEMES[theme](random, drawn) };
+  }
+  for (const theme of LATER_THEME_NAMES) {
+    const own = new SeededRandom(seed).stream(`later theme ${theme}`);
+    if (own.chance(LATER_THEME_CHANCE)) return { theme, ...LATER_THEMES[theme](own, drawn) };
+  }
+  return undefined;
 }

@@ -75,6 +75,7 @@ export const PARTITION_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "quiesced-group-with-dead-leader",
+    theme: "sleeping-groups",
     breaks: "a lost leader is replaced",
     seenIn:
       "CockroachDB's quiesced ranges, whose leaders are watched by node liveness for this reason",

@@ -1,11 +1,12 @@
-// What the maps allow: a voter goes out of its group's configuration only if some map says so, and a replica is
-// deleted only when the newest configuration of its group does without it (RULES 10).
+// What the maps allow: a voter goes out of its group's configuration only if some map says so, the meta group is
+// told of a group's configurations as they are, and a replica is deleted only when the newest configuration of
+// its group does without it (RULES 10).
 
 import type { PartitionId, ReplicaId } from "../../../src/base/ids.ts";
 import type { Hosted } from "../../../src/node/group.ts";
 import type { Hosting } from "../../../src/node/hosting.ts";
-import { type ClusterMap, UNKNOWN_MAP } from "../../../src/partition/mod.ts";
-import type { GroupFacts } from "./facts.ts";
+import { type ClusterMap, decodeCommand, UNKNOWN_MAP } from "../../../src/partition/mod.ts";
+import type { GroupFacts, Watched } from "./facts.ts";
 import { Violation } from "./violation.ts";
 
 /** What one life of a node was last seen to go by and to hold. */
@@ -63,6 +64,29 @@ function checkDeleted(name: string, hosted: Hosted, facts: GroupFacts): void {
     "a replica is deleted once its group does without it",
     `${name} deletes replica ${replicaId} of partition ${partition}: ${voters}/${outgoing} vote`,
   );
+}
+
+/** Looks at an entry of the meta group: what it records of a group's configuration is what the group applied. */
+export function checkRecord(
+  watched: Watched,
+  data: Uint8Array,
+  factsOf: (partition: PartitionId) => GroupFacts,
+): void {
+  if (data.length === 0) return;
+  const command = decodeCommand(data);
+  if (command.kind !== "recordConfiguration") return;
+  const { partition, confIndex, voters, votersOutgoing } = command;
+  const text = factsOf(partition).configurations.get(confIndex);
+  if (text === undefined) return;
+  const [knownVoters, knownOutgoing] = JSON.parse(text) as ReplicaId[][];
+  if (sameIds(voters, knownVoters) && sameIds(votersOutgoing, knownOutgoing)) return;
+  const message = `partition ${partition} at ${confIndex}: told of ${voters}/${votersOutgoing}, ` +
+    `and ${knownVoters}/${knownOutgoing} vote`;
+  watched.report(new Violation("the meta group is told of what is", message));
+}
+
+function sameIds(a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean {
+  return a.length === b.length && a.every((id) => b.includes(id));
 }
 
 /** `leaving` were voters before the group's configuration changed, and are none any more. */

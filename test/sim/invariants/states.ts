@@ -3,15 +3,20 @@
 
 import { latin1FromBytes } from "../../../src/base/bytes.ts";
 import type { LogIndex } from "../../../src/base/ids.ts";
-import type { Answers } from "./answers.ts";
 import { placeOf, type Watched } from "./facts.ts";
 import { Violation } from "./violation.ts";
 
 /** States are compared at every index divisible by this, beside those of snapshots. */
 const STATE_HASH_INTERVAL = 32;
 
-/** Sees every entry that the replica applies, and every snapshot that it takes. */
-export function tapMachine(watched: Watched, answers: Answers): void {
+/**
+ * Sees every entry that the replica applies, and every snapshot that it takes. `onEntry` is told of each entry once,
+ * by whoever applies it first.
+ */
+export function tapMachine(
+  watched: Watched,
+  onEntry: (entry: string, data: Uint8Array) => void,
+): void {
   const { replica, facts } = watched;
   const { machine } = replica;
   const apply = machine.apply.bind(machine);
@@ -20,7 +25,7 @@ export function tapMachine(watched: Watched, answers: Answers): void {
     const known = facts.entries.get(index);
     if (known === undefined) {
       facts.entries.set(index, entry);
-      answers.applied(watched, entry);
+      onEntry(entry, data);
     } else if (known !== entry) {
       const message = `${placeOf(watched)} applies another entry at ${index}`;
       watched.report(new Violation("committed prefix never changes", message));

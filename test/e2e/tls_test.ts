@@ -81,6 +81,10 @@ Deno.test({
       return new TextDecoder().decode(stdout).trim();
     };
     const first = await issueToken("app");
+    assert(
+      !Deno.readTextFileSync(tokenFile).includes(first),
+      "the file holds a hash, not the token",
+    );
     const flags = ["--cert", `${node}.pem`, "--key", `${node}.key`, "--ca", ca];
     await using cluster = TestCluster.start({
       nodes: 3,
@@ -163,8 +167,19 @@ async function dialWith(address: string, certificate: string): Promise<void> {
 
 Deno.test("a node serves other machines only with tokens and a peer secret, or when told to", async () => {
   await using cluster = TestCluster.start({ nodes: 0 });
-  const [port] = freePorts(1);
-  const open = await cluster.runOnce(["--data", `${cluster.dir}/x`, "--peer", `0.0.0.0:${port}`]);
-  assertEquals(open.code, 64);
-  assert(open.stderr.includes("--secret-file"), open.stderr);
+  const ports = freePorts(2);
+  const refused = async (words: string, ...flags: string[]) => {
+    const { code, stderr } = await cluster.runOnce(["--data", `${cluster.dir}/x`, ...flags]);
+    assertEquals(code, 64, stderr);
+    assert(stderr.includes(words), stderr);
+  };
+  await refused("--secret-file", "--peer", `0.0.0.0:${ports[0]}`);
+  await refused("--token-file", "--http", `0.0.0.0:${ports[1]}`);
+  await refused("--token-file", "--http", `[::]:${ports[1]}`);
+  // Asking for it is not enough: what was given must be usable.
+  const empty = `${cluster.dir}/empty`;
+  Deno.writeTextFileSync(empty, "");
+  await refused("JSON", "--http", `0.0.0.0:${ports[1]}`, "--token-file", empty);
+  await refused("is empty", "--peer", `0.0.0.0:${ports[0]}`, "--secret-file", empty);
+  await refused("certificate and key", "--cert", empty, "--key", empty);
 });

@@ -12,6 +12,14 @@ const NODE_PERMISSIONS = [
 const MAIN = decodeURIComponent(new URL("../../../src/main.ts", import.meta.url).pathname);
 const CONFIG = decodeURIComponent(new URL("../../../deno.json", import.meta.url).pathname);
 
+/** A checkout of this repository, of another version than this one. */
+export interface Program {
+  /** Path of its src/main.ts. */
+  readonly main: string;
+  /** Path of its deno.json. */
+  readonly config: string;
+}
+
 /** One node of a {@linkcode TestCluster}. */
 export interface TestNode {
   readonly name: string;
@@ -20,6 +28,8 @@ export interface TestNode {
   readonly dataDir: string;
   readonly logFile: string;
   process: Deno.ChildProcess | undefined;
+  /** What it runs from its next start on, if not this version. */
+  program?: Program;
 }
 
 export interface TestClusterOptions {
@@ -35,6 +45,8 @@ export interface TestClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Script to run instead of src/main.ts, and arguments before the node's flags. */
   readonly main?: readonly string[];
+  /** What all nodes run at first, if not this version. */
+  readonly program?: Program;
 }
 
 /** Ports that were free a moment ago, on loopback. */
@@ -90,6 +102,7 @@ export class TestCluster implements AsyncDisposable {
       dataDir: `${this.dir}/n${i + 1}`,
       logFile: `${this.dir}/n${i + 1}.log`,
       process: undefined,
+      program: options.program,
     }));
     this.#initial = this.nodes.map(({ name, peer }) => `${name}=${peer}`).join(",");
   }
@@ -104,8 +117,10 @@ export class TestCluster implements AsyncDisposable {
   /** Starts a node's process (again). */
   spawn(node: TestNode, extra: readonly string[] = []): void {
     const log = Deno.openSync(node.logFile, { create: true, append: true });
-    const args = ["run", "--quiet", "--config", CONFIG, ...NODE_PERMISSIONS];
-    args.push(...(this.#options.main ?? [MAIN]), "--name", node.name, "--data", node.dataDir);
+    const { program } = node;
+    const args = ["run", "--quiet", "--config", program?.config ?? CONFIG, ...NODE_PERMISSIONS];
+    const main = program === undefined ? this.#options.main ?? [MAIN] : [program.main];
+    args.push(...main, "--name", node.name, "--data", node.dataDir);
     args.push("--http", node.http, "--peer", node.peer);
     if (!extra.includes("--join")) args.push("--initial", this.#initial);
     args.push("--partitions", String(this.#options.partitions ?? 1));

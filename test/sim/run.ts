@@ -76,7 +76,7 @@ export async function runSchedule(
     await drainMicrotasks();
   } catch (cause) {
     failure = describe(cause);
-    run.recorder?.mark("failure", undefined, failure.message);
+    run.recorder?.mark("failure", undefined, `${failure.invariant}: ${failure.message}`);
   } finally {
     // Promises that were rejected in the last events are reported in turns of the real event loop.
     await drainMicrotasks();
@@ -106,7 +106,7 @@ export async function runSchedule(
 }
 
 function describe(cause: unknown): { invariant: string; message: string } {
-  if (cause instanceof Violation) return { invariant: cause.invariant, message: cause.message };
+  if (cause instanceof Violation) return { invariant: cause.invariant, message: cause.detail };
   const message = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
   return { invariant: "no exception", message };
 }

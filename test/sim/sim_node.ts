@@ -138,7 +138,8 @@ export class SimNode {
     trace.note(scheduler.nowMs, this.name, `start life ${number}`);
     this.#host.recorder?.mark("start", this.name, `life ${number}`);
     this.#disk.onCall = ({ kind }): DiskErrorCode | undefined => {
-      if (kind !== "sync" || !this.#failNextSync) return undefined;
+      const isSync = kind === "sync" || kind === "sync-directory";
+      if (!isSync || !this.#failNextSync) return undefined;
       this.#failNextSync = false;
       return "io";
     };
@@ -298,7 +299,7 @@ export class SimNode {
     this.#slowUntilMs = this.#host.scheduler.nowMs + durationMs;
   }
 
-  /** `power`: the machine goes down with the process. */
+  /** Of a file or of a folder. `power`: the machine goes down with the process. */
   failNextSync(power: boolean): void {
     this.#failNextSync = true;
     this.#powerGoesToo = power;

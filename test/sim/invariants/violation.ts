@@ -4,8 +4,12 @@
 export class Violation extends Error {
   override name = "Violation";
   readonly invariant: string;
-  constructor(invariant: string, message: string) {
-    super(`${invariant}: ${message}`);
+  /** What was seen, without the property's name. */
+  readonly detail: string;
+
+  constructor(invariant: string, detail: string) {
+    super(`${invariant}: ${detail}`);
     this.invariant = invariant;
+    this.detail = detail;
   }
 }

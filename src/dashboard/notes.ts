@@ -39,7 +39,7 @@ export function movesUnderWay(view: DashboardView): Finding[] {
   const { moves, plan } = view;
   if (moves.length === 0) return [];
   const waiting = plan?.waiting ?? 0;
-  const [{ partition, to, from, behind, sentBytes, sizeBytes }] = moves;
+  const [{ partition, to, from, behind, empty, sentBytes, sizeBytes }] = moves;
   const way = from.length === 0
     ? `to ${list(to)}`
     : to.length === 0
@@ -47,6 +47,8 @@ export function movesUnderWay(view: DashboardView): Finding[] {
     : `from ${list(from)} to ${list(to)}`;
   const progress = sizeBytes !== undefined && sentBytes !== undefined
     ? `${bytes(sentBytes)} of ${bytes(sizeBytes)} are there.`
+    : empty
+    ? "Its leader prepares a snapshot to send."
     : behind !== undefined && behind > 0
     ? `${counted(behind, "entry", "entries")} to go.`
     : "";

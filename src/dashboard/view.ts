@@ -91,6 +91,8 @@ export interface MoveRow {
   readonly sizeBytes?: number;
   /** Entries that the slowest addition lacks. */
   readonly behind?: number;
+  /** That is all there are: it waits for a snapshot, or has not been reached yet. */
+  readonly empty?: true;
   readonly waitingFor?: string;
 }
 

@@ -122,10 +122,13 @@ Deno.test("composeView() shows a move with what its snapshot has left", () => {
   const { report } = parts.reports.get("a")!;
   const sends = [{ partition: 1, to: "k", sentBytes: 5, sizeBytes: 20 }];
   const reports = new Map([["a", { ageMs: 0, report: { ...report, sends } }]]);
+  // It lacks more than was ever committed: nothing of it is there, nor on its way.
+  const { moves: [waiting] } = composeView(parts);
+  assertEquals([waiting.empty, waiting.behind], [true, 500]);
   const { moves: [move], partitions: [row] } = composeView({ ...parts, reports });
   assertEquals(
-    [move.to, move.from, move.sentBytes, move.sizeBytes, move.behind],
-    [["n10"], ["n3"], 5, 20, 500],
+    [move.to, move.from, move.sentBytes, move.sizeBytes, move.behind, move.empty],
+    [["n10"], ["n3"], 5, 20, 500, undefined],
   );
   assertEquals(row.replicas.map(({ change }) => change), [
     undefined,

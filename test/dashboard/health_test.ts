@@ -209,6 +209,25 @@ const CASES: readonly {
     more: ["n3 is drained: it holds no replica."],
   },
   {
+    name: "a partition has begun to move",
+    view: {
+      ...HEALTHY,
+      moves: [{
+        partition: 3,
+        beganEpoch: 14,
+        to: ["n4"],
+        from: ["n1"],
+        phase: "learning",
+        cancelled: false,
+        behind: 253,
+        empty: true,
+      }],
+    },
+    tone: "busy",
+    sentence: "Partition 3 is moving from n1 to n4.",
+    doing: "Its leader prepares a snapshot to send. All requests are served meanwhile.",
+  },
+  {
     name: "a partition is moving",
     view: {
       ...HEALTHY,

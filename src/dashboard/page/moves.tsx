@@ -10,10 +10,11 @@ import { Section } from "./ui.tsx";
 
 const SHOWN_MAX = 12;
 
-export function phaseWords({ phase, cancelled, sizeBytes, behind }: MoveRow): string {
+export function phaseWords({ phase, cancelled, sizeBytes, behind, empty }: MoveRow): string {
   if (cancelled) return "being given up";
   if (phase === "promoted") return "votes already; the old replica is on its way out";
   if (sizeBytes !== undefined) return "receiving a snapshot";
+  if (empty) return "nothing there yet: the leader prepares a snapshot";
   return behind !== undefined && behind > 0 ? "reading the log" : "caught up, about to vote";
 }
 
@@ -22,7 +23,8 @@ function progressOf({ sentBytes, sizeBytes, phase }: MoveRow): number | undefine
   return sentBytes === undefined || !sizeBytes ? undefined : Math.min(1, sentBytes / sizeBytes);
 }
 
-function amount({ sentBytes, sizeBytes, behind }: MoveRow): string {
+function amount({ sentBytes, sizeBytes, behind, empty }: MoveRow): string {
+  if (empty) return "";
   if (sentBytes !== undefined && sizeBytes !== undefined) {
     return `${bytes(sentBytes)} of ${bytes(sizeBytes)}`;
   }

@@ -246,6 +246,8 @@ function moveRow(
   const leading = reports.flatMap(({ replicas }) => replicas)
     .find((replica) => replica.partition === partition && replica.role === "leader");
   const lags = move.adding.map((nodeId) => leading?.behind?.[nodeId] ?? 0);
+  const isEmpty = leading !== undefined && send === undefined && leading.commitIndex > 0 &&
+    lags.some((lag) => lag >= leading.commitIndex);
   return {
     partition,
     beganEpoch: move.beganEpoch,
@@ -256,6 +258,7 @@ function moveRow(
     sentBytes: send?.sentBytes,
     sizeBytes: send?.sizeBytes,
     behind: leading === undefined || lags.length === 0 ? undefined : Math.max(...lags),
+    ...(isEmpty ? { empty: true } : {}),
     waitingFor: move.waitingFor,
   };
 }

@@ -16,7 +16,14 @@ import { Readers } from "./readers.ts";
 import { Recorder } from "./recorder.ts";
 import type { SimSchedule } from "./schedule.ts";
 import { ProcessEnded, SimNode } from "./sim_node.ts";
-import { describeNode, disagreement, isMoving, leaderless } from "./standing.ts";
+import {
+  committed,
+  describeNode,
+  disagreement,
+  haveApplied,
+  isMoving,
+  leaderless,
+} from "./standing.ts";
 import { Trace } from "./trace.ts";
 import { newWatchers, type Watcher } from "./watchers.ts";
 
@@ -250,10 +257,13 @@ class Run {
     injector.heal(this.nodes[options.lostNode]);
     const decided = clients.decided;
     // Where the clients have nothing left to ask for, the last reads have to show it.
+    const reached = committed(this.nodes);
     await this.#untilEnd("progress once healed", () => {
       const isAnswered = clients.decided >= decided + PROGRESS_ANSWERS || clients.isExhausted;
       return isAnswered && this.#allReady();
     });
+    // While the clients go on: who can follow a log that stands still may never catch up with one that grows.
+    await this.#untilEnd("replicas catch up under load", () => haveApplied(this.nodes, reached));
     clients.stop();
     readers.stop();
     await this.#untilEnd("open calls end", () => clients.busy === 0 && readers.busy === 0);

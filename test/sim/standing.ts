@@ -1,8 +1,12 @@
 // How a simulated cluster stands, as its nodes tell from within: for a run that has to know whether it may go on, and
 // for those who have to find out why it can't. Looks only.
 
-import type { PartitionId } from "../../src/base/ids.ts";
+import type { LogIndex, PartitionId } from "../../src/base/ids.ts";
+import type { Hosted } from "../../src/node/group.ts";
 import type { SimNode } from "./sim_node.ts";
+
+/** A replica that runs, not a damaged one. */
+export type RunningReplica = Exclude<Hosted, { kind: "suspect" }>;
 
 /** Whether the cluster is still carrying moves out, or has damaged replicas to replace, a few at a time. */
 export function isMoving(nodes: readonly SimNode[]): boolean {
@@ -12,6 +16,31 @@ export function isMoving(nodes: readonly SimNode[]): boolean {
     return running.topology.map.partitions.some(({ move }) => move !== undefined) ||
       (running.hosting?.unusable().length ?? 0) > 0;
   });
+}
+
+/** How far each partition is committed, as far as any node knows. */
+export function committed(nodes: readonly SimNode[]): Map<PartitionId, LogIndex> {
+  const indexes = new Map<PartitionId, LogIndex>();
+  for (const { partition, replica } of replicasOf(nodes)) {
+    indexes.set(partition, Math.max(indexes.get(partition) ?? 0, replica.core.committed));
+  }
+  return indexes;
+}
+
+/** Whether every replica has applied its partition's log up to where `indexes` says. */
+export function haveApplied(
+  nodes: readonly SimNode[],
+  indexes: ReadonlyMap<PartitionId, LogIndex>,
+): boolean {
+  return replicasOf(nodes).every(({ partition, replica }) =>
+    replica.appliedIndex >= (indexes.get(partition) ?? 0)
+  );
+}
+
+/** Of all nodes that run. */
+export function replicasOf(nodes: readonly SimNode[]): RunningReplica[] {
+  return nodes.flatMap(({ life }) => [...life?.running?.node.hosting?.all() ?? []])
+    .filter((hosted): hosted is RunningReplica => hosted.kind !== "suspect");
 }
 
 /** Where a leader's configuration is not what its map says, though nothing moves. */

@@ -128,6 +128,10 @@ export const LOG_HELPING_WINDOWS_MAX = 16;
 
 /** Free disk space below which writes are refused. */
 export const DISK_FREE_BYTES_MIN = 256 * MiB;
+/** So many times that much is needed to take writes again: one purge more or less must not flip it each second. */
+export const DISK_ROOM_MARGIN = 1.25;
+/** With less a node is made nobody's leader: it refuses writes, or would soon. */
+export const LEADER_DISK_FREE_BYTES_MIN = DISK_ROOM_MARGIN * DISK_FREE_BYTES_MIN;
 
 assert(TXN_SIZE_BYTES_MAX >= VALUE_SIZE_BYTES_MAX_HARD, "a transaction must carry one value");
 assert(

@@ -12,8 +12,8 @@ import { EventParser, type ServerEvent } from "./sse.ts";
 import type { Hooks, KvWatch, WatchEvent, WatchOptions, WatchSelector } from "./types.ts";
 import { errorOf } from "./verdict.ts";
 
-/** Nodes send something every 5 s; after so long without, the connection counts as lost. */
-const SILENCE_MS_MAX = 15_000;
+/** Nodes send something every 20 s; after so long without, the connection counts as lost. */
+export const SILENCE_MS_MAX = 45_000;
 const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 2000;
 

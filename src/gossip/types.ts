@@ -8,7 +8,7 @@ import type { LogIndex, NodeId } from "../base/ids.ts";
 export const STATUSES = ["alive", "suspect", "dead"] as const;
 export type Status = typeof STATUSES[number];
 
-/** What a node says of its own load; informs operators, decides nothing. */
+/** What a node says of its own load; informs operators and the choice of leaders, decides nothing. */
 export interface LoadFigures {
   /** Client requests a second, over the last seconds. */
   readonly requestsPerSecond: number;

@@ -19,10 +19,10 @@ const SOURCELESS_MS_MAX = 10_000;
 /** A client that takes nothing for so long, though there is something, is cut off. */
 const STALLED_MS_MAX = 30_000;
 /**
- * Between two progress events while nothing else is sent: what WHATWG HTML §9.2.7 advises against proxies
- * that drop silent connections.
+ * Between two progress events while nothing else is sent: against proxies that drop silent connections, after
+ * 30 s and more (WHATWG HTML §9.2.7), and so that a client can tell a lost one.
  */
-const PROGRESS_INTERVAL_MS = 15_000;
+export const PROGRESS_INTERVAL_MS = 20_000;
 
 export const HISTORY_GONE_REMEDY =
   "Scan with GET /keys, then watch from the watchCursor of its first page";

@@ -18,11 +18,14 @@ import {
   encodeControl,
   type Identity,
 } from "./control.ts";
+import { HandshakeError } from "../transport/mod.ts";
 import type { NodeRecord } from "./node_record.ts";
 
 const CALL_TIMEOUT_MS = 2000;
 const POLL_INTERVAL_MS = 50;
 const POLL_INTERVAL_MS_MAX = 1000;
+/** First nodes are not started all at once. */
+const SILENCE_TOLD_MS = 10_000;
 
 /** What bootstrap needs of the node. */
 export interface BootstrapHost {
@@ -38,16 +41,46 @@ export interface BootstrapHost {
   readonly stopping: boolean;
 }
 
-/** Asks one question; undefined when there is no (well-formed) answer. */
+/** Why somebody gave no answer. */
+export interface NoAnswer {
+  readonly reason: string;
+  /** It is there, and one of the two does not want the other: asking again won't help. */
+  readonly refused: boolean;
+}
+
+/** Asks one question; undefined when there is no (well-formed) answer, and `onNoAnswer` is told why. */
 export async function askAddress(
   host: Pick<BootstrapHost, "call">,
   address: Address,
   question: ControlQuestion,
+  onNoAnswer: (why: NoAnswer) => void = () => {},
 ): Promise<ControlAnswer | undefined> {
   try {
     return decodeControl<ControlAnswer>(await host.call(address, encodeControl(question)));
-  } catch {
-    return undefined; // not there yet; whoever asks asks again
+  } catch (error) {
+    // Not there yet, as a rule; whoever asks asks again.
+    const { message, cause } = error as Error;
+    onNoAnswer({ reason: message, refused: cause instanceof HandshakeError });
+    return undefined;
+  }
+}
+
+/** Tells whom the first nodes wait for, and why: a refusal at once, silence when it has lasted; each once. */
+class Waiting {
+  readonly #host: BootstrapHost;
+  readonly #told = new Map<Address, string>();
+  readonly #beganMs: number;
+
+  constructor(host: BootstrapHost) {
+    this.#host = host;
+    this.#beganMs = host.clock.monotonicMs();
+  }
+
+  for(address: Address, { reason, refused }: NoAnswer): void {
+    const isLong = this.#host.clock.monotonicMs() - this.#beganMs >= SILENCE_TOLD_MS;
+    if (!refused && !isLong || this.#told.get(address) === reason) return;
+    this.#told.set(address, reason);
+    this.#host.log.log("warn", "waiting for a first node", { peer: address, reason });
   }
 }
 
@@ -62,17 +95,18 @@ export async function bootstrap(
   onForeign: (reason: string, seeds: readonly Address[]) => void,
 ): Promise<Genesis | undefined> {
   const others = host.config.initial.filter(({ name }) => name !== host.config.name);
+  const waiting = new Waiting(host);
   let pauseMs = POLL_INTERVAL_MS;
   while (!host.stopping) {
     const record = host.record();
     if (record.genesis !== undefined) {
       if (record.genesisComplete) return decodeGenesis(utf8Bytes(record.genesis));
-      if (await everyoneHolds(host, record.genesis)) {
+      if (await everyoneHolds(host, waiting, record.genesis)) {
         await host.save({ ...host.record(), genesisComplete: true });
         continue;
       }
     } else {
-      const identities = await identitiesOf(host, others.map(({ peer }) => peer));
+      const identities = await identitiesOf(host, waiting, others.map(({ peer }) => peer));
       const existing = identities.find((identity) => identity?.genesis !== undefined);
       if (existing?.genesis !== undefined) {
         const refusal = await adoptGenesis(host, existing.genesis);
@@ -101,10 +135,13 @@ export function pause(clock: Clock, delayMs: number): Promise<void> {
 
 async function identitiesOf(
   host: BootstrapHost,
+  waiting: Waiting,
   addresses: readonly Address[],
 ): Promise<(Identity | undefined)[]> {
   const answers = await Promise.all(
-    addresses.map((address) => askAddress(host, address, { ask: "identity" })),
+    addresses.map((address) =>
+      askAddress(host, address, { ask: "identity" }, (why) => waiting.for(address, why))
+    ),
   );
   return answers.map((answer) => answer?.identity);
 }
@@ -150,12 +187,22 @@ export async function adoptGenesis(
 }
 
 /** Whether every first node holds the genesis; hands it to those that don't. */
-async function everyoneHolds(host: BootstrapHost, text: string): Promise<boolean> {
+async function everyoneHolds(
+  host: BootstrapHost,
+  waiting: Waiting,
+  text: string,
+): Promise<boolean> {
   const genesis = decodeGenesis(utf8Bytes(text));
   const own = host.record().nodeId;
   const holds = await Promise.all(
     genesis.members.filter(({ nodeId }) => nodeId !== own).map(async (member) => {
-      const answer = await askAddress(host, member.peer, { ask: "genesis", genesis: text });
+      const question = { ask: "genesis", genesis: text } as const;
+      const answer = await askAddress(
+        host,
+        member.peer,
+        question,
+        (why) => waiting.for(member.peer, why),
+      );
       if (answer !== undefined && !answer.ok) {
         host.log.log("warn", "a first node does not take the genesis", {
           peer: member.name,

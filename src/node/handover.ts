@@ -1,5 +1,6 @@
 // Gives the leadership of a node's groups to others, before it stops or when its disk is full.
 
+import type { PartitionId, ReplicaId } from "../base/ids.ts";
 import type { Clock } from "../platform/ports.ts";
 import type { Hosting } from "./hosting.ts";
 
@@ -8,12 +9,19 @@ const HANDOVER_MS_MAX = 1000;
 /** Between two looks at what is still led, if no leader changed. */
 const LOOK_INTERVAL_MS = 100;
 
-/** Asks the live voter furthest ahead of every group led here to lead it; whether there was any. */
-export function giveLeadershipAway(hosting: Hosting): boolean {
+/**
+ * Asks the live voter furthest ahead of every group led here to lead it, among those that `mayLead`; whether there was
+ * any.
+ */
+export function giveLeadershipAway(
+  hosting: Hosting,
+  mayLead: (partition: PartitionId, replicaId: ReplicaId) => boolean = () => true,
+): boolean {
   let led = false;
   for (const hosted of hosting.all()) {
     if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
-    const heir = hosted.replica.bestHeir();
+    const { partition } = hosted;
+    const heir = hosted.replica.bestHeir((replicaId) => mayLead(partition, replicaId));
     if (heir === undefined) continue;
     hosted.replica.transferLeadership(heir);
     led = true;

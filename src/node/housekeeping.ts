@@ -25,6 +25,8 @@ export interface HousekeepingHost {
   readonly nodeId: NodeId;
   readonly topology: Topology;
   readonly hosting: () => Hosting | undefined;
+  /** Whether a member is known to have no room for writes. */
+  readonly isFull: (nodeId: NodeId) => boolean;
   /** Tells this node's own steward of a replica that lost its log. */
   readonly reportSuspectHere: (partition: PartitionId, replicaId: ReplicaId) => void;
   readonly request: (to: NodeId, body: Uint8Array) => unknown;
@@ -84,6 +86,11 @@ export class Housekeeping {
     const nowMs = this.#host.clock.monotonicMs();
     if (nowMs < this.#nextHandoverMs) return;
     this.#nextHandoverMs = nowMs + DISK_HANDOVER_INTERVAL_MS;
-    giveLeadershipAway(hosting);
+    const { topology, isFull } = this.#host;
+    // Another full node would give it back at once, and each time an election has to be waited for.
+    giveLeadershipAway(hosting, (partition, replicaId) => {
+      const nodeId = topology.nodeOf(partition, replicaId);
+      return nodeId !== undefined && !isFull(nodeId);
+    });
   }
 }

@@ -2,6 +2,7 @@
 // figures, and says who can be reached by anybody. It informs; nothing here changes the map.
 
 import type { LogIndex, NodeId } from "../base/ids.ts";
+import { LEADER_DISK_FREE_BYTES_MIN } from "../base/limits.ts";
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -104,6 +105,13 @@ export class MemberWatch {
     const news = this.newsOf(nodeId);
     // Without an incarnation nobody has heard from it: a new member's silence must count.
     return news !== undefined && news.status === "alive" && news.incarnation > 0;
+  }
+
+  /** Whether the member last said that it has too little room to take writes, or hardly enough to go on taking them. */
+  isFull(nodeId: NodeId): boolean {
+    const news = this.newsOf(nodeId);
+    return news !== undefined && news.version > 0 &&
+      news.load.diskFreeBytes < LEADER_DISK_FREE_BYTES_MIN;
   }
 
   #onStatus(nodeId: NodeId, status: Status, before: Status): void {

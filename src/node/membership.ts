@@ -11,7 +11,7 @@ import {
   type MetaCommand,
   type MetaResult,
 } from "../partition/mod.ts";
-import { adoptGenesis, askAddress, pause } from "./bootstrap.ts";
+import { adoptGenesis, askAddress, type NoAnswer, pause } from "./bootstrap.ts";
 import {
   type ControlAnswer,
   type ControlQuestion,
@@ -157,18 +157,17 @@ export class Membership {
       const { nodeId, clusterId } = this.#host.record();
       if (clusterId !== "") return;
       const seed = seeds[i % seeds.length];
-      const answer = await askAddress(this.#host, seed, {
-        ask: "join",
-        nodeId,
-        details: this.#host.details,
-      });
+      const question = { ask: "join", nodeId, details: this.#host.details } as const;
+      let why: NoAnswer | undefined;
+      const answer = await askAddress(this.#host, seed, question, (found) => why = found);
       if (answer?.ok && answer.clusterId !== undefined && answer.map !== undefined) {
         await this.#adopt(answer.clusterId, answer.map);
         this.#host.log.log("info", "joined", { clusterId: answer.clusterId });
         return;
       }
-      const reason = answer === undefined ? `${seed} does not answer` : answer.reason ?? "refused";
-      if (reason !== lastReason) this.#host.log.log("info", "not yet admitted", { seed, reason });
+      const reason = why?.reason ?? answer?.reason ?? `${seed} gives no answer that makes sense`;
+      const level = why?.refused ? "warn" : "info";
+      if (reason !== lastReason) this.#host.log.log(level, "not yet admitted", { seed, reason });
       lastReason = reason;
       await pause(this.#host.clock, JOIN_INTERVAL_MS);
     }

@@ -234,6 +234,7 @@ export class Node {
       nodeId: keeper.record.nodeId,
       topology: this.topology,
       hosting: () => this.#hosting,
+      isFull: (nodeId) => this.#isFull(nodeId),
       reportSuspectHere: (partition, replicaId) =>
         this.#steward?.reportSuspect(partition, replicaId),
       request: (to, body) => this.#transport.request(to, body, HELP_TIMEOUT_MS),
@@ -376,6 +377,7 @@ export class Node {
       topology: this.topology,
       deadAfterMs: config.deadAfterMs,
       isReachable: (nodeId) => this.#memberWatch.isReachable(nodeId),
+      isFull: (nodeId) => this.#isFull(nodeId),
       proposeMeta: async (command) => {
         await this.proposeMeta(command, 2000);
       },
@@ -446,6 +448,10 @@ export class Node {
 
   #isConnected(nodeId: NodeId): boolean {
     return this.#transport.isUp(nodeId) || this.#transport.isHeard(nodeId);
+  }
+
+  #isFull(nodeId: NodeId): boolean {
+    return nodeId === this.nodeId ? this.#parts.wal.diskLow : this.#memberWatch.isFull(nodeId);
   }
 
   #load(): Omit<LoadFigures, "requestsPerSecond"> {

@@ -48,6 +48,8 @@ export interface StewardHost {
   readonly deadAfterMs: number;
   /** Whether traffic flows to or from the node, or others say that it answers them. */
   isReachable(nodeId: NodeId): boolean;
+  /** Whether the node is known to have no room for writes. */
+  readonly isFull: (nodeId: NodeId) => boolean;
   /** Proposes a command to the meta group, wherever its leader is. Best effort. */
   proposeMeta(command: MetaCommand): Promise<void>;
   /** Has the partition's leader, wherever it is, hand over. Best effort. */
@@ -217,6 +219,9 @@ export class Steward {
     return {
       down: new Set(this.#downSinceMs.keys()),
       dead: new Set(dead),
+      full: new Set(
+        this.#host.topology.map.members.map(({ nodeId }) => nodeId).filter(this.#host.isFull),
+      ),
       suspects: this.#suspects,
     };
   }

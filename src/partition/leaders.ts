@@ -59,7 +59,8 @@ class LeaderPlan {
     map.members.forEach((member, i) => this.#numbers.set(member.nodeId, i));
     this.#weights = map.members.map((member) => member.weight);
     this.#eligible = map.members.map((member) =>
-      member.state === "active" && !status.down.has(member.nodeId)
+      member.state === "active" && !status.down.has(member.nodeId) &&
+      !status.full.has(member.nodeId)
     );
     this.#counts = map.members.map(() => 0);
     this.#led = map.members.map(() => new Set());
@@ -87,7 +88,7 @@ class LeaderPlan {
     });
   }
 
-  /** Takes leadership off nodes that are being drained, and to preferred zones. */
+  /** Takes leadership off nodes that are being drained or have no room, and to preferred zones. */
   leaveIneligible(): void {
     for (let from = 0; from < this.#led.length; from++) {
       for (const movable of [...this.#led[from]]) {

@@ -9,12 +9,19 @@ export interface ClusterStatus {
   readonly down: ReadonlySet<NodeId>;
   /** Silent for `deadAfter` or longer: their replicas are replaced. */
   readonly dead: ReadonlySet<NodeId>;
+  /** Short of disk space, and so refusing writes: these lead nothing that another can lead. */
+  readonly full: ReadonlySet<NodeId>;
   /** Replicas that never again vote under their id (RULES 4), by partition. */
   readonly suspects: ReadonlyMap<PartitionId, ReadonlySet<ReplicaId>>;
 }
 
 /** Nothing is wrong anywhere. */
-export const ALL_WELL: ClusterStatus = { down: new Set(), dead: new Set(), suspects: new Map() };
+export const ALL_WELL: ClusterStatus = {
+  down: new Set(),
+  dead: new Set(),
+  full: new Set(),
+  suspects: new Map(),
+};
 
 export function isSuspect(
   status: ClusterStatus,

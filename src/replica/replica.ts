@@ -373,13 +373,13 @@ export class Replica<Result = unknown> {
     return this.#core.status().progress.find((one) => one.id === id)?.match;
   }
 
-  /** The live voter that is furthest ahead, beside this leader; undefined if there is none. */
-  bestHeir(): ReplicaId | undefined {
+  /** The live voter that is furthest ahead of those that `mayLead`, beside this leader; undefined if there is none. */
+  bestHeir(mayLead: (replicaId: ReplicaId) => boolean = () => true): ReplicaId | undefined {
     const { progress, config } = this.#core.status();
     let best: (typeof progress)[number] | undefined;
     for (const one of progress) {
       if (one.id === this.id || one.isLearner || !one.recentActive) continue;
-      if (!config.incoming.includes(one.id)) continue;
+      if (!config.incoming.includes(one.id) || !mayLead(one.id)) continue;
       if (best === undefined || one.match > best.match) best = one;
     }
     return best?.id;

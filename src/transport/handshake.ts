@@ -10,6 +10,7 @@
 //        <- WELCOME {version, challenge, wall clock, cluster, node, boot nonce, proof}, or REFUSE
 //   PROOF   {proof}  ->
 //        <- READY {}, or REFUSE {code, text}
+// A dialler that does not want what it finds sends REFUSE in place of PROOF.
 
 import { concatBytes, NO_BYTES, utf8Bytes } from "../base/bytes.ts";
 import { BytesReader, BytesWriter, CodecError } from "../base/codec.ts";
@@ -178,6 +179,18 @@ class Conversation {
     await this.#connection.write(singleFrame(type, payload));
   }
 
+  /** Runs `steps`; if it is this side that refuses, the other is told why, so that both can log it. */
+  async orRefuse(steps: () => Promise<Session>): Promise<Session> {
+    try {
+      return await steps();
+    } catch (cause) {
+      if (cause instanceof HandshakeError && !cause.byPeer) {
+        await this.send(FrameType.Refuse, encodeRefusal(cause)).catch(() => {});
+      }
+      throw cause;
+    }
+  }
+
   /** A copy of the next frame's payload, which must be of `type`. */
   async receive(type: number): Promise<Uint8Array> {
     const frame = await receiveFrame(this.#connection, this.#reader);
@@ -251,36 +264,44 @@ export function dialHandshake(
   environment: TransportEnvironment,
   dialling: Dialling,
 ): Promise<Session> {
-  const { kind, wantedNodeId, version } = dialling;
   return withinTimeLimit(connection, environment.clock, async () => {
     const conversation = new Conversation(connection, reader);
-    const hello = encodeHello(environment, dialling);
-    await conversation.send(FrameType.Hello, hello);
-    const welcome = await conversation.receive(FrameType.Welcome);
-    const fields = new BytesReader(welcome);
-    checkVersion(fields.u16(), { oldest: version, newest: version }, "the acceptor");
-    const session = readIntroduction(fields, kind, version);
-    const introduction = welcome.subarray(0, welcome.length - PROOF_BYTES);
-    const proof = fields.raw(PROOF_BYTES);
-    fields.end();
-    const { secret, digest } = environment;
-    const expected = proofOf("acceptor", hello, introduction, secret, digest);
-    if (!digest.equal(proof, expected)) {
-      throw new HandshakeError("secret", "the acceptor does not know our secret");
-    }
-    if (wantedNodeId !== "" && session.nodeId !== wantedNodeId) {
-      throw new HandshakeError("wrong-node", `node ${session.nodeId} answers for ${wantedNodeId}`);
-    }
-    if (kind === LinkKind.Link && session.clusterId !== environment.clusterId()) {
-      throw new HandshakeError("cluster", `the acceptor is in cluster "${session.clusterId}"`);
-    }
-    await conversation.send(
-      FrameType.Proof,
-      proofOf("dialler", hello, welcome, secret, digest),
-    );
-    await conversation.receive(FrameType.Ready);
-    return session;
+    return await conversation.orRefuse(() => introduce(conversation, environment, dialling));
   });
+}
+
+async function introduce(
+  conversation: Conversation,
+  environment: TransportEnvironment,
+  dialling: Dialling,
+): Promise<Session> {
+  const { kind, wantedNodeId, version } = dialling;
+  const hello = encodeHello(environment, dialling);
+  await conversation.send(FrameType.Hello, hello);
+  const welcome = await conversation.receive(FrameType.Welcome);
+  const fields = new BytesReader(welcome);
+  checkVersion(fields.u16(), { oldest: version, newest: version }, "the acceptor");
+  const session = readIntroduction(fields, kind, version);
+  const introduction = welcome.subarray(0, welcome.length - PROOF_BYTES);
+  const proof = fields.raw(PROOF_BYTES);
+  fields.end();
+  const { secret, digest } = environment;
+  const expected = proofOf("acceptor", hello, introduction, secret, digest);
+  if (!digest.equal(proof, expected)) {
+    throw new HandshakeError("secret", "the acceptor does not know our secret");
+  }
+  if (wantedNodeId !== "" && session.nodeId !== wantedNodeId) {
+    throw new HandshakeError("wrong-node", `node ${session.nodeId} answers for ${wantedNodeId}`);
+  }
+  if (kind === LinkKind.Link && session.clusterId !== environment.clusterId()) {
+    throw new HandshakeError("cluster", `the acceptor is in cluster "${session.clusterId}"`);
+  }
+  await conversation.send(
+    FrameType.Proof,
+    proofOf("dialler", hello, welcome, secret, digest),
+  );
+  await conversation.receive(FrameType.Ready);
+  return session;
 }
 
 /** The acceptor's side. Rejects as {@linkcode dialHandshake}, having told the dialler why. */
@@ -291,7 +312,7 @@ export function acceptHandshake(
 ): Promise<Session> {
   return withinTimeLimit(connection, environment.clock, async () => {
     const conversation = new Conversation(connection, reader);
-    try {
+    return await conversation.orRefuse(async () => {
       const hello = await conversation.receive(FrameType.Hello);
       const { session, kind, wantedNodeId } = decodeHello(hello, versionsOf(environment));
       refuseStranger(session, kind, wantedNodeId, environment);
@@ -311,12 +332,7 @@ export function acceptHandshake(
       }
       await conversation.send(FrameType.Ready, NO_BYTES);
       return session;
-    } catch (cause) {
-      if (cause instanceof HandshakeError && !cause.byPeer) {
-        await conversation.send(FrameType.Refuse, encodeRefusal(cause)).catch(() => {});
-      }
-      throw cause;
-    }
+    });
   });
 }
 

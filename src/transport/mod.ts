@@ -6,6 +6,7 @@ export type {
   TransportEnvironment,
   TransportHandlers,
 } from "./environment.ts";
+export { HandshakeError } from "./handshake.ts";
 export type { ProtocolVersions } from "./parameters.ts";
 export type { CallResult } from "./requests.ts";
 export { type Peer, type PeerStatus, Transport } from "./transport.ts";

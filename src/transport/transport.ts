@@ -29,6 +29,7 @@ import {
   REQUEST_SWEEP_MS,
 } from "./parameters.ts";
 import { isName } from "./payload.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { RequestServer } from "./request_server.ts";
 import type { CallResult } from "./requests.ts";
 
@@ -61,6 +62,7 @@ export class Transport {
   readonly #inbound = new Map<NodeId, InboundLink>();
   readonly #bootNonces = new Map<NodeId, number>();
   readonly #requestServer: RequestServer;
+  readonly #refusals: RefusalLog;
   readonly #shaking = new Set<Connection>();
   readonly #calls = new Set<Connection>();
   #dirty: OutboundLink[] = [];
@@ -75,6 +77,7 @@ export class Transport {
     assert(nodeId !== "" && isName(nodeId), `not a node id: ${nodeId}`);
     assert(Number.isSafeInteger(bootNonce) && bootNonce >= 0, `not a boot nonce: ${bootNonce}`);
     this.#environment = environment;
+    this.#refusals = new RefusalLog(environment.clock, environment.log);
     this.#handlers = handlers;
     this.#requestServer = new RequestServer(environment, handlers, (to, ...response) => {
       return this.#outbound.get(to)?.respond(...response) ?? false;
@@ -211,8 +214,7 @@ export class Transport {
     } catch (cause) {
       if (this.#stopped) return;
       const code = cause instanceof HandshakeError ? cause.code : "malformed";
-      const fields = { remote: connection.remote, code, reason: textOf(cause) };
-      this.#environment.log.log("warn", "peer connection refused", fields);
+      this.#refusals.refused(connection.remote, code, textOf(cause));
       return;
     } finally {
       this.#shaking.delete(connection);

@@ -6,6 +6,7 @@ import { assert } from "../base/assert.ts";
 import type { LogIndex, NodeId, PartitionId, ReplicaId } from "../base/ids.ts";
 import {
   DISK_FREE_BYTES_MIN,
+  DISK_ROOM_MARGIN,
   WAL_BATCH_SIZE_BYTES_MAX,
   WAL_SEGMENT_SIZE_BYTES,
 } from "../base/limits.ts";
@@ -393,8 +394,7 @@ export class Wal {
     this.#spaceTimer?.cancel();
     if (this.#dead) return;
     const freeBytes = this.#options.disk.freeBytes();
-    // A margin on the way back, so that one purge more or less does not flip it each second.
-    const needed = this.#spaceLow ? this.#freeBytesMin * 1.25 : this.#freeBytesMin;
+    const needed = this.#spaceLow ? this.#freeBytesMin * DISK_ROOM_MARGIN : this.#freeBytesMin;
     this.#spaceLow = freeBytes < needed;
     this.#reportSpace();
     this.#spaceTimer = this.#options.clock.setTimer(SPACE_CHECK_MS, () => {

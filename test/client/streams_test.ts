@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type BatchResult, PontoonError, type WatchEvent } from "../../src/client/mod.ts";
+import { SILENCE_MS_MAX } from "../../src/client/watch.ts";
+import { PROGRESS_INTERVAL_MS } from "../../src/http/watch_session.ts";
 import { FakeCluster, problemAnswer, type Seen } from "./fake_cluster.ts";
 
 function recordOf(key: string, revision = 1) {
@@ -299,4 +301,8 @@ Deno.test("getMany() keeps the order of its keys", async () => {
   const entries = await kv.getMany<string>(["a", "b"]);
   assertEquals(entries.map(({ key, revision }) => [key, revision]), [["a", 4], ["b", 0]]);
   assertEquals(cluster.seen[0].headers.get("idempotency-key"), null);
+});
+
+Deno.test("watch() does not take a node that has nothing to tell for a lost one", () => {
+  assert(SILENCE_MS_MAX > 2 * PROGRESS_INTERVAL_MS, "one progress event may be late, or lost");
 });

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { HISTORY_EVENTS_MAX } from "../../src/base/limits.ts";
 import { encodeBase64Url } from "../../src/http/base64url.ts";
 import { readWatchCursor, watchCursor } from "../../src/http/positions.ts";
+import { PROGRESS_INTERVAL_MS } from "../../src/http/watch_session.ts";
 import { WHOLE_REVISION } from "../../src/store/mod.ts";
 import { EventStream } from "./event_stream.ts";
 import { failureOf, PARTITION } from "./fake_node.ts";
@@ -119,7 +120,7 @@ Deno.test("the place of a quiet watch does not grow old", async () => {
   await api.put("/key/busy", "1");
   await api.put("/key/busy", "2");
   const progress = stream.next();
-  await api.scheduler.runFor(17_000);
+  await api.scheduler.runFor(PROGRESS_INTERVAL_MS + 2000);
   assertEquals((await progress)?.data, { applied: { [PARTITION]: 2, [FAR]: 2 } });
   await stream.cancel();
 });

@@ -87,6 +87,15 @@ Deno.test("planLeaders() moves leaders off a draining node and never to one that
   assertLessOrEqual(after[1], before[1]);
 });
 
+Deno.test("planLeaders() moves leaders off a full node while there are others, and lets them be otherwise", () => {
+  const map = clusterOf(3, 12);
+  const leaders = firstReplicas(map);
+  const one = { ...ALL_WELL, full: new Set([nodeId(2)]) };
+  assertEquals(counts(map, carryOut(map, leaders, one)), [6, 0, 6]);
+  const all = { ...ALL_WELL, full: new Set([1, 2, 3].map(nodeId)) };
+  assertEquals(planLeaders(map, leaders, all), []);
+});
+
 Deno.test("planLeaders() passes over partitions in a move, unknown leaders and suspect replicas", () => {
   let map = clusterOf(3, 6);
   const all = new Map(map.partitions.slice(1).map((entry) => [entry.partition, nodeId(1)]));

@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
+  ALL_WELL,
   applyCommand,
   type ClusterMap,
   type ClusterStatus,
@@ -122,7 +123,7 @@ export class SimulatedCluster {
   }
 
   get status(): ClusterStatus {
-    return { down: this.dead, dead: this.dead, suspects: this.suspects };
+    return { ...ALL_WELL, down: this.dead, dead: this.dead, suspects: this.suspects };
   }
 
   configuration(partition: number): GroupConfiguration {

@@ -35,8 +35,9 @@ Deno.test("a foreign cluster is refused with the reason on both sides", async ()
 
 Deno.test("a wrong, missing or unexpected secret is refused", async () => {
   for (const [dialler, acceptor] of [["x", "y"], ["", "y"], ["x", ""]]) {
-    const { atDialler } = await refusal({ secret: dialler }, { secret: acceptor });
+    const { atDialler, atAcceptor } = await refusal({ secret: dialler }, { secret: acceptor });
     assertStringIncludes(atDialler, "secret");
+    assertStringIncludes(atAcceptor, "refused by the peer (secret)");
   }
 });
 
@@ -212,4 +213,17 @@ Deno.test("a proof recorded from another handshake is worth nothing", async () =
   await bench.scheduler.runFor(100);
   const [line] = a.log.of("peer connection refused");
   assertEquals(line.fields.code, "secret");
+});
+
+Deno.test("who is refused again and again is told of loudly once a minute, and how often it was", async () => {
+  const bench = new TestBench(5);
+  const a = await bench.node("a", { secret: "x" });
+  const b = await bench.node("b", { secret: "y" });
+  b.transport.setPeers([{ nodeId: "a", address: a.address }]);
+  await bench.scheduler.runFor(59_000);
+  const loud = () => a.log.of("peer connection refused").filter(({ level }) => level === "warn");
+  assertEquals(loud().length, 1);
+  await bench.scheduler.runFor(61_000);
+  assertEquals(loud().length, 2);
+  assert(Number(loud()[1].fields.repeated) > 10, JSON.stringify(loud()[1]));
 });

@@ -23,9 +23,12 @@ it may not fail, and stores it in chaos/mutants/kills.json.
   --list            names, what they break and where they are known from
   --help
 
-Exit codes: 0 all were killed and the tree without a bug is silent, 1 not so, 64 usage.`;
+Exit codes: 0 all were killed and the tree without a bug is silent, 1 not so, 64 usage, 130 interrupted.`;
 
 const EXIT_USAGE = 64;
+const EXIT_INTERRUPTED = 130;
+/** Aborted by SIGINT and SIGTERM: the copies of the tree are removed before the process ends. */
+const interrupt = new AbortController();
 const SHRINK_RUNS_MAX = 80;
 const NAME_WIDTH = Math.max(...MUTANTS.map(({ name }) => name.length));
 
@@ -94,7 +97,8 @@ async function tryMutant(
   const schedules = known === undefined ? [] : [known.schedule];
   const shrinkRuns = SHRINK_RUNS_MAX;
   const { theme } = mutant;
-  const outcome = await runAttempt(tree.folder, { schedules, seeds, theme, minutes, shrinkRuns });
+  const attempt = { schedules, seeds, theme, minutes, shrinkRuns };
+  const outcome = await runAttempt(tree.folder, attempt, interrupt.signal);
   switch (outcome.kind) {
     case "killed": {
       const { kill } = outcome;
@@ -125,7 +129,7 @@ async function alarmOf({ schedule, seed }: Kill, tree: MutantTree): Promise<stri
   tree.become(undefined);
   const schedules = [schedule, drawSchedule(seed)];
   const attempt = { schedules, seeds: 0, minutes: 1, shrinkRuns: 0 };
-  const outcome = await runAttempt(tree.folder, attempt);
+  const outcome = await runAttempt(tree.folder, attempt, interrupt.signal);
   if (outcome.kind === "survived") return undefined;
   if (outcome.kind === "broken") return outcome.reason;
   return `seed ${outcome.kill.seed}: ${outcome.kill.by}: ${outcome.message}`;
@@ -136,11 +140,14 @@ async function main(): Promise<boolean> {
   if (options === undefined) return true;
   const queue = [...options.mutants];
   const verdicts: Verdict[] = [];
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => interrupt.abort());
+  }
   const trees = Array.from({ length: Math.min(options.jobs, queue.length) }, MutantTree.create);
   try {
     await Promise.all(trees.map(async (tree) => {
-      for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-        verdicts.push(await tryMutant(mutant, tree, options));
+      while (queue.length > 0 && !interrupt.signal.aborted) {
+        verdicts.push(await tryMutant(queue.shift()!, tree, options));
       }
     }));
   } finally {
@@ -153,7 +160,8 @@ async function main(): Promise<boolean> {
 }
 
 try {
-  if (!await main()) Deno.exit(1);
+  const isGood = await main();
+  Deno.exit(interrupt.signal.aborted ? EXIT_INTERRUPTED : isGood ? 0 : 1);
 } catch (cause) {
   console.error(`${cause instanceof Error ? cause.message : cause}\n\n${HELP}`);
   Deno.exit(EXIT_USAGE);

@@ -19,9 +19,14 @@ function simArguments(folder: string, script: string): string[] {
   return [...rest.slice(0, -1), script];
 }
 
-/** Runs `attempt` in the tree at `folder`. */
-export async function runAttempt(folder: string, attempt: Attempt): Promise<Outcome | Broken> {
-  const signal = AbortSignal.timeout(attempt.minutes * 60_000 + GRACE_MS);
+/** Runs `attempt` in the tree at `folder`; `stop` ends it. */
+export async function runAttempt(
+  folder: string,
+  attempt: Attempt,
+  stop?: AbortSignal,
+): Promise<Outcome | Broken> {
+  const limit = AbortSignal.timeout(attempt.minutes * 60_000 + GRACE_MS);
+  const signal = stop === undefined ? limit : AbortSignal.any([limit, stop]);
   const child = new Deno.Command(Deno.execPath(), {
     args: simArguments(folder, "chaos/mutants/attempt.ts"),
     cwd: folder,
@@ -43,5 +48,6 @@ export async function runAttempt(folder: string, attempt: Attempt): Promise<Outc
   const last = decoder.decode(stdout).trim().split("\n").at(-1) ?? "";
   if (code === 0) return JSON.parse(last);
   const words = decoder.decode(stderr).trim().split("\n").slice(0, 6).join("\n");
-  return { kind: "broken", reason: signal.aborted ? "no end within its time" : words };
+  if (stop?.aborted) return { kind: "broken", reason: "interrupted" };
+  return { kind: "broken", reason: limit.aborted ? "no end within its time" : words };
 }

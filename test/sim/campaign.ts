@@ -27,6 +27,8 @@ export interface CampaignOptions {
   readonly failuresMax: number;
   readonly shrink: boolean;
   readonly shrinkMinutes: number;
+  /** True when it shall end behind the seed that runs. */
+  readonly stopped: () => boolean;
 }
 
 const STATE_FILE = "campaign.json";
@@ -74,7 +76,7 @@ export async function runCampaign(
   const earlierFailures = state.failures.length;
   const endMs = startedMs + options.minutes * 60_000;
   let reportedMs = startedMs;
-  while (state.nextSeed <= state.lastSeed && performance.now() < endMs) {
+  while (state.nextSeed <= state.lastSeed && performance.now() < endMs && !options.stopped()) {
     const schedule = drawSchedule(state.nextSeed, overridesOf(state.fixed));
     const result = await runSchedule(schedule);
     state.nextSeed++;
@@ -97,6 +99,10 @@ export async function runCampaign(
     if (state.failures.length - earlierFailures >= options.failuresMax) break;
   }
   save(state, options.out);
+  if (options.stopped()) {
+    const done = state.nextSeed - state.firstSeed;
+    console.log(`interrupted after ${done} seeds; go on: deno task sim --resume ${options.out}`);
+  }
   return state.failures.length === 0;
 }
 
@@ -147,7 +153,7 @@ export async function reportFailure(
     let last = "";
     smallest = await shrink(schedule, invariant, {
       runsMax: SHRINK_RUNS_MAX,
-      stopped: () => performance.now() > untilMs,
+      stopped: () => performance.now() > untilMs || options.stopped(),
       onProgress: (smaller, runs) => {
         const size = sizeOf(smaller);
         if (size !== last) console.log(`  after ${runs} runs: ${size}`);

@@ -2,8 +2,9 @@
 // behind that snapshot must still be there when it arrives, or it has come in vain, and so has every later one.
 
 import { assert } from "@std/assert";
-import { type IdleCluster, type RunningReplica, withIdleCluster } from "./idle_cluster.ts";
+import { type IdleCluster, withIdleCluster } from "./idle_cluster.ts";
 import type { SimNode } from "./sim_node.ts";
+import type { RunningReplica } from "./standing.ts";
 
 const KEYS = 8;
 const WRITE_INTERVAL_MS = 5;

@@ -3,7 +3,6 @@
 
 import { assert } from "@std/assert";
 import type { NodeConfig } from "../../src/node/config.ts";
-import type { Hosted } from "../../src/node/group.ts";
 import type { ClusterView } from "../../src/node/service.ts";
 import { preloadSchemaRoutes } from "../../src/http/app.ts";
 import { banAmbient } from "./ambient.ts";
@@ -11,6 +10,7 @@ import { Scheduler } from "./clock.ts";
 import { SimNetwork } from "./network.ts";
 import { SeededRandom } from "./random.ts";
 import { type SimHost, SimNode } from "./sim_node.ts";
+import { replicasOf, type RunningReplica } from "./standing.ts";
 import { Trace } from "./trace.ts";
 
 const SLEEP_MS_MAX = 20_000;
@@ -30,9 +30,6 @@ export interface IdleOptions {
 
 // deno-lint-ignore no-explicit-any -- answers are looked into by name
 type Json = any;
-
-/** A replica that runs, not a damaged one. */
-export type RunningReplica = Exclude<Hosted, { kind: "suspect" }>;
 
 export class IdleCluster {
   readonly scheduler = new Scheduler();
@@ -152,8 +149,7 @@ export class IdleCluster {
 
   /** The running replicas of the nodes that are up. */
   replicas(nodes: readonly SimNode[] = this.nodes): RunningReplica[] {
-    return nodes.flatMap((node) => [...(node.life?.running?.node.hosting?.all() ?? [])])
-      .filter((hosted): hosted is RunningReplica => hosted.kind !== "suspect");
+    return replicasOf(nodes);
   }
 
   /** Which replica leads each partition, as all running replicas agree; throws if they don't. */

@@ -32,16 +32,27 @@ const HELP = `Usage: deno task sim [options]
   --mutant NAME     on a copy of the tree with this known bug (deno task mutants --list)
   --help
 
-Exit codes: 0 no property was broken, 1 a seed failed, 64 usage.`;
+An interrupted campaign ends behind the seed that runs; --resume goes on with it.
+
+Exit codes: 0 no property was broken, 1 a seed failed, 64 usage, 130 interrupted.`;
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
+const EXIT_INTERRUPTED = 130;
 const COMMAND = "deno task sim";
 const DEFAULT_OUT = "out/sim";
 const SHRINK_MINUTES = 3;
 const PATH_FLAGS: ReadonlySet<string> = new Set(["out", "resume", "schedule"]);
 
 class UsageError extends Error {}
+
+let interrupted = false;
+
+/** The first signal ends a campaign behind the seed that runs, so that it can be resumed; the second at once. */
+function onSignal(): void {
+  if (interrupted) Deno.exit(EXIT_INTERRUPTED);
+  interrupted = true;
+}
 
 function readFlags() {
   try {
@@ -103,6 +114,7 @@ function optionsOf(flags: Flags): CampaignOptions {
     failuresMax: whole("stop-after", flags["stop-after"], 1, 1_000_000),
     shrink: flags.shrink,
     shrinkMinutes: SHRINK_MINUTES,
+    stopped: () => interrupted,
   };
 }
 
@@ -127,8 +139,10 @@ function messageOf(cause: unknown): string {
 
 /** Returns the exit code. */
 async function main(flags: Flags): Promise<number> {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
   if (flags.mutant !== undefined) return await runMutated(flags.mutant, flags);
-  return await run(flags) ? 0 : EXIT_FAILED;
+  if (!await run(flags)) return EXIT_FAILED;
+  return interrupted ? EXIT_INTERRUPTED : 0;
 }
 
 /** False if a property was broken. */

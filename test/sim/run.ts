@@ -1,9 +1,9 @@
 // One run of one schedule: a cluster of production nodes, clients and faults; then everything is healed and
 // the cluster must make progress and converge; then the clients' history is judged.
 
-import type { PartitionId } from "../../src/base/ids.ts";
 import type { NodeConfig } from "../../src/node/config.ts";
 import { preloadSchemaRoutes } from "../../src/http/app.ts";
+import { IDEMPOTENCY_RETENTION_MS } from "../../src/base/limits.ts";
 import { banAmbient } from "./ambient.ts";
 import { Clients, type RecordedCall } from "./clients.ts";
 import { drainMicrotasks, Scheduler } from "./clock.ts";
@@ -17,6 +17,14 @@ import { Readers } from "./readers.ts";
 import { Recorder } from "./recorder.ts";
 import type { SimSchedule } from "./schedule.ts";
 import { ProcessEnded, SimNode } from "./sim_node.ts";
+import {
+  committed,
+  describeNode,
+  disagreement,
+  haveApplied,
+  isMoving,
+  leaderless,
+} from "./standing.ts";
 import { Trace } from "./trace.ts";
 import { newWatchers, type Watcher } from "./watchers.ts";
 
@@ -186,12 +194,17 @@ class Run {
     const { scheduler, network, nodes, trace } = this;
     this.injector = new Injector({ scheduler, network, nodes, trace, recorder });
     let moments = 0;
+    // Keys are kept for some minutes of partition time. Where that is behind by more, because a wall clock
+    // was set back before anything was written, it makes up for it at an election, and forgets them.
+    const forgets = schedule.faults.some((fault) =>
+      fault.kind === "wall-jump" && fault.offsetMs <= -IDEMPOTENCY_RETENTION_MS
+    );
     const clientHost = {
       scheduler,
       random,
       trace,
       nodes,
-      options,
+      options: forgets ? { ...options, keyedChance: 0 } : options,
       nextMoment: () => moments++,
       onViolation: (message: string) => this.#fail("answers make sense", message),
     };
@@ -250,10 +263,13 @@ class Run {
     injector.heal(this.nodes[options.lostNode]);
     const decided = clients.decided;
     // Where the clients have nothing left to ask for, the last reads have to show it.
+    const reached = committed(this.nodes);
     await this.#untilEnd("progress once healed", () => {
       const isAnswered = clients.decided >= decided + PROGRESS_ANSWERS || clients.isExhausted;
       return isAnswered && this.#allReady();
     });
+    // While the clients go on: who can follow a log that stands still may never catch up with one that grows.
+    await this.#untilEnd("replicas catch up under load", () => haveApplied(this.nodes, reached));
     clients.stop();
     readers.stop();
     await this.#untilEnd("open calls end", () => clients.busy === 0 && readers.busy === 0);
@@ -265,9 +281,12 @@ class Run {
       nextLookMs = scheduler.nowMs + 50;
       return this.invariants.unconverged() === undefined;
     });
-    if (options.lostNode < 0) await this.#untilEnd("moves end", () => !this.#isMoving());
-    await this.#untilEnd("map and configurations agree", () => this.#disagreement() === undefined);
-    await this.#untilEnd("every partition is led", () => this.#leaderless() === undefined);
+    if (options.lostNode < 0) await this.#untilEnd("moves end", () => !isMoving(this.nodes));
+    await this.#untilEnd(
+      "map and configurations agree",
+      () => disagreement(this.nodes) === undefined,
+    );
+    await this.#untilEnd("every partition is led", () => leaderless(this.nodes) === undefined);
     // However late the last move ended, leaders are evened out behind it.
     const isSettled = () => scheduler.nowMs - this.#lastElectionMs > SETTLED_MS;
     await this.#until("leaders stay", LEADERS_MS_MAX, isSettled);
@@ -333,51 +352,10 @@ class Run {
       holds = condition();
       const { nowMs } = this.scheduler;
       if (holds || nowMs < endMs - AFTER_MOVES_MS) return holds;
-      if (this.#isMoving()) this.#lastMoveMs = nowMs;
+      if (isMoving(this.nodes)) this.#lastMoveMs = nowMs;
       return nowMs >= Math.max(endMs, this.#lastMoveMs + AFTER_MOVES_MS);
     });
     if (!holds) throw this.#stuck(`not by ${endMs} ms: ${what}`);
-  }
-
-  /** Whether the cluster is still carrying moves out, or has damaged replicas to replace, a few at a time. */
-  #isMoving(): boolean {
-    return this.nodes.some(({ life }) => {
-      const running = life?.running?.node;
-      if (running === undefined) return false;
-      return running.topology.map.partitions.some(({ move }) => move !== undefined) ||
-        (running.hosting?.unusable().length ?? 0) > 0;
-    });
-  }
-
-  /** Where a leader's configuration is not what its map says, though nothing moves. */
-  #disagreement(): string | undefined {
-    for (const { name, life } of this.nodes) {
-      const running = life?.running?.node;
-      for (const hosted of running?.hosting?.all() ?? []) {
-        if (hosted.kind === "suspect" || !hosted.replica.isLeader) continue;
-        const entry = running!.topology.map.partitions[hosted.partition];
-        if (entry === undefined || entry.move !== undefined) continue;
-        const { voters, votersOutgoing } = hosted.replica.configuration.confState;
-        const named = entry.replicas.map(({ replicaId }) => replicaId);
-        const same = voters.length === named.length && voters.every((id) => named.includes(id));
-        if (same && votersOutgoing.length === 0) continue;
-        return `${name}, partition ${hosted.partition}: ${voters}, by the map ${named}`;
-      }
-    }
-    return undefined;
-  }
-
-  /** A partition that none of the nodes that run leads. */
-  #leaderless(): PartitionId | undefined {
-    const groups = new Map<PartitionId, boolean>();
-    for (const { life } of this.nodes) {
-      for (const hosted of life?.running?.node.hosting?.all() ?? []) {
-        const leads = hosted.kind !== "suspect" && hosted.replica.isLeader;
-        groups.set(hosted.partition, leads || (groups.get(hosted.partition) ?? false));
-      }
-    }
-    for (const [partition, isLed] of groups) if (!isLed) return partition;
-    return undefined;
   }
 
   async #until(what: string, limitMs: number, condition: () => boolean): Promise<void> {
@@ -391,21 +369,7 @@ class Run {
 
   #stuck(what: string): Violation {
     const state = this.nodes.map(describeNode);
-    const unconverged = this.invariants.unconverged() ?? this.#disagreement() ?? "converged";
+    const unconverged = this.invariants.unconverged() ?? disagreement(this.nodes) ?? "converged";
     return new Violation("liveness", `${what}; ${state.join("; ")}; ${unconverged}`);
   }
-}
-
-/** Role, term, commit and applied of a node's replicas, for those who have to find out why it is stuck. */
-function describeNode({ name, life }: SimNode): string {
-  const running = life?.running;
-  if (running === undefined) return `${name} does not run`;
-  const replicas = [...running.node.hosting?.all() ?? []].map((hosted) => {
-    const { partition, replicaId } = hosted;
-    if (hosted.kind === "suspect") return `p${partition}/${replicaId} suspect`;
-    const { isLeader, leader, term, core, appliedIndex } = hosted.replica;
-    const role = isLeader ? "leads" : `follows ${leader}`;
-    return `p${partition}/${replicaId} ${role} t${term} c${core.committed} a${appliedIndex}`;
-  });
-  return `${name} ${running.node.api.ready().reason} (${replicas.join(", ")})`;
 }

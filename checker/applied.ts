@@ -3,7 +3,12 @@
 
 import { check, type CheckOptions } from "./check.ts";
 import type { Operation, PartitionKey } from "./history/types.ts";
-import { type AnyModel, type AnyNondeterministicModel, deterministic } from "./models/model.ts";
+import {
+  type AnyModel,
+  type AnyNondeterministicModel,
+  deterministic,
+  placed,
+} from "./models/model.ts";
 import { boundByApplied } from "./search/witness.ts";
 import { describeOperation } from "./verdict/explain.ts";
 import type { Counterexample, Verdict } from "./verdict/types.ts";
@@ -15,13 +20,14 @@ import type { Counterexample, Verdict } from "./verdict/types.ts";
  * @throws HistoryError as `check` does.
  */
 export function checkApplied(
-  history: readonly Operation[],
+  recorded: readonly Operation[],
   given: AnyModel | AnyNondeterministicModel,
   options: CheckOptions = {},
 ): Verdict {
   const model = deterministic(given);
-  const plain = check(history, model, options);
+  const plain = check(recorded, model, options);
   if (plain.verdict === "illegal") return plain;
+  const history = placed(recorded, model);
   const byKey = new Map<PartitionKey, number[]>();
   history.forEach((operation, id) => {
     const key = model.partition?.(operation) ?? 0;

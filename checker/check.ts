@@ -3,7 +3,12 @@
 
 import { HistoryError, isKnown, type Operation, type PartitionKey } from "./history/types.ts";
 import { validateOperations } from "./history/operations.ts";
-import { type AnyModel, type AnyNondeterministicModel, deterministic } from "./models/model.ts";
+import {
+  type AnyModel,
+  type AnyNondeterministicModel,
+  deterministic,
+  placed,
+} from "./models/model.ts";
 import { PagePool } from "./search/configurations.ts";
 import { findIndependent } from "./search/independence.ts";
 import { layOut } from "./search/problem.ts";
@@ -104,7 +109,8 @@ class Checker {
   #partCount = 0;
 
   constructor(history: readonly Operation[], model: AnyModel, options: CheckOptions) {
-    this.#history = history;
+    validate(history, model, options.allowEmpty === true);
+    this.#history = placed(history, model);
     this.#model = model;
     this.#options = options;
     this.#clock = options.clock ?? (() => performance.now());
@@ -112,7 +118,6 @@ class Checker {
   }
 
   run(): Verdict {
-    validate(this.#history, this.#model, this.#options.allowEmpty === true);
     const parts = this.#split();
     this.#partCount = parts.length;
     const hard = this.#firstRound(parts);

@@ -1,7 +1,12 @@
 // What the page shows, worked out beforehand: the page itself knows no model.
 
 import { isKnown, type Operation } from "../history/types.ts";
-import { type AnyModel, type AnyNondeterministicModel, deterministic } from "../models/model.ts";
+import {
+  type AnyModel,
+  type AnyNondeterministicModel,
+  deterministic,
+  placed,
+} from "../models/model.ts";
 import type { PartitionVerdict, Verdict } from "../verdict/types.ts";
 
 /** Operations on one page at most; beyond it the page shows the partition that matters, from its start. */
@@ -51,12 +56,13 @@ export interface PageData {
 }
 
 export function pageData(
-  history: readonly Operation[],
+  recorded: readonly Operation[],
   given: AnyModel | AnyNondeterministicModel,
   verdict: Verdict,
   title: string,
 ): PageData {
   const model = deterministic(given);
+  const history = placed(recorded, model);
   const { counterexample } = verdict;
   const shown = counterexample === undefined
     ? (verdict.partitions.length === 1 ? 0 : -1)

@@ -1,11 +1,12 @@
 // One partition of a key-value store as one state: single-key requests as in kv.ts, and transactions
 // {if, then, else} over several keys, all with revisions out of one growing sequence (strict
-// serializability of the partition). Partitioned by the operation's own `partition`.
+// serializability of the partition). Partitioned by the operation's own `partition`, or its keys' one.
 
 import { isKnown, type Json, type Operation } from "../history/types.ts";
 import type { NondeterministicModel } from "./model.ts";
 import { kv, type KvInput, type KvOperation, type KvOutput, statusOf } from "./kv.ts";
 import { type Comparison, type RevisionRef, Revisions } from "./revisions.ts";
+import { placeByKeys } from "./txn_places.ts";
 import { badFunction, canonical, equalValues, fieldsOf, show } from "./values.ts";
 
 /** A missing key's revisions count as 0; its value compares false, except by `!=`. */
@@ -79,6 +80,7 @@ export function kvTxn(init: Json = null): NondeterministicModel<State, KvTxnOper
     init: () => initial,
     hash: hashState,
     partition: (operation) => operation.partition ?? 0,
+    place: (history) => placeByKeys(history, namedKeys),
     steps: (state, operation) =>
       spontaneous(state, touchedKeys(operation)).flatMap((start) =>
         isTxn(operation) ? txnSteps(start, operation) : singleSteps(start, operation)
@@ -132,15 +134,22 @@ function hashState(state: State): string {
   return `${entries.sort().join(" ")} ${state.revisions.hash()}`;
 }
 
+/** The keys that it can touch; undefined if they are a range of them. */
 function touchedKeys(operation: KvTxnOperation): ReadonlySet<string> | undefined {
+  const steps = isTxn(operation) ? stepsOf(operation) : [];
+  return steps.some(({ kind }) => kind === "deleteRange") ? undefined : namedKeys(operation);
+}
+
+function namedKeys(operation: KvTxnOperation): ReadonlySet<string> {
   if (!isTxn(operation)) return new Set([String(operation.input.key)]);
   const keys = new Set<string>();
   for (const compare of operation.input.if ?? []) keys.add(compare.key);
-  for (const step of [...operation.input.then ?? [], ...operation.input.else ?? []]) {
-    if (step.kind === "deleteRange") return undefined;
-    keys.add(step.key);
-  }
+  for (const step of stepsOf(operation)) if (step.kind !== "deleteRange") keys.add(step.key);
   return keys;
+}
+
+function stepsOf({ input }: TxnOperation): TxnStep[] {
+  return [...input.then ?? [], ...input.else ?? []];
 }
 
 /** The state, and what it may have become by keys expiring that the operation could notice. */

@@ -24,6 +24,11 @@ interface ModelBase<State, Op extends Operation> {
    */
   partition?(operation: Op): PartitionKey;
   /**
+   * Tells operations what only the whole history does, so that `partition` finds it in each: same operations, same
+   * places. Called once, before anything else; calling it again on what it gave changes nothing.
+   */
+  place?(history: readonly Op[]): readonly Op[];
+  /**
    * For models without `partition`: the parts of the state that `step` looks at or changes for this operation,
    * and no others, whatever the state. Lets the checker find independent partitions by itself. Don't
    * write it by hand: `overCells` gives a model that can't but keep to it.
@@ -173,4 +178,12 @@ function bound<T extends object>(model: T): T {
 /** Either kind as the search wants it. */
 export function deterministic(model: AnyModel | AnyNondeterministicModel): AnyModel {
   return "steps" in model ? determinize(model) : model;
+}
+
+/** The history as `model` wants to see it. */
+export function placed(
+  history: readonly Operation[],
+  model: AnyModel | AnyNondeterministicModel,
+): readonly Operation[] {
+  return model.place?.(history) ?? history;
 }

@@ -3,7 +3,7 @@
 
 import { check, type CheckOptions, EASY_ONLY_REASON } from "../check.ts";
 import type { Operation } from "../history/types.ts";
-import { deterministic } from "../models/model.ts";
+import { deterministic, placed } from "../models/model.ts";
 import type { Counterexample, PartitionVerdict, Verdict } from "../verdict/types.ts";
 import type { AnyModelReference, WorkerHandle, WorkerRequest } from "./protocol.ts";
 import { resolveModel } from "./resolve.ts";
@@ -27,17 +27,18 @@ interface Share {
  * @throws HistoryError as `check` does; Error when a thread fails.
  */
 export async function checkParallel(
-  history: readonly Operation[],
+  recorded: readonly Operation[],
   reference: AnyModelReference,
   options: ParallelOptions,
 ): Promise<Verdict> {
   const model = await resolveModel(reference);
   const { jobs, spawn, ...rest } = options;
-  if (jobs <= 1) return check(history, model, rest);
-  const first = check(history, model, { ...rest, easyOnly: true });
+  if (jobs <= 1) return check(recorded, model, rest);
+  const first = check(recorded, model, { ...rest, easyOnly: true });
   const aside = first.partitions.filter((part) => part.reason === EASY_ONLY_REASON);
   if (first.verdict !== "unknown" || aside.length === 0) return first;
   const partition = deterministic(model).partition;
+  const history = placed(recorded, model);
   const shareOf = new Map(aside.map((part, i) => [part.key, i % Math.min(jobs, aside.length)]));
   const shares: Share[] = Array.from({ length: Math.min(jobs, aside.length) }, () => ({ ids: [] }));
   history.forEach((operation, id) => {

@@ -98,9 +98,14 @@ for (let round = 0; round < ROUNDS; round++) {
         headers: ["content-type: text/plain", `authorization: Bearer ${TOKEN}`],
       });
     await load(1);
-    const timer = scrape ? setInterval(() => scrapeAll(cluster), SCRAPE_MS) : undefined;
+    // Waited for: the nodes are gone right behind the last one.
+    const scrapes: Promise<void>[] = [];
+    const timer = scrape
+      ? setInterval(() => scrapes.push(scrapeAll(cluster)), SCRAPE_MS)
+      : undefined;
     const { perSecond, failed } = await load(SECONDS);
     clearInterval(timer);
+    await Promise.all(scrapes);
     if (failed > 0) throw new Error(`${name}: ${failed} requests failed`);
     rates.set(name, [...rates.get(name) ?? [], perSecond]);
   }

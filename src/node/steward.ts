@@ -2,10 +2,17 @@
 // the meta group's leader begins the moves that placement asks for. Proposes, waits, asks again: every
 // step is safe to repeat and any later leader goes on from where this one stopped.
 
-import { META_PARTITION, type NodeId, type PartitionId, type ReplicaId } from "../base/ids.ts";
+import {
+  type LogIndex,
+  META_PARTITION,
+  type NodeId,
+  type PartitionId,
+  type ReplicaId,
+} from "../base/ids.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 import {
   admitSteps,
+  CATCH_UP_LAG_MS_MAX,
   type ClusterStatus,
   encodeEpoch,
   type GroupStatus,
@@ -63,6 +70,12 @@ interface StepInProgress {
   readonly untilMs: number;
 }
 
+interface CommitLook {
+  readonly atMs: number;
+  readonly index: LogIndex;
+  readonly before: LogIndex | undefined;
+}
+
 export class Steward {
   readonly #host: StewardHost;
   readonly #steps = new Map<PartitionId, StepInProgress>();
@@ -70,6 +83,8 @@ export class Steward {
   readonly #settledEpochs = new Map<PartitionId, number>();
   /** Commands on their way to the meta group, by partition. */
   readonly #recording = new Set<PartitionId>();
+  /** Of groups led here that something is to be done about: a look, and the commit index of the one before. */
+  readonly #commits = new Map<PartitionId, CommitLook>();
   readonly #downSinceMs = new Map<NodeId, number>();
   readonly #suspects = new Map<PartitionId, Set<ReplicaId>>();
   /** Partitions without a majority of whole replicas: since when, Infinity once it was said. */
@@ -133,8 +148,10 @@ export class Steward {
     const step = nextStep(entry, map.epoch, this.#statusOf(replica, nowMs));
     if (step?.kind === "wait") this.#waitReasons.set(replica.group, step.reason);
     else this.#waitReasons.delete(replica.group);
-    if (step === null) this.#settledEpochs.set(replica.group, map.epoch);
-    else this.#settledEpochs.delete(replica.group);
+    if (step === null) {
+      this.#settledEpochs.set(replica.group, map.epoch);
+      this.#commits.delete(replica.group);
+    } else this.#settledEpochs.delete(replica.group);
     if (step === null || step.kind === "wait") return;
     this.#host.log.log("debug", "membership step", { partition: replica.group, step });
     switch (step.kind) {
@@ -179,11 +196,24 @@ export class Steward {
       configuration: { ...confState, confIndex, confEpoch },
       busy: stepping || status.leadTransferee !== 0,
       commitIndex: status.committed,
+      committedBefore: this.#committedBefore(replica.group, status.committed, nowMs),
       progress: new Map(status.progress.map((progress) => [progress.id, {
         matchIndex: progress.match,
         recentActive: progress.recentActive,
       }])),
     };
+  }
+
+  /** The commit index of a look long enough ago; takes note of this one for later looks. */
+  #committedBefore(
+    partition: PartitionId,
+    index: LogIndex,
+    nowMs: number,
+  ): LogIndex | undefined {
+    const known = this.#commits.get(partition);
+    if (known !== undefined && nowMs - known.atMs < CATCH_UP_LAG_MS_MAX) return known.before;
+    this.#commits.set(partition, { atMs: nowMs, index, before: known?.index });
+    return known?.index;
   }
 
   #change(replica: Replica, nowMs: number, change: AnyConfChange): void {

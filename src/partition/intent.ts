@@ -19,8 +19,13 @@ import {
   type ReplicaRef,
 } from "./map.ts";
 
-/** Entries a learner may lack and still be promoted; it makes them up while the change commits. */
-export const CATCH_UP_LAG_ENTRIES_MAX = 1024;
+/**
+ * Entries a learner may lack and still be promoted: so few that it makes them up while the change commits, however
+ * large each is. Under load it is promoted with more, if all it lacks is new.
+ */
+export const CATCH_UP_LAG_ENTRIES_MAX = 16;
+/** What was committed so long ago no learner may lack. */
+export const CATCH_UP_LAG_MS_MAX = 1000;
 /** Changes one configuration entry carries; a cluster that grows by many nodes takes several. */
 export const CHANGES_PER_ENTRY_MAX = 16;
 
@@ -53,6 +58,8 @@ export interface GroupStatus {
   /** A configuration change is in the log and not yet applied, or a transfer is under way. */
   readonly busy: boolean;
   readonly commitIndex: LogIndex;
+  /** What was committed CATCH_UP_LAG_MS_MAX ago, or earlier; undefined if nobody looked then. */
+  readonly committedBefore: LogIndex | undefined;
   /** Of every replica in the configuration; the leader's own entry is not looked at. */
   readonly progress: ReadonlyMap<ReplicaId, ReplicaProgress>;
 }
@@ -238,8 +245,10 @@ function guarded(
 
 function isCaughtUp(replicaId: ReplicaId, group: GroupStatus): boolean {
   const progress = group.progress.get(replicaId);
-  return progress !== undefined && progress.recentActive &&
-    progress.matchIndex + CATCH_UP_LAG_ENTRIES_MAX >= group.commitIndex;
+  if (!progress?.recentActive || progress.matchIndex === 0) return false;
+  const { matchIndex } = progress;
+  return matchIndex + CATCH_UP_LAG_ENTRIES_MAX >= group.commitIndex ||
+    group.committedBefore !== undefined && matchIndex >= group.committedBefore;
 }
 
 /** The live voter that is furthest ahead; the lowest id of several. */

@@ -123,7 +123,8 @@ class Planner {
       host: member.host,
       zone: member.zone,
       weight: member.weight,
-      eligible: member.state === "active" && !status.down.has(member.nodeId),
+      eligible: member.state === "active" && !status.down.has(member.nodeId) &&
+        !status.full.has(member.nodeId),
     })));
     this.#isBase = new Uint8Array(map.partitions.length * map.members.length);
     for (const entry of entries) {
@@ -204,8 +205,10 @@ class Planner {
     const replace: ReplicaId[] = [];
     for (const ref of [...entry.replicas, ...entry.learners]) {
       if (!isSuspect(this.#status, entry.partition, ref.replicaId)) continue;
+      // In its own place, whose room it needs no more of: a full disk is no reason to wait.
       const node = this.#numbers.get(ref.nodeId)!;
-      if (this.#layout.nodes[node].eligible) replace.push(ref.replicaId);
+      const { state } = this.#map.members[node];
+      if (state === "active" && !this.#isDown(node)) replace.push(ref.replicaId);
     }
     if (replace.length === 0) return;
     this.#replace.set(entry.partition, replace);

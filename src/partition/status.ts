@@ -9,7 +9,7 @@ export interface ClusterStatus {
   readonly down: ReadonlySet<NodeId>;
   /** Silent for `deadAfter` or longer: their replicas are replaced. */
   readonly dead: ReadonlySet<NodeId>;
-  /** Short of disk space, and so refusing writes: these lead nothing that another can lead. */
+  /** Short of disk space, and so refusing writes: given no replica, and nothing to lead that another can lead. */
   readonly full: ReadonlySet<NodeId>;
   /** Replicas that never again vote under their id (RULES 4), by partition. */
   readonly suspects: ReadonlyMap<PartitionId, ReadonlySet<ReplicaId>>;

@@ -67,6 +67,8 @@ export class Snapshotting {
       wake();
     };
     this.#take(point).then(done, (cause) => {
+      // A replica that was removed meanwhile has lost its files, and needs no snapshot.
+      if (this.#replica.stopped()) return;
       logger.log("error", "snapshot failed", { error: String(cause) });
       clock.setTimer(RETRY_MS, done);
     });

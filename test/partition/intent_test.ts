@@ -71,19 +71,28 @@ interface Situation {
   readonly leader?: number;
   readonly busy?: boolean;
   readonly lagging?: readonly number[];
+  readonly empty?: readonly number[];
+  readonly commit?: number;
+  readonly committedBefore?: number;
   readonly silent?: readonly number[];
 }
 
 function groupOf(conf: GroupConfiguration, situation: Situation = {}): GroupStatus {
-  const { leader = 1, busy = false, lagging = [], silent = [] } = situation;
+  const { leader = 1, busy = false, lagging = [], empty = [], silent = [] } = situation;
+  const { commit = COMMIT, committedBefore } = situation;
   const ids = [...conf.voters, ...conf.votersOutgoing, ...conf.learners];
   return {
     self: leader,
     configuration: conf,
     busy,
-    commitIndex: COMMIT,
+    commitIndex: commit,
+    committedBefore,
     progress: new Map(ids.map((id) => [id, {
-      matchIndex: lagging.includes(id) ? COMMIT - CATCH_UP_LAG_ENTRIES_MAX - 1 : COMMIT - id,
+      matchIndex: empty.includes(id)
+        ? 0
+        : lagging.includes(id)
+        ? commit - CATCH_UP_LAG_ENTRIES_MAX - 1
+        : commit - id,
       recentActive: !silent.includes(id),
     }])),
   };
@@ -119,6 +128,20 @@ const dataRows: Row[] = [
 
   ["begun", "~4", { move: replace }, confOf({})],
   ["catching up", "wait", { move: replace }, withLearner, { lagging: [4] }],
+  ["behind a short log", "wait", { move: replace }, withLearner, { commit: 900, empty: [4] }],
+  ["empty, as the log nearly is", "wait", { move: replace }, withLearner, {
+    commit: 9,
+    empty: [4],
+    committedBefore: 0,
+  }],
+  ["behind what is old", "wait", { move: replace }, withLearner, {
+    lagging: [4],
+    committedBefore: COMMIT - CATCH_UP_LAG_ENTRIES_MAX,
+  }],
+  ["behind what is new", "+4 -2", { move: replace }, withLearner, {
+    lagging: [4],
+    committedBefore: COMMIT - CATCH_UP_LAG_ENTRIES_MAX - 1,
+  }],
   ["the learner is silent", "wait", { move: replace }, withLearner, { silent: [4] }],
   ["caught up", "+4 -2", { move: replace }, withLearner],
   ["caught up, under another leader", "+4 -2", { move: replace }, withLearner, { leader: 3 }],

@@ -260,6 +260,27 @@ Deno.test("planMoves() replaces nothing on a node that is merely down, and gives
   }
 });
 
+Deno.test("planMoves() gives nothing to a node whose disk is full, and takes nothing off it", () => {
+  let map = clusterOf(4, 12);
+  const full = new Set([nodeId(4)]);
+  assertEquals(planMoves(map, status({ full })).steps, []);
+  const dead = new Set([nodeId(1)]);
+  const repairs = planMoves(map, status({ full, dead })).steps;
+  assertGreater(repairs.length, 0);
+  map = mustApply(map, { kind: "addMember", nodeId: nodeId(5), details: memberDetails(5) });
+  const joined = planMoves(map, status({ full })).steps;
+  assertGreater(joined.length, 0);
+  for (const { command } of [...repairs, ...joined]) {
+    assert(command.kind === "beginMove" && !command.add.includes(nodeId(4)));
+  }
+  // Its own damaged replica is made anew in its place all the same.
+  const [{ replicaId }] = map.partitions[1].replicas;
+  const holder = map.partitions[1].replicas[0].nodeId;
+  const suspects = new Map([[1, new Set([replicaId])]]);
+  const [step] = planMoves(map, status({ full: new Set([holder]), suspects })).steps;
+  assert(step.command.kind === "beginMove" && step.command.replace.includes(replicaId));
+});
+
 Deno.test("planMoves() says so when no node can take a replica, and when a quorum is gone", () => {
   const three = clusterOf(3, 2);
   const dead = planMoves(three, status({ dead: new Set([nodeId(3)]) }));

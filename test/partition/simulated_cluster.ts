@@ -250,6 +250,7 @@ export class SimulatedCluster {
       configuration: conf,
       busy: false,
       commitIndex: 1_000_000,
+      committedBefore: undefined,
       progress: new Map(ids.map((id) => [id, {
         matchIndex: group.lagging.has(id) ? 0 : 1_000_000,
         // A suspect replica hears nothing of Raft, so nothing is heard of it.

@@ -90,3 +90,41 @@ Deno.test("moves that are disturbed at any step end where they would have ended"
     });
   }
 });
+
+Deno.test("a replica of few but large entries is given a vote only when it holds them", async () => {
+  await withIdleCluster({ nodes: 4, partitions: 1 }, async (cluster) => {
+    const value = "v".repeat(60_000);
+    for (let i = 0; i < 60; i++) {
+      const init = { method: "PUT", body: `${i} ${value}` };
+      assertEquals((await cluster.fetch(cluster.nodes[i % 4], `/key/k${i}`, init)).status, 201);
+    }
+    const [first] = cluster.nodes;
+    const { members, routing } = cluster.view(first);
+    const holders = routing[0].replicas;
+    const nameOf = (nodeId: string) => members.find((one) => one.nodeId === nodeId)!.name;
+    const to = members.find(({ nodeId }) => !holders.includes(nodeId))!;
+    const target = cluster.nodes.find(({ name }) => name === to.name)!;
+    // Slow enough that there is a while in which the new replica holds little.
+    for (const node of cluster.nodes) {
+      if (node !== target) cluster.network.slow(node.name, target.name, 100);
+    }
+    const { status } = await cluster.post(first, "/cluster/partitions/1/move", {
+      from: nameOf(holders[0]),
+      to: to.name,
+    });
+    assertEquals(status, 200);
+    let votes = false;
+    await cluster.until("the move has ended", 60_000, () => {
+      for (const { partition, replica } of cluster.replicas()) {
+        if (partition !== 1 || !replica.isLeader) continue;
+        const { voters } = replica.configuration.confState;
+        if (!voters.includes(4)) continue;
+        votes = true;
+        const added = cluster.replicas([target]).find((one) => one.partition === 1);
+        const held = added?.replica.core.lastIndex ?? 0;
+        assert(held >= 60, `the new replica has a vote and ${held} entries`);
+      }
+      return votes && cluster.view(first).moves.length === 0;
+    });
+  });
+});

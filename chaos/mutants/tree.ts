@@ -28,7 +28,8 @@ export function mutate(mutant: Mutant, text: string): string {
 
 export class MutantTree {
   readonly folder: string;
-  #changed: string | undefined;
+  /** The file that has a bug in it, as it was: the tree it was copied from may be another one by now. */
+  #original: { readonly path: string; readonly text: string } | undefined;
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -43,10 +44,13 @@ export class MutantTree {
 
   /** Puts the bug in, in place of the one before; undefined: takes that one out. */
   become(mutant: Mutant | undefined): void {
-    if (this.#changed !== undefined) copy(new URL(this.#changed, ROOT), this.#path(this.#changed));
-    this.#changed = undefined;
+    if (this.#original !== undefined) {
+      Deno.writeTextFileSync(this.#original.path, this.#original.text);
+    }
+    this.#original = undefined;
     if (mutant === undefined) return;
-    this.#changed = mutant.file;
+    const path = this.#path(mutant.file);
+    this.#original = { path, text: Deno.readTextFileSync(path) };
     this.add(mutant);
   }
 

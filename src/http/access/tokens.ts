@@ -1,5 +1,6 @@
 // Who may do what: the token file, and finding the holder of a presented token. Tokens are kept as
-// hashes; what is presented is compared with every one of them in time that does not depend on it.
+// hashes; what is presented is compared with every one of them in time that does not depend on it. Only
+// what was found right is remembered, in memory, as it came.
 
 import { latin1FromBytes, utf8Bytes } from "../../base/bytes.ts";
 import type { Digest } from "../../platform/ports.ts";
@@ -27,6 +28,8 @@ export class TokenFileError extends Error {
 }
 
 const TOKENS_MAX = 1000;
+/** Headers remembered with their holders: hashing at each request would cost a quarter of a put. */
+const REMEMBERED_MAX = 256;
 const NAME = /^[\x21-\x7e]{1,64}$/;
 const HASH = /^[0-9a-f]{64}$/;
 const ENTRY_FIELDS = ["name", "sha256", "roles", "prefixes", "requestsPerSecond", "concurrency"];
@@ -38,9 +41,14 @@ interface Entry {
   readonly principal: Principal;
 }
 
-/** The tokens of a node at one time. Immutable; another file makes another table. */
+/** The tokens of a node at one time. Another file makes another table. */
 export class TokenTable {
   readonly #entries: readonly Entry[];
+  /**
+   * By the whole header. A look-up compares nothing but texts of equal hash, which whoever does not know the
+   * token can't aim at: the engine's hash is seeded anew in each process.
+   */
+  readonly #remembered = new Map<string, Principal>();
 
   private constructor(entries: readonly Entry[]) {
     this.#entries = entries;
@@ -75,6 +83,8 @@ export class TokenTable {
 
   /** The holder of the token in an Authorization header; undefined if it is nobody's. */
   find(authorization: string, digest: Digest): Principal | undefined {
+    const remembered = this.#remembered.get(authorization);
+    if (remembered !== undefined) return remembered;
     const presented = BEARER.exec(authorization)?.[1];
     if (presented === undefined) return undefined;
     const hash = digest.sha256(utf8Bytes(presented));
@@ -82,6 +92,10 @@ export class TokenTable {
     // All entries, whatever was found: the time must not tell where.
     for (const entry of this.#entries) {
       if (digest.equal(entry.hash, hash)) found = entry.principal;
+    }
+    if (found !== undefined) {
+      if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
+      this.#remembered.set(authorization, found);
     }
     return found;
   }

@@ -194,6 +194,28 @@ Deno.test("tokens are rotated between two requests", async () => {
   assertEquals((await guarded.call("GET", "/cluster", { token: "secret-new" })).status, 200);
 });
 
+Deno.test("a token that was right once is not hashed again, a wrong one each time", () => {
+  let hashed = 0;
+  const counting = {
+    sha256: (data: Uint8Array<ArrayBuffer>) => {
+      hashed++;
+      return digest.sha256(data);
+    },
+    hmacSha256: digest.hmacSha256,
+    equal: (a: Uint8Array, b: Uint8Array) => digest.equal(a, b),
+  };
+  const table = tableOf(HOLDERS);
+  const nameOf = (token: string) => table.find(`Bearer ${token}`, counting)?.name;
+  const asked = ["secret-own", "secret-own", "secret-admin", "guess", "guess", "secret-own"];
+  assertEquals(asked.map(nameOf), ["own", "own", "admin", undefined, undefined, "own"]);
+  assertEquals(hashed, 4);
+  // However the scheme is written, each way is remembered for itself, and not without end.
+  for (let i = 1; i <= 600; i++) {
+    assertEquals(table.find(`Bearer${" ".repeat(i)}secret-own`, counting)?.name, "own");
+  }
+  assertEquals(nameOf("secret-admin"), "admin");
+});
+
 Deno.test("a holder's rate and concurrency are its own", async () => {
   const holders = [
     { name: "slow", roles: ["read"], requestsPerSecond: 2 },

@@ -29,6 +29,9 @@ interface ResultDocument {
   readonly status: number;
   readonly record?: RecordDocument;
   readonly revision?: number;
+  readonly partition?: number;
+  /** As the header Pontoon-Applied: of what was decided. */
+  readonly applied?: number;
   readonly problem?: Record<string, unknown>;
 }
 
@@ -185,6 +188,10 @@ async function runAttempts<T>(
     }
     let open = 0;
     items.forEach(({ place, operation }, i) => {
+      const { partition, applied } = documents[i];
+      if (partition !== undefined && applied !== undefined) {
+        runner.caller.noteApplied(partition, applied);
+      }
       const result = resultOf<T>(operation, documents[i]);
       if (result.op === "error") {
         const { error } = result;

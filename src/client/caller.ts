@@ -164,7 +164,7 @@ export class Caller {
           : this.#hedgedAttempt(call, [target.node, ...target.hedged]));
         const verdict = request.judge?.(answer) ?? verdictOf(answer, isWrite(request));
         if (verdict.kind === "decided") {
-          this.#noteApplied(request, answer);
+          this.#noteHeaders(request, answer);
           return answer;
         }
         waitMs = this.#learn(call, target.node, verdict);
@@ -326,14 +326,18 @@ export class Caller {
     await this.#parts.alarms.sleep(Math.min(backoffMs, remainingMs), call.signal).catch(() => {});
   }
 
-  #noteApplied(request: CallRequest, { headers }: Answer): void {
+  /** The caller has seen `partition` at this index: no later stale `get` shows less. */
+  noteApplied(partition: number, applied: number): void {
+    if (applied > (this.#applied.get(partition) ?? 0)) this.#applied.set(partition, applied);
+  }
+
+  #noteHeaders(request: CallRequest, { headers }: Answer): void {
     const { partition } = request;
     if (partition === undefined) return;
     const text = headers.get(
       request.kind === "stale" ? "pontoon-applied-at" : "pontoon-applied",
     ) ?? headers.get("pontoon-applied");
-    const applied = Number(text ?? 0);
-    if (applied > (this.#applied.get(partition) ?? 0)) this.#applied.set(partition, applied);
+    this.noteApplied(partition, Number(text ?? 0));
   }
 
   /** The deadline has passed, or the caller does not want the answer any more. */

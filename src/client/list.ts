@@ -17,6 +17,8 @@ interface PageDocument {
   readonly keys: readonly RecordDocument[];
   readonly cursor: string | null;
   readonly watchCursor: string;
+  /** By partition: the log index at which the page first read it. */
+  readonly applied: Readonly<Record<string, number>>;
 }
 
 /** Parameters of which keys. Throws TypeError. */
@@ -97,7 +99,10 @@ export class PagedList<T> implements KvList<T> {
     let next = left > 0 ? this.#page(this.#options.cursor, left, signal) : undefined;
     try {
       while (next !== undefined) {
-        const { text, keys, cursor, watchCursor } = await next;
+        const { text, keys, cursor, watchCursor, applied } = await next;
+        for (const [partition, index] of Object.entries(applied)) {
+          this.#caller.noteApplied(Number(partition), index);
+        }
         this.#watchCursor ??= watchCursor;
         left -= keys.length;
         next = cursor === null || left <= 0 ? undefined : this.#page(cursor, left, signal);

@@ -35,7 +35,8 @@ export type EntryMaybe<T = unknown> = Entry<T> | AbsentEntry;
 export interface ReadOptions extends CallOptions {
   /**
    * `linearizable` (default): everything acknowledged before the call is seen. `stale`: the nearest
-   * replica answers; a `get` never with less than this client has seen or written itself.
+   * replica answers; a `get` never with less than calls of this client have shown or written (events
+   * of a watch count for nothing here).
    */
   readonly consistency?: "linearizable" | "stale";
   /** `text`: JSON values come as the text they were put as, to the byte, instead of parsed [`parsed`]. */

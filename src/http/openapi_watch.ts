@@ -3,6 +3,7 @@
 import { type RouteConfig, z } from "@hono/zod-openapi";
 import { problemResponse, RoutingHeaders } from "./openapi_keys.ts";
 import { EVENTS_TYPE, WATCH_PATH } from "./watch_route.ts";
+import { PROGRESS_INTERVAL_MS } from "./watch_session.ts";
 
 export const watchRouteConfig: RouteConfig = {
   method: "get",
@@ -10,7 +11,9 @@ export const watchRouteConfig: RouteConfig = {
   summary: "Follow changes of keys as server-sent events",
   description:
     "Events: put, delete, expire (data as a record, or the key and its revision, with `partition`); " +
-    "progress (at once when the watch is in place, then every 10 s while nothing else is sent: " +
+    `progress (at once when the watch is in place, then every ${
+      PROGRESS_INTERVAL_MS / 1000
+    } s while nothing else is sent: ` +
     "`applied` by partition); bye (the node stops) and error (a problem document) end the stream. " +
     "Each event's id is a cursor: sent as Last-Event-ID to any node it goes on behind that event. In " +
     "order within a partition, without gap or duplicate.",

@@ -100,12 +100,21 @@ export async function handleScan(request: Request, options: ScanRouteOptions): P
   };
   // A stream of lines has as long as its client listens; each page of it has the time of a request.
   const deadlineMs = clock.monotonicMs() + timeoutMs;
-  const fetchPage = (partition: PartitionId, page: PageQuery) => {
+  // The watch cursor stands where the scan began: a later page of an older state would leave out changes
+  // that a watch from there does not give either (RULES 22).
+  const seen = new Map<PartitionId, number>(scanRequest.firstApplied);
+  const fetchPage = async (partition: PartitionId, page: PageQuery) => {
     const leftMs = lines ? timeoutMs : Math.max(1, deadlineMs - clock.monotonicMs());
-    return service.scanPage(partition, page, consistency, {
+    const minApplied = seen.get(partition);
+    const bounds = consistency === undefined || minApplied === undefined
+      ? consistency
+      : { ...consistency, minApplied };
+    const answer = await service.scanPage(partition, page, bounds, {
       forward: "forward",
       timeoutMs: leftMs,
     });
+    if (answer.ok) seen.set(partition, Math.max(minApplied ?? 0, answer.appliedIndex));
+    return answer;
   };
   if (want === "count") return await count(partitions, first, fetchPage);
   const scan = new Scan(scanRequest, new ScanMerge(partitions, first, fetchPage));

@@ -213,6 +213,24 @@ Deno.test("a stale read asks for no less than the client has seen, at the neares
   assertEquals(target, "/key/a?consistency=stale");
 });
 
+Deno.test("a stale read asks for what a batch or a list has shown, too", async () => {
+  const cluster = new FakeCluster();
+  const lastFloor = () => cluster.seen.at(-1)!.headers.get("pontoon-min-applied");
+  await using writer = await cluster.connect();
+  await using kv = await cluster.connect();
+  await kv.batch([{ op: "put", key: "a", value: "x" }]);
+  await kv.get("a", { consistency: "stale" });
+  assertEquals(lastFloor(), "1");
+  await writer.set("a", "y");
+  await kv.getMany(["a"]);
+  await kv.get("a", { consistency: "stale" });
+  assertEquals(lastFloor(), "2");
+  await writer.set("a", "z");
+  for await (const _ of kv.list({ prefix: "a" }));
+  await kv.get("a", { consistency: "stale" });
+  assertEquals(lastFloor(), "3");
+});
+
 Deno.test("a hedged stale read takes the answer of a second replica if the first is slow", async () => {
   const cluster = new FakeCluster();
   await using kv = await cluster.connect({ hedgeAfterMs: 10 });

@@ -201,6 +201,15 @@ Deno.test("a stale scan asks for the bounds of its query", async () => {
   assertEquals(api.node.lastBounds, undefined);
 });
 
+Deno.test("a stale scan goes on in no older state than it began in, so that a watch from it has no gap", async () => {
+  const api = await filled("a", "b", "c");
+  const first = await api.get("/keys?consistency=stale&limit=1&prefix=");
+  assertEquals(api.node.lastBounds, {});
+  const began = Math.max(...Object.values<number>(first.json.applied));
+  await api.get(`/keys?consistency=stale&limit=1&prefix=&cursor=${first.json.cursor}`);
+  assertEquals(api.node.lastBounds, { minApplied: began });
+});
+
 // ------------------------------------------------------------------------------------------------ lines
 
 const linesOf = (text: string) => text.trimEnd().split("\n").map((line) => JSON.parse(line));

@@ -128,7 +128,13 @@ async function bareCost(count: number): Promise<Row[]> {
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--v8-flags=--heap-growing-percent=20", "--allow-net", script, String(port)],
+    args: [
+      "run",
+      "--v8-flags=--heap-growing-percent=50,--initial-old-space-size=96",
+      "--allow-net",
+      script,
+      String(port),
+    ],
     stdin: "null",
     stdout: "null",
     stderr: "inherit",

@@ -3,7 +3,7 @@
 
 /** What `deno task node` allows a node, without its data directory and addresses. */
 const NODE_PERMISSIONS = [
-  "--v8-flags=--heap-growing-percent=20,--no-parallel-scavenge,--expose-gc",
+  "--v8-flags=--heap-growing-percent=50,--initial-old-space-size=96,--no-parallel-scavenge,--expose-gc",
   "--allow-read",
   "--allow-write",
   "--allow-net",

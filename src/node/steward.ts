@@ -34,7 +34,7 @@ const STEP_PATIENCE_MS = 2000;
 /** Between two looks at a group, and between two plans. */
 const GROUP_INTERVAL_MS = 100;
 const PLAN_INTERVAL_MS = 500;
-const MOVE_LIMITS = { movesMax: 8, addingPerNodeMax: 2 };
+const MOVE_LIMITS = { movesMax: 8, addingPerNodeMax: 2, calmAddingPerNodeMax: 1 };
 /** Leaders are evened out only when nothing has changed for this long. */
 const LEADER_BALANCE_INTERVAL_MS = 5000;
 

@@ -5,7 +5,7 @@ import type { NodeId } from "../base/ids.ts";
 import type { BeginMove } from "./commands.ts";
 import type { ClusterMap, ReplicaRef } from "./map.ts";
 import { applyCommand } from "./meta_machine.ts";
-import { planMoves, type PlannedStep } from "./plan.ts";
+import { planMoves, type PlannedStep, type StepReason } from "./plan.ts";
 import { type ClusterStatus, isSuspect } from "./status.ts";
 
 /**
@@ -64,7 +64,11 @@ export interface MoveLimits {
   readonly movesMax: number;
   /** Replicas being added to one node. */
   readonly addingPerNodeMax: number;
+  /** The same, for a step by which nothing becomes safer: it has time, and the clients' requests have not. */
+  readonly calmAddingPerNodeMax: number;
 }
+
+const CALM_REASONS: readonly StepReason[] = ["spread", "balance"];
 
 /** The first of `steps` that may begin beside what is under way. Cancellations always may. */
 export function admitSteps(
@@ -82,10 +86,13 @@ export function admitSteps(
   }
   const admitted: PlannedStep[] = [];
   for (const step of steps) {
-    const { command } = step;
+    const { command, reason } = step;
     if (command.kind === "beginMove") {
       const nodes = receivers(map, command);
-      const full = nodes.some((id) => (adding.get(id) ?? 0) >= limits.addingPerNodeMax);
+      const addingMax = CALM_REASONS.includes(reason)
+        ? limits.calmAddingPerNodeMax
+        : limits.addingPerNodeMax;
+      const full = nodes.some((id) => (adding.get(id) ?? 0) >= addingMax);
       if (moves >= limits.movesMax || full) continue;
       moves++;
       nodes.forEach(count);

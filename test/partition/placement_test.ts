@@ -19,7 +19,11 @@ import { type Draw, drawFrom, SimulatedCluster } from "./simulated_cluster.ts";
 
 /** Carries plans out, `movesMax` at a time in random order, until nothing is left to do. */
 function settle(cluster: SimulatedCluster, draw: Draw, movesMax = 4): void {
-  const limits = { movesMax, addingPerNodeMax: movesMax };
+  const limits = {
+    movesMax,
+    addingPerNodeMax: movesMax,
+    calmAddingPerNodeMax: movesMax,
+  };
   for (let round = 0; round < 2_000; round++) {
     const { steps } = planMoves(cluster.map, cluster.status);
     for (const { command } of admitSteps(cluster.map, steps, limits)) {
@@ -174,7 +178,7 @@ function runSome(cluster: SimulatedCluster, draw: Draw, count: number): void {
   for (let i = 0; i < count; i++) {
     if (draw(5) === 0) {
       const { steps } = planMoves(cluster.map, cluster.status);
-      const limits = { movesMax: 3, addingPerNodeMax: 2 };
+      const limits = { movesMax: 3, addingPerNodeMax: 2, calmAddingPerNodeMax: 1 };
       const [step] = admitSteps(cluster.map, steps, limits);
       if (step !== undefined) assert(cluster.apply(step.command));
     }
@@ -407,8 +411,9 @@ Deno.test("admitSteps() bounds moves in all and per receiving node, but never ca
   let map = clusterOf(4, 30);
   map = mustApply(map, { kind: "addMember", nodeId: nodeId(5), details: memberDetails(5) });
   const { steps } = planMoves(map, ALL_WELL);
-  assertEquals(admitSteps(map, steps, { movesMax: 3, addingPerNodeMax: 9 }).length, 3);
-  const few = admitSteps(map, steps, { movesMax: 9, addingPerNodeMax: 2 });
+  const wide = { movesMax: 9, addingPerNodeMax: 9, calmAddingPerNodeMax: 9 };
+  assertEquals(admitSteps(map, steps, { ...wide, movesMax: 3 }).length, 3);
+  const few = admitSteps(map, steps, { ...wide, calmAddingPerNodeMax: 2 });
   const toNew = few.filter(({ command }) =>
     command.kind === "beginMove" && command.add.includes(nodeId(5))
   );
@@ -419,11 +424,29 @@ Deno.test("admitSteps() bounds moves in all and per receiving node, but never ca
     reason: "stalled",
     command: { kind: "cancelMove", partition: 1, beganEpoch: 3 },
   } as const;
-  assertEquals(admitSteps(map, [cancel], { movesMax: 1, addingPerNodeMax: 1 }), [cancel]);
-  assertEquals(
-    admitSteps(map, [...planMoves(map, ALL_WELL).steps], { movesMax: 1, addingPerNodeMax: 1 }),
-    [],
-  );
+  const narrow = { movesMax: 1, addingPerNodeMax: 1, calmAddingPerNodeMax: 1 };
+  assertEquals(admitSteps(map, [cancel], narrow), [cancel]);
+  assertEquals(admitSteps(map, [...planMoves(map, ALL_WELL).steps], narrow), []);
+});
+
+Deno.test("admitSteps() takes its time only where nothing becomes safer", () => {
+  const limits = { movesMax: 9, addingPerNodeMax: 2, calmAddingPerNodeMax: 1 };
+  const joined = mustApply(clusterOf(4, 30), {
+    kind: "addMember",
+    nodeId: nodeId(5),
+    details: memberDetails(5),
+  });
+  const calm = planMoves(joined, ALL_WELL).steps.filter(({ reason }) => reason === "balance");
+  assert(calm.length > 2);
+  assertEquals(admitSteps(joined, calm, limits).length, 1);
+  const dead = { ...ALL_WELL, down: new Set([nodeId(2)]), dead: new Set([nodeId(2)]) };
+  const urgent = planMoves(joined, dead).steps.filter(({ reason }) => reason === "repair");
+  const perNode = new Map<string, number>();
+  for (const { command } of admitSteps(joined, urgent, limits)) {
+    assert(command.kind === "beginMove");
+    for (const id of command.add) perNode.set(id, (perNode.get(id) ?? 0) + 1);
+  }
+  assertEquals(Math.max(...perNode.values()), 2);
 });
 
 Deno.test("bounds hold for the largest cluster: 1024 partitions on 100 nodes", () => {

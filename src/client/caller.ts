@@ -6,10 +6,10 @@ import type { Alarms } from "./alarms.ts";
 import { attempt } from "./attempt.ts";
 import { type Call, type CallRequest, isWrite } from "./call.ts";
 import { PontoonError } from "./error.ts";
+import { hedge, type NodeAnswer } from "./hedge.ts";
 import type { Limiter } from "./limiter.ts";
 import type { MapKeeper } from "./map_keeper.ts";
 import type { NodePool, PooledNode } from "./node_pool.ts";
-import { firstAnswer } from "./race.ts";
 import { type Routing, UNKNOWN_PARTITION } from "./routing.ts";
 import type { Session, Ticket } from "./session.ts";
 import type { CallOptions, Hooks } from "./types.ts";
@@ -159,15 +159,18 @@ export class Caller {
       let waitMs: number;
       const target = this.#choose(call, nowMs);
       try {
-        const answer = await (target.hedged.length === 0
-          ? this.#attempt(call, target.node, target.forward, signal, nowMs)
-          : this.#hedgedAttempt(call, [target.node, ...target.hedged]));
+        const { node, answer } = target.hedged.length === 0
+          ? {
+            node: target.node,
+            answer: await this.#attempt(call, target.node, target.forward, signal, nowMs),
+          }
+          : await this.#hedgedAttempt(call, [target.node, ...target.hedged]);
         const verdict = request.judge?.(answer) ?? verdictOf(answer, isWrite(request));
         if (verdict.kind === "decided") {
           this.#noteHeaders(request, answer);
           return answer;
         }
-        waitMs = this.#learn(call, target.node, verdict);
+        waitMs = this.#learn(call, node, verdict);
       } catch (error) {
         if (error instanceof PontoonError) throw error;
         // No answer: whether it arrived there, nobody knows.
@@ -176,7 +179,7 @@ export class Caller {
         call.lastError = error;
         if (request.kind === "once") throw this.#failed(call, "connection", `No answer: ${error}`);
         call.timeouts++;
-        this.#lostNode(call, target.node);
+        if (target.hedged.length === 0) this.#lostNode(call, target.node);
         waitMs = 0;
       }
       await this.#pause(call, waitMs);
@@ -260,15 +263,16 @@ export class Caller {
     }
   }
 
-  /** Asks a further replica if the first is slow; retryable refusals count as failures. */
-  #hedgedAttempt(call: Call, nodes: readonly PooledNode[]): Promise<Answer> {
-    const { alarms } = this.#parts;
-    return firstAnswer(nodes, this.#options.hedgeAfterMs!, alarms, async (node, signal) => {
-      const answer = await this.#attempt(call, node, true, signal, performance.now());
-      const verdict = verdictOf(answer, false);
-      if (verdict.kind === "retry") throw new Error(verdict.error.message);
-      return answer;
-    }, call.signal);
+  /** Asks a further replica if the first is slow or refuses. */
+  #hedgedAttempt(call: Call, nodes: readonly PooledNode[]): Promise<NodeAnswer> {
+    return hedge(
+      nodes,
+      this.#options.hedgeAfterMs!,
+      this.#parts.alarms,
+      (node, signal) => this.#attempt(call, node, true, signal, performance.now()),
+      (node) => this.#lostNode(call, node),
+      call.signal,
+    );
   }
 
   /** Takes in what a refusal says; returns how long to wait at least. Throws what can't be helped. */

@@ -244,6 +244,40 @@ Deno.test("a hedged stale read takes the answer of a second replica if the first
   gate.open();
 });
 
+Deno.test("a hedged stale read that every replica refuses waits as it is told to, and says why", async () => {
+  const cluster = new FakeCluster();
+  await using kv = await cluster.connect({ hedgeAfterMs: 10 });
+  cluster.fate = () => problemAnswer(503, "overloaded", {}, { "retry-after": "1" });
+  const error = await assertRejects(
+    () => kv.get("a", { consistency: "stale", timeoutMs: 300 }),
+    PontoonError,
+  );
+  assertEquals([error.code, error.outcome], ["deadline", "none"]);
+  assertEquals((error.cause as PontoonError).code, "overloaded");
+  assertEquals(cluster.seen.length, 2, "each of two replicas was asked once");
+  cluster.fate = () => undefined;
+  await kv.set("a", "x");
+  assertEquals(
+    cluster.seen.at(-1)!.headers.get("pontoon-forward"),
+    "never",
+    "its leader is not lost",
+  );
+});
+
+Deno.test("a hedged stale read goes on to the replica that answers, and remembers which one did not", async () => {
+  const cluster = new FakeCluster();
+  await using kv = await cluster.connect({ hedgeAfterMs: 1000 });
+  await kv.set("a", "x");
+  let first: number | undefined;
+  cluster.fate = ({ node }) => {
+    if ((first ??= node) === node) return "before";
+    return undefined;
+  };
+  assertEquals((await kv.get("a", { consistency: "stale" })).value, "x");
+  assertEquals((await kv.get("a", { consistency: "stale" })).value, "x");
+  assertEquals(cluster.seen.filter(({ node }) => node === first).length <= 2, true);
+});
+
 Deno.test("hooks tell every attempt and every call", async () => {
   const cluster = new FakeCluster();
   const calls: CallEvent[] = [];

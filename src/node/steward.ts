@@ -17,11 +17,13 @@ import {
   encodeEpoch,
   type GroupStatus,
   hasLostQuorum,
+  isCalm,
   lostVoters,
   type MetaCommand,
   nextStep,
   planLeaders,
   planMoves,
+  receivers,
 } from "../partition/mod.ts";
 import { type AnyConfChange, ConfChangeTransition, ConfChangeType } from "../raft/mod.ts";
 import type { Replica } from "../replica/replica.ts";
@@ -35,6 +37,11 @@ const STEP_PATIENCE_MS = 2000;
 const GROUP_INTERVAL_MS = 100;
 const PLAN_INTERVAL_MS = 500;
 const MOVE_LIMITS = { movesMax: 8, addingPerNodeMax: 2, calmAddingPerNodeMax: 1 };
+/**
+ * From one calm move to a node to the next. Taking, sending and loading a snapshot is felt by all who share
+ * a small machine; so it is felt for a small part of the time only.
+ */
+const CALM_MOVE_INTERVAL_MS = 2000;
 /** Leaders are evened out only when nothing has changed for this long. */
 const LEADER_BALANCE_INTERVAL_MS = 5000;
 
@@ -93,6 +100,8 @@ export class Steward {
   #nextPlanMs = 0;
   #nextLeadersMs = 0;
   #planning = false;
+  /** When a calm move to each node was last begun by this node. */
+  readonly #calmMovesMs = new Map<NodeId, number>();
   /** `deadAfter` starts anew with a new meta leader. */
   #ledMeta = false;
   #lastPlan: PlanView | undefined;
@@ -294,12 +303,15 @@ export class Steward {
     for (const { partition, reason } of blocked) {
       this.#host.log.log("debug", "a needed move is not possible", { partition, reason });
     }
-    const commands: MetaCommand[] = admitSteps(map, steps, MOVE_LIMITS).map(
-      ({ command, reason }) => {
-        this.#host.log.log("info", "move", { partition: command.partition, reason });
-        return command;
-      },
-    );
+    const admitted = admitSteps(map, steps, MOVE_LIMITS, this.#resting(nowMs));
+    const commands: MetaCommand[] = admitted.map((step) => {
+      const { command, reason } = step;
+      this.#host.log.log("info", "move", { partition: command.partition, reason });
+      if (isCalm(step) && command.kind === "beginMove") {
+        for (const nodeId of receivers(map, command)) this.#calmMovesMs.set(nodeId, nowMs);
+      }
+      return command;
+    });
     this.#lastPlan = { waiting: steps.length - commands.length, blocked };
     for (const { nodeId, state } of map.members) {
       if (state === "leaving" && !this.#holdsReplicas(nodeId)) {
@@ -318,6 +330,14 @@ export class Steward {
       this.#nextLeadersMs = nowMs + LEADER_BALANCE_INTERVAL_MS;
       this.#onLeaderPlan(planLeaders(map, this.#host.leaders(), status));
     }
+  }
+
+  /** Nodes that were given a replica by a calm move just now. */
+  #resting(nowMs: number): ReadonlySet<NodeId> {
+    for (const [nodeId, beganMs] of this.#calmMovesMs) {
+      if (nowMs - beganMs >= CALM_MOVE_INTERVAL_MS) this.#calmMovesMs.delete(nodeId);
+    }
+    return new Set(this.#calmMovesMs.keys());
   }
 
   #onLeaderPlan(transfers: ReturnType<typeof planLeaders>): void {

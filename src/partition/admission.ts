@@ -58,23 +58,34 @@ export function moveObstacle(
   return undefined;
 }
 
+const NO_NODES: ReadonlySet<NodeId> = new Set();
+
 /** How much may move at a time. */
 export interface MoveLimits {
   /** Moves under way in the whole cluster. */
   readonly movesMax: number;
   /** Replicas being added to one node. */
   readonly addingPerNodeMax: number;
-  /** The same, for a step by which nothing becomes safer: it has time, and the clients' requests have not. */
+  /** The same, for calm steps. */
   readonly calmAddingPerNodeMax: number;
 }
 
 const CALM_REASONS: readonly StepReason[] = ["spread", "balance"];
 
-/** The first of `steps` that may begin beside what is under way. Cancellations always may. */
+/** Whether nothing becomes safer by a step: it has time, and the clients' requests have not. */
+export function isCalm({ reason }: PlannedStep): boolean {
+  return CALM_REASONS.includes(reason);
+}
+
+/**
+ * The first of `steps` that may begin beside what is under way. Cancellations always may. `resting` nodes
+ * are given nothing by calm steps for now.
+ */
 export function admitSteps(
   map: ClusterMap,
   steps: readonly PlannedStep[],
   limits: MoveLimits,
+  resting: ReadonlySet<NodeId> = NO_NODES,
 ): PlannedStep[] {
   let moves = 0;
   const adding = new Map<NodeId, number>();
@@ -86,13 +97,14 @@ export function admitSteps(
   }
   const admitted: PlannedStep[] = [];
   for (const step of steps) {
-    const { command, reason } = step;
+    const { command } = step;
     if (command.kind === "beginMove") {
       const nodes = receivers(map, command);
-      const addingMax = CALM_REASONS.includes(reason)
-        ? limits.calmAddingPerNodeMax
-        : limits.addingPerNodeMax;
-      const full = nodes.some((id) => (adding.get(id) ?? 0) >= addingMax);
+      const calm = isCalm(step);
+      const addingMax = calm ? limits.calmAddingPerNodeMax : limits.addingPerNodeMax;
+      const full = nodes.some((id) =>
+        (adding.get(id) ?? 0) >= addingMax || (calm && resting.has(id))
+      );
       if (moves >= limits.movesMax || full) continue;
       moves++;
       nodes.forEach(count);
@@ -103,7 +115,7 @@ export function admitSteps(
 }
 
 /** Nodes that get a new replica by the command. */
-function receivers(map: ClusterMap, command: BeginMove): NodeId[] {
+export function receivers(map: ClusterMap, command: BeginMove): NodeId[] {
   const { replicas, learners } = map.partitions[command.partition];
   const replaced = [...replicas, ...learners]
     .filter((ref) => command.replace.includes(ref.replicaId));

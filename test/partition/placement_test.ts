@@ -439,10 +439,12 @@ Deno.test("admitSteps() takes its time only where nothing becomes safer", () => 
   const calm = planMoves(joined, ALL_WELL).steps.filter(({ reason }) => reason === "balance");
   assert(calm.length > 2);
   assertEquals(admitSteps(joined, calm, limits).length, 1);
+  const resting = new Set([nodeId(5)]);
+  assertEquals(admitSteps(joined, calm, limits, resting), []);
   const dead = { ...ALL_WELL, down: new Set([nodeId(2)]), dead: new Set([nodeId(2)]) };
   const urgent = planMoves(joined, dead).steps.filter(({ reason }) => reason === "repair");
   const perNode = new Map<string, number>();
-  for (const { command } of admitSteps(joined, urgent, limits)) {
+  for (const { command } of admitSteps(joined, urgent, limits, resting)) {
     assert(command.kind === "beginMove");
     for (const id of command.add) perNode.set(id, (perNode.get(id) ?? 0) + 1);
   }

@@ -3,11 +3,12 @@
 // `deno task bench:scale [PART…] [options]`.
 
 import { parseArgs } from "node:util";
-import { residentBytes, type TestNode, until } from "./support/cluster.ts";
+import { residentBytes, type TestCluster, type TestNode, until } from "./support/cluster.ts";
 import { hasCommand } from "./support/etcd.ts";
 import { measureGrowths } from "./support/growth.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 import {
+  cpuMs,
   keysByLeader,
   startEven,
   throughput,
@@ -78,22 +79,45 @@ async function writeOnce(node: TestNode, keys: readonly string[]): Promise<void>
   }
 }
 
-/** partitions|connections|target|operation -> rates. */
-const rates = new Map<string, number[]>();
+interface Rate {
+  readonly perSecond: number;
+  /** Over the rate of one group, each key to its leader, measured right before. */
+  readonly ratio: number;
+  /** The same, if the busiest node's processor time bounded both. */
+  readonly cpuRatio: number;
+}
 
+/** partitions|connections|target|operation -> of each round. */
+const rates = new Map<string, Rate[]>();
+
+/** Beside a cluster of one group, by turns: the machine's pace changes within a minute. */
 async function measureThroughput(partitions: number): Promise<void> {
   await using cluster = await startEven(partitions);
-  const keys = await keysByLeader(cluster.nodes[0], KEYS_PER_PARTITION);
-  await writeOnce(cluster.nodes[0], [...keys.values()].flat());
+  await using single = partitions === 1 ? undefined : await startEven(1);
+  const keysOf = async (one: TestCluster) => {
+    const keys = await keysByLeader(one.nodes[0], KEYS_PER_PARTITION);
+    await writeOnce(one.nodes[0], [...keys.values()].flat());
+    return keys;
+  };
+  const keys = await keysOf(cluster);
+  const singleKeys = single && await keysOf(single);
   for (const connections of connectionCounts) {
     for (const put of [true, false]) {
+      let base = single &&
+        await throughput(single, singleKeys!, { target: "leader", put, connections, seconds });
       for (const target of ["leader", "any"] as const) {
         const rate = await throughput(cluster, keys, { target, put, connections, seconds });
+        base ??= rate;
         const operation = put ? "put" : "get";
         const key = `${partitions}|${connections}|${target}|${operation}`;
-        rates.set(key, [...rates.get(key) ?? [], rate]);
+        rates.set(key, [...rates.get(key) ?? [], {
+          perSecond: rate.perSecond,
+          ratio: rate.perSecond / base.perSecond,
+          cpuRatio: base.busiestUs / rate.busiestUs,
+        }]);
         console.log(
-          `${partitions} partitions x ${connections}, to ${target}, ${operation}: ${rate | 0}/s`,
+          `${partitions} partitions x ${connections}, to ${target}, ${operation}: ` +
+            `${rate.perSecond | 0}/s, one group ${base.perSecond | 0}/s`,
         );
       }
     }
@@ -103,30 +127,21 @@ async function measureThroughput(partitions: number): Promise<void> {
 function throughputRows(): Record<string, unknown>[] {
   return [...rates].map(([key, values]) => {
     const [partitions, connections, target, operation] = key.split("|");
-    // Rounds alternate, so each round's pair saw the same machine.
-    const single = rates.get(`1|${connections}|leader|${operation}`);
-    const ratio = single && median(values.map((value, i) => value / single[i])).toFixed(2);
     const bar = partitions !== "16" || operation !== "put" ? "" : target === "leader" ? 1 : 0.5;
     return {
       partitions: Number(partitions),
       connections: Number(connections),
       "sent to": target === "leader" ? "the key's leader" : "any node",
       operation,
-      "per second": Math.round(median(values)),
-      "x one group": ratio,
+      "per second": Math.round(median(values.map(({ perSecond }) => perSecond))),
+      "x one group": median(values.map(({ ratio }) => ratio)).toFixed(2),
       bar,
+      "x by busiest node's CPU": median(values.map(({ cpuRatio }) => cpuRatio)).toFixed(2),
     };
   });
 }
 
 // ------------------------------------------------------------------------------------------------ idle
-
-/** User and system time of a process, ms (Linux, 100 ticks a second). */
-function cpuMs(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
 
 async function measureIdle(): Promise<Record<string, unknown>[]> {
   await using cluster = await startEven(IDLE_PARTITIONS);

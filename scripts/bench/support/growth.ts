@@ -140,7 +140,7 @@ interface Growth extends Disturbed {
 async function measureGrowth(): Promise<Growth> {
   await using cluster = await startEven(PARTITIONS);
   const keys = await keysByLeader(cluster.nodes[0], PEAK_KEYS_PER_PARTITION);
-  const peak = await throughput(cluster, keys, {
+  const { perSecond: peak } = await throughput(cluster, keys, {
     target: "any",
     put: true,
     connections: PEAK_CONNECTIONS,

@@ -66,7 +66,24 @@ export type Target = "leader" | "any";
 
 let seed = 0;
 
-/** Requests a second of all nodes together; throws if one fails. */
+export interface Throughput {
+  /** Requests of all nodes together. */
+  readonly perSecond: number;
+  /**
+   * Processor time of the node that took most, microseconds by request of the whole cluster: what would bound
+   * the rate if each node had a core for itself.
+   */
+  readonly busiestUs: number;
+}
+
+/** User and system time of a process, ms (Linux, 100 ticks a second). */
+export function cpuMs(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** A closed load; throws if a request fails. */
 export async function throughput(
   cluster: TestCluster,
   keys: ReadonlyMap<string, readonly string[]>,
@@ -76,7 +93,7 @@ export async function throughput(
     readonly connections: number;
     readonly seconds: number;
   },
-): Promise<number> {
+): Promise<Throughput> {
   const { target, put, connections } = load;
   const all = [...keys.values()].flat();
   const loaded = cluster.nodes.filter(({ name }) => target === "any" || keys.has(name));
@@ -93,8 +110,12 @@ export async function throughput(
       })
     ));
   await run(WARM_UP_SECONDS);
+  const pids = cluster.nodes.map((node) => node.process!.pid);
+  const before = pids.map(cpuMs);
   const results = await run(load.seconds);
+  const busiestMs = Math.max(...pids.map((pid, i) => cpuMs(pid) - before[i]));
   const failed = results.reduce((sum, one) => sum + one.failed, 0);
   if (failed > 0) throw new Error(`${failed} requests failed`);
-  return results.reduce((sum, { perSecond }) => sum + perSecond, 0);
+  const perSecond = results.reduce((sum, one) => sum + one.perSecond, 0);
+  return { perSecond, busiestUs: busiestMs * 1000 / (perSecond * load.seconds) };
 }

@@ -4,6 +4,7 @@
 
 import type { Alarms } from "./alarms.ts";
 import { attempt } from "./attempt.ts";
+import { attemptEvent } from "./attempt_event.ts";
 import { type Call, type CallRequest, isWrite } from "./call.ts";
 import { PontoonError } from "./error.ts";
 import { hedge, type NodeAnswer } from "./hedge.ts";
@@ -251,14 +252,10 @@ export class Caller {
       });
       const durationMs = performance.now() - startedMs;
       if (answer.status < 500 || answer.status === 504) node.answered(durationMs);
-      if (hooks.onAttempt !== undefined) {
-        this.#tell(call, node, number, durationMs, answer);
-      }
+      hooks.onAttempt?.(attemptEvent(call, node, number, durationMs, answer));
       return answer;
     } catch (error) {
-      if (hooks.onAttempt !== undefined) {
-        this.#tell(call, node, number, performance.now() - startedMs, error);
-      }
+      hooks.onAttempt?.(attemptEvent(call, node, number, performance.now() - startedMs, error));
       throw error;
     }
   }
@@ -369,29 +366,6 @@ export class Caller {
       outcome: call.unknown ? "unknown" : "none",
       retryable: true,
       cause: cause ?? call.lastError,
-    });
-  }
-
-  #tell(call: Call, node: PooledNode, number: number, durationMs: number, result: unknown): void {
-    const { method, route, partition } = call.request;
-    const answer = result instanceof Error ? undefined : result as Answer;
-    const status = answer?.status ?? 0;
-    let code: string | undefined;
-    if (answer === undefined) code = result instanceof Error ? result.name : String(result);
-    else {
-      const verdict = verdictOf(answer, false);
-      if (verdict.kind !== "decided") code = verdict.error.code;
-    }
-    const { url } = node;
-    this.#parts.hooks.onAttempt?.({
-      method,
-      route,
-      url,
-      partition,
-      attempt: number,
-      durationMs,
-      status,
-      ...(code === undefined ? {} : { code }),
     });
   }
 }

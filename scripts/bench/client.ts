@@ -186,9 +186,9 @@ async function steady(cluster: TestCluster): Promise<void> {
         Math.max(...cluster.nodes.map(({ process }) => residentBytes(process!.pid))),
       ),
     });
-  // The first stretch fills caches and pools.
-  await closedLoop((i) => kv.set(`k${i % KEYS}`, VALUE));
   const stretches = Math.max(2, Math.ceil(seconds / 4));
+  // The first stretch fills caches and pools.
+  await closedLoop((i) => kv.set(`k${i % KEYS}`, VALUE), seconds / stretches);
   let count = 0;
   const startedMs = performance.now();
   for (let stretch = 0; stretch < stretches; stretch++) {

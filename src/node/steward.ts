@@ -325,7 +325,8 @@ export class Steward {
       return;
     }
     this.#forgetSettledSuspects();
-    if (map.partitions.some(({ move }) => move !== undefined)) return;
+    // Between two calm moves there may be none under way, and yet more to come.
+    if (steps.length > 0 || map.partitions.some(({ move }) => move !== undefined)) return;
     if (nowMs >= this.#nextLeadersMs) {
       this.#nextLeadersMs = nowMs + LEADER_BALANCE_INTERVAL_MS;
       this.#onLeaderPlan(planLeaders(map, this.#host.leaders(), status));

@@ -33,12 +33,14 @@ Deno.test("a joining node gets its share of replicas and leaders, and no more mo
     await fill(cluster);
     const moved = new Set<string>();
     const node = cluster.join("n3");
-    await cluster.until("n3 is ready", 20_000, () => {
+    await cluster.until("n3 is ready and has its share", 60_000, () => {
       for (const { partition, beganEpoch } of cluster.view(cluster.nodes[0]).moves) {
         moved.add(`${partition} ${beganEpoch}`);
       }
       const ready = node.life?.running?.node.api.ready().ready ?? false;
-      return ready && spread(cluster.replicaCounts(cluster.nodes[0])) <= 1;
+      const done = ready && spread(cluster.replicaCounts(cluster.nodes[0])) <= 1;
+      if (!done) assertEquals(cluster.leaderCounts().n3 ?? 0, 0, "leaders are evened out last");
+      return done;
     });
     await cluster.atRest(20_000);
     assertEquals(cluster.replicaCounts(node), { n0: 12, n1: 12, n2: 12, n3: 12 });

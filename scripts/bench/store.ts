@@ -5,7 +5,7 @@
 //
 // The task gives V8 the heap settings of a node. By default it lets the old generation double before it
 // collects, which under overwrites cost 1,300 MB for a million keys where --heap-growing-percent=50 keeps
-// 670 and 20 keeps 540; with 20, collections doubled the 99th percentile of a lightly loaded node (see
+// 670 and 20 keeps 540; with 20, the 99th percentile of a lightly loaded node is half as long again (see
 // scripts/cluster/node_process.ts).
 
 import {

@@ -39,10 +39,10 @@ export function nodeArguments(spec: NodeSpec, cluster: ClusterShape): string[] {
     "--allow-sys=statfs",
     // The same heap settings as in the task `node`. The store's maps are large and live long: V8 by itself
     // lets them double before it collects. But each collection of the old generation takes both cores of a
-    // small machine for 50 ms, and a node with little data would collect every few seconds (20% of growth:
-    // the 99th percentile at 1,400 requests a second 23 ms, with these settings 10), hence the first 96 MB
-    // without one. A second thread that helps to scavenge shortens no pause (1.5 us per KB that survives
-    // against 1.3 without it) and takes its time from the other nodes.
+    // small machine for 50 ms, and a node with little data would collect every few seconds, hence the first
+    // 96 MB without one (the 99th percentile at 1,400 requests a second, by turns: 21 and 34 ms with 20% of
+    // growth, 16 and 23 with these settings). A second thread that helps to scavenge shortens no pause (1.5 us
+    // per KB that survives against 1.3 without it) and takes its time from the other nodes.
     "--v8-flags=--heap-growing-percent=50,--initial-old-space-size=96,--no-parallel-scavenge,--expose-gc",
     MAIN,
     ...nodeFlags(spec, cluster),

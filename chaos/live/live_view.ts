@@ -1,6 +1,7 @@
 // What a run looks like while it goes on: a few lines that renew themselves on a terminal, one plain line a second
 // anywhere else. Only ever reads.
 
+import { stripVTControlCharacters } from "node:util";
 import { counted, number } from "../report/words.ts";
 import type { RunView } from "../run.ts";
 
@@ -93,14 +94,10 @@ export function terminalLines(view: RunView, before: string): string[] {
   ];
 }
 
-// deno-lint-ignore no-control-regex
-const ESCAPES = /\x1b\[[0-9;]*m/g;
-
 /** Cut to what fits, so that no line wraps and the next renewal finds its place. */
 function fitted(line: string, columns: number): string {
-  return line.replace(ESCAPES, "").length <= columns
-    ? line
-    : `${line.replace(ESCAPES, "").slice(0, Math.max(columns - 1, 1))}…`;
+  const shown = stripVTControlCharacters(line);
+  return shown.length <= columns ? line : `${shown.slice(0, Math.max(columns - 1, 1))}…`;
 }
 
 export class LiveView {

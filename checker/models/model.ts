@@ -105,11 +105,12 @@ export interface NondeterministicModel<State = unknown, Op extends Operation = O
   steps(state: State, operation: Op): readonly State[];
 }
 
-// Models are stored and passed without their type parameters: an operation's shape is `validate`'s matter.
+// Models are stored and passed without their type parameters: an operation's shape is `validate`'s matter. TypeScript
+// can't say "of some State and Op": with `unknown`, no model would be one, for `step` takes its own kinds only.
 // deno-lint-ignore no-explicit-any
-export type AnyModel = Model<any, any>;
-// deno-lint-ignore no-explicit-any
-export type AnyNondeterministicModel = NondeterministicModel<any, any>;
+type Some = any;
+export type AnyModel = Model<Some, Some>;
+export type AnyNondeterministicModel = NondeterministicModel<Some, Some>;
 
 /**
  * The deterministic model over sets of states (the power-set construction), so that one search serves

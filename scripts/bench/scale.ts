@@ -3,12 +3,11 @@
 // `deno task bench:scale [PART…] [options]`.
 
 import { parseArgs } from "node:util";
-import { residentBytes, type TestCluster, type TestNode, until } from "./support/cluster.ts";
+import { cpuMs, residentBytes, type TestCluster, type TestNode, until } from "./support/cluster.ts";
 import { hasCommand } from "./support/etcd.ts";
-import { measureGrowths } from "./support/growth.ts";
+import { measureGrowths, pause } from "./support/growth.ts";
 import { median, printTable, writeJson } from "./support/report.ts";
 import {
-  cpuMs,
   keysByLeader,
   startEven,
   throughput,
@@ -51,8 +50,6 @@ if (
   console.log(HELP);
   Deno.exit(flags.help ? 0 : 64);
 }
-/** Keys of the throughput rows, so many a partition. */
-const KEYS_PER_PARTITION = 4;
 const IDLE_PARTITIONS = 256;
 const IDLE_SECONDS = 20;
 
@@ -95,7 +92,7 @@ async function measureThroughput(partitions: number): Promise<void> {
   await using cluster = await startEven(partitions);
   await using single = partitions === 1 ? undefined : await startEven(1);
   const keysOf = async (one: TestCluster) => {
-    const keys = await keysByLeader(one.nodes[0], KEYS_PER_PARTITION);
+    const keys = await keysByLeader(one.nodes[0]);
     await writeOnce(one.nodes[0], [...keys.values()].flat());
     return keys;
   };
@@ -152,7 +149,7 @@ async function measureIdle(): Promise<Record<string, unknown>[]> {
   await until("every group sleeps", 60_000, asleep);
   const pids = cluster.nodes.map((node) => node.process!.pid);
   const before = pids.map(cpuMs);
-  await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
+  await pause(IDLE_SECONDS);
   return cluster.nodes.map(({ name }, i) => ({
     node: name,
     groups: IDLE_PARTITIONS + 1,

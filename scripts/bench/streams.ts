@@ -4,7 +4,7 @@
 //   deno run -A scripts/bench/streams.ts [--watchers 5000] [--records 200000] [--nodes 3] [--json]
 
 import { parseArgs } from "node:util";
-import { residentBytes, TestCluster, until } from "./support/cluster.ts";
+import { cpuMs, residentBytes, TestCluster, until } from "./support/cluster.ts";
 
 const VALUE_SIZE_BYTES = 128;
 const BATCH = 1000;
@@ -16,12 +16,6 @@ interface Row {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
-}
-
-/** CPU seconds that a process has used, all its threads (Linux). */
-function cpuSeconds(pid: number): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function load(http: string, records: number): Promise<void> {
@@ -89,15 +83,15 @@ function drain(connections: readonly Deno.Conn[]): void {
 
 async function idleCost(what: string, pid: number, address: string, count: number): Promise<Row[]> {
   const baseBytes = residentBytes(pid);
-  const baseCpu = cpuSeconds(pid);
+  const baseMs = cpuMs(pid);
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-  const idleCpu = cpuSeconds(pid) - baseCpu;
+  const idleMs = cpuMs(pid) - baseMs;
   const connections = await openStreams(address, count);
   drain(connections);
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  const cpuBefore = cpuSeconds(pid);
+  const beforeMs = cpuMs(pid);
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-  const cpu = cpuSeconds(pid) - cpuBefore - idleCpu;
+  const cpu = (cpuMs(pid) - beforeMs - idleMs) / 1000;
   const rows = [
     { what: `${count} ${what}: memory`, value: (residentBytes(pid) - baseBytes) / 1e6, unit: "MB" },
     { what: `${count} ${what}: CPU`, value: 100 * cpu * 1000 / IDLE_MS, unit: "% of a core" },

@@ -1,12 +1,7 @@
 // The commands that are about several nodes, against three: hashes, leaderships, a member more, a node less.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  freePorts,
-  TestCluster,
-  type TestNode,
-  until,
-} from "../../scripts/bench/support/cluster.ts";
+import { TestCluster, until } from "../../scripts/bench/support/cluster.ts";
 import { run } from "./terminal.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -36,16 +31,7 @@ Deno.test("the commands about nodes work on a cluster that changes", async () =>
     return (await json("partition", "list"))[0].leader === to;
   });
 
-  const [http, peer] = freePorts(2).map((port) => `127.0.0.1:${port}`);
-  const joining: TestNode = {
-    name: "n4",
-    http,
-    peer,
-    dataDir: `${cluster.dir}/n4`,
-    logFile: `${cluster.dir}/n4.log`,
-    process: undefined,
-  };
-  cluster.add(joining, ["--join", cluster.nodes[1].peer]);
+  cluster.join("n4", cluster.nodes[1]);
   const names = async () => (await json("member", "list")).map(({ name }) => name).sort().join();
   await until("n4 is a member", TIMEOUT_MS, async () => await names() === "n1,n2,n3,n4");
   // 4, a conflict, as long as the plan can't do without it.

@@ -4,7 +4,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   type ClusterAnswer,
   clusterView,
-  freePorts,
   TestCluster,
   type TestNode,
   until,
@@ -60,16 +59,7 @@ Deno.test("a node joins a running cluster, another is removed, and no write is l
   await cluster.ready();
   const [removed, stays] = cluster.nodes;
   for (let i = 0; i < 50; i++) await put(stays, `k${i}`, `v${i}`);
-  const [http, peer] = freePorts(2);
-  const joining: TestNode = {
-    name: "n4",
-    http: `127.0.0.1:${http}`,
-    peer: `127.0.0.1:${peer}`,
-    dataDir: `${cluster.dir}/n4`,
-    logFile: `${cluster.dir}/n4.log`,
-    process: undefined,
-  };
-  cluster.add(joining, ["--join", stays.peer]);
+  const joining = cluster.join("n4", stays);
   await until("n4 is a member", MOVE_TIMEOUT_MS, async () => {
     const view = await clusterView(stays.http);
     return view?.members.some(({ name }) => name === "n4");

@@ -3,7 +3,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   clusterView,
-  freePorts,
   isReady,
   TestCluster,
   type TestNode,
@@ -30,16 +29,7 @@ Deno.test("a node with another peer secret is refused, both sides say so, and th
     });
     await cluster.ready(PATIENCE_MS);
     const [asked] = cluster.nodes;
-    const [http, peer] = freePorts(2).map((port) => `127.0.0.1:${port}`);
-    const stranger: TestNode = {
-      name: "n4",
-      http,
-      peer,
-      dataDir: `${cluster.dir}/n4`,
-      logFile: `${cluster.dir}/n4.log`,
-      process: undefined,
-    };
-    cluster.add(stranger, ["--join", asked.peer]);
+    const stranger = cluster.join("n4", asked);
     const says = (node: TestNode, message: RegExp) =>
       Deno.readTextFileSync(node.logFile).split("\n")
         .some((line) => message.test(line) && /secret/.test(line));

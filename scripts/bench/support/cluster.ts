@@ -95,15 +95,10 @@ export class TestCluster implements AsyncDisposable {
     this.#ownsDir = options.dir === undefined;
     this.dir = options.dir ?? Deno.makeTempDirSync({ prefix: "pontoon-" });
     const ports = freePorts(2 * options.nodes);
-    this.nodes = Array.from({ length: options.nodes }, (_, i) => ({
-      name: `n${i + 1}`,
-      http: `127.0.0.1:${ports[2 * i]}`,
-      peer: `127.0.0.1:${ports[2 * i + 1]}`,
-      dataDir: `${this.dir}/n${i + 1}`,
-      logFile: `${this.dir}/n${i + 1}.log`,
-      process: undefined,
-      program: options.program,
-    }));
+    this.nodes = Array.from(
+      { length: options.nodes },
+      (_, i) => this.#nodeAt(`n${i + 1}`, ports.slice(2 * i, 2 * i + 2)),
+    );
     this.#initial = this.nodes.map(({ name, peer }) => `${name}=${peer}`).join(",");
   }
 
@@ -137,10 +132,24 @@ export class TestCluster implements AsyncDisposable {
     node.process = child;
   }
 
-  /** Starts a node that is not one of the first. */
-  add(node: TestNode, flags: readonly string[]): void {
+  /** Starts a node that is not one of the first and joins by `seed`. */
+  join(name: string, seed: TestNode): TestNode {
+    const node = this.#nodeAt(name, freePorts(2));
     this.nodes.push(node);
-    this.spawn(node, flags);
+    this.spawn(node, ["--join", seed.peer]);
+    return node;
+  }
+
+  #nodeAt(name: string, [http, peer]: readonly number[]): TestNode {
+    return {
+      name,
+      http: `127.0.0.1:${http}`,
+      peer: `127.0.0.1:${peer}`,
+      dataDir: `${this.dir}/${name}`,
+      logFile: `${this.dir}/${name}.log`,
+      process: undefined,
+      program: this.#options.program,
+    };
   }
 
   /** Runs a node that is expected to end by itself, on addresses of its own. */
@@ -274,6 +283,13 @@ export async function isReady(http: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** User and system time that a process has used, all its threads, ms (Linux, 100 ticks a second). */
+export function cpuMs(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** Resident set of a process in bytes (Linux). */

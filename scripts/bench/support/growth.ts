@@ -1,7 +1,7 @@
 // What adding a node costs those who use the cluster meanwhile: an open-loop load beside it, and, as a
 // control, beside the start of a node that is no member, which on a small machine costs something too.
 
-import { clusterView, freePorts, TestCluster, until } from "./cluster.ts";
+import { clusterView, TestCluster, until } from "./cluster.ts";
 import { OpenLoop, quantile, type ShotResult } from "./open_loop.ts";
 import { median, printTable } from "./report.ts";
 import { keysByLeader, startEven, throughput, VALUE_BYTES, viewOf } from "./scale_cluster.ts";
@@ -15,7 +15,6 @@ const RETRY_MS = 1000;
 const SETTLE_TIMEOUT_MS = 120_000;
 /** Each look costs every node a report. */
 const LOOK_INTERVAL_MS = 250;
-const PEAK_KEYS_PER_PARTITION = 4;
 const PEAK_CONNECTIONS = 66;
 const PEAK_SECONDS = 4;
 
@@ -125,7 +124,8 @@ async function disturbed(
   return { rows, p99Ratio, duringMs: toMs - fromMs };
 }
 
-function pause(seconds: number): Promise<void> {
+/** Nothing for so long. */
+export function pause(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
@@ -139,7 +139,7 @@ interface Growth extends Disturbed {
 
 async function measureGrowth(): Promise<Growth> {
   await using cluster = await startEven(PARTITIONS);
-  const keys = await keysByLeader(cluster.nodes[0], PEAK_KEYS_PER_PARTITION);
+  const keys = await keysByLeader(cluster.nodes[0]);
   const { perSecond: peak } = await throughput(cluster, keys, {
     target: "any",
     put: true,
@@ -151,15 +151,7 @@ async function measureGrowth(): Promise<Growth> {
   console.log(`peak ${Math.round(peak)}/s to any node; load ${perSecond}/s`);
   const sentBefore = snapshotsSent(cluster);
   const growth = await disturbed(cluster, perSecond, () => {
-    const [http, peer] = freePorts(2);
-    cluster.add({
-      name: "n4",
-      http: `127.0.0.1:${http}`,
-      peer: `127.0.0.1:${peer}`,
-      dataDir: `${cluster.dir}/n4`,
-      logFile: `${cluster.dir}/n4.log`,
-      process: undefined,
-    }, ["--join", cluster.nodes[0].peer]);
+    cluster.join("n4", cluster.nodes[0]);
     return settled(cluster, "n4", Math.floor(PARTITIONS * 3 / 4));
   });
   const sent = snapshotsSent(cluster);
@@ -182,18 +174,14 @@ async function measureGrowth(): Promise<Growth> {
 async function measureControl(perSecond: number, forMs: number): Promise<Disturbed> {
   await using cluster = await startEven(PARTITIONS);
   await fill(cluster, new Uint8Array(FILL_BYTES).fill(118));
-  const stranger: TestCluster[] = [];
-  try {
-    const control = await disturbed(cluster, perSecond, () => {
-      stranger.push(TestCluster.start({ nodes: 1, partitions: PARTITIONS }));
-      return pause(forMs / 1000);
-    });
-    printTable([...control.rows]);
-    console.log(`a stranger's start, p99 during / before: ${control.p99Ratio.toFixed(2)}`);
-    return control;
-  } finally {
-    for (const one of stranger) await one[Symbol.asyncDispose]();
-  }
+  await using strangers = new AsyncDisposableStack();
+  const control = await disturbed(cluster, perSecond, () => {
+    strangers.use(TestCluster.start({ nodes: 1, partitions: PARTITIONS }));
+    return pause(forMs / 1000);
+  });
+  printTable([...control.rows]);
+  console.log(`a stranger's start, p99 during / before: ${control.p99Ratio.toFixed(2)}`);
+  return control;
 }
 
 /** Both, so many times in turns. */

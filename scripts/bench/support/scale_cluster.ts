@@ -1,23 +1,25 @@
 // Clusters of three for bench:scale: even leaders, keys by who leads them, and closed loads on them.
 
 import { slotOf } from "../../../src/base/slot.ts";
-import { type ClusterAnswer, clusterView, TestCluster, type TestNode, until } from "./cluster.ts";
+import {
+  type ClusterAnswer,
+  clusterView,
+  cpuMs,
+  TestCluster,
+  type TestNode,
+  until,
+} from "./cluster.ts";
 import { wrk } from "./wrk.ts";
 
 export const VALUE_BYTES = 128;
+const KEYS_PER_PARTITION = 4;
 /** Before each measurement: how fast V8 has made the code depends on what it ran lately. */
 const WARM_UP_SECONDS = 2;
 
 /** Three nodes that lead as many partitions each. */
-export async function startEven(
-  partitions: number,
-  flags: readonly string[] = [],
-): Promise<TestCluster> {
-  const cluster = TestCluster.start({
-    nodes: 3,
-    partitions,
-    flags: ["--log-level", "info", ...flags],
-  });
+export async function startEven(partitions: number): Promise<TestCluster> {
+  // Growth reads the nodes' logs.
+  const cluster = TestCluster.start({ nodes: 3, partitions, flags: ["--log-level", "info"] });
   await cluster.ready(60_000);
   await until("leaders are even", 60_000, async () => {
     const counts = await leaderCounts(cluster.nodes[0]);
@@ -37,14 +39,11 @@ async function leaderCounts(node: TestNode): Promise<number[]> {
   );
 }
 
-/** So many keys of every partition, by the name of the node that leads it. */
-export async function keysByLeader(
-  node: TestNode,
-  perPartition: number,
-): Promise<Map<string, string[]>> {
+/** A few keys of every partition, by the name of the node that leads it. */
+export async function keysByLeader(node: TestNode): Promise<Map<string, string[]>> {
   const view = await viewOf(node);
   const names = new Map(view.members.map(({ nodeId, name }) => [nodeId, name]));
-  const wanted = new Map(view.routing.map(({ partition }) => [partition, perPartition]));
+  const wanted = new Map(view.routing.map(({ partition }) => [partition, KEYS_PER_PARTITION]));
   const keys = new Map<string, string[]>();
   for (let i = 0; [...wanted.values()].some((count) => count > 0); i++) {
     const key = `k${i}`;
@@ -74,13 +73,6 @@ export interface Throughput {
    * the rate if each node had a core for itself.
    */
   readonly busiestUs: number;
-}
-
-/** User and system time of a process, ms (Linux, 100 ticks a second). */
-export function cpuMs(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** A closed load; throws if a request fails. */

@@ -1,7 +1,7 @@
 // Runs wrk, which loads one address from one thread: at random over given paths, so that requests in step
 // with each other don't all meet the same partition.
 
-/** So that the nodes need not share their cores with the generator more than they must. */
+/** All requests are made before the first is sent: the nodes share their cores with this. */
 const SCRIPT = `
 local requests = {}
 function init(args)

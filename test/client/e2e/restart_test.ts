@@ -5,12 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { check, kv as kvModel, type Operation } from "../../../checker/mod.ts";
 import type { KvInput, KvOutput } from "../../../checker/mod.ts";
 import { connect, type Kv, PontoonError } from "../../../src/client/mod.ts";
-import {
-  freePorts,
-  TestCluster,
-  type TestNode,
-  until,
-} from "../../../scripts/bench/support/cluster.ts";
+import { TestCluster, until } from "../../../scripts/bench/support/cluster.ts";
 
 const WORKERS = 64;
 const REGISTERS = 24;
@@ -164,16 +159,7 @@ Deno.test("a client goes on while its cluster grows, and loses the node it was c
   })).finally(() => stopped = true);
   const program = (async () => {
     try {
-      const [http, peer] = freePorts(2);
-      const joining: TestNode = {
-        name: "n4",
-        http: `127.0.0.1:${http}`,
-        peer: `127.0.0.1:${peer}`,
-        dataDir: `${cluster.dir}/n4`,
-        logFile: `${cluster.dir}/n4.log`,
-        process: undefined,
-      };
-      cluster.add(joining, ["--join", stays.peer]);
+      cluster.join("n4", stays);
       const names = async () => {
         const response = await fetch(`http://${stays.http}/cluster`);
         const { members } = await response.json() as { members: { name: string }[] };
